@@ -1,0 +1,44 @@
+"""Sealed, stateless sessions in a cookie that Python and JavaScript's iron-session both read."""
+
+from iron_session.errors import (
+    ConfigurationError,
+    CookieTooLargeError,
+    HeadersAlreadySentError,
+    IronSessionError,
+    NotSerializableError,
+    SessionDestroyedError,
+    UnsealError,
+    UnsealReason,
+)
+from iron_session.seals import Passwords, generate_password, seal_data, unseal_data
+from iron_session.sessions import (
+    CookieJar,
+    CookieOptions,
+    HeaderJar,
+    Session,
+    SessionOptions,
+    UnsealFailure,
+    get_iron_session,
+)
+
+__all__ = [
+    "ConfigurationError",
+    "CookieJar",
+    "CookieOptions",
+    "CookieTooLargeError",
+    "HeaderJar",
+    "HeadersAlreadySentError",
+    "IronSessionError",
+    "NotSerializableError",
+    "Passwords",
+    "Session",
+    "SessionDestroyedError",
+    "SessionOptions",
+    "UnsealError",
+    "UnsealFailure",
+    "UnsealReason",
+    "generate_password",
+    "get_iron_session",
+    "seal_data",
+    "unseal_data",
+]

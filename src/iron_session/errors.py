@@ -1,0 +1,89 @@
+"""Every error of this package: one root, split by whose fault it was.
+
+`ConfigurationError`, `NotSerializableError`, `CookieTooLargeError`, `HeadersAlreadySentError` and
+`SessionDestroyedError` are the programmer's; `UnsealError` is the text's. No message holds a
+password, a payload or a whole seal.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+__all__ = [
+    "ConfigurationError",
+    "CookieTooLargeError",
+    "HeadersAlreadySentError",
+    "IronSessionError",
+    "NotSerializableError",
+    "SessionDestroyedError",
+    "UnsealError",
+    "UnsealReason",
+]
+
+UnsealReason: TypeAlias = Literal["expired", "unknown-password", "invalid", "purpose"]
+"""Why a seal could not be opened.
+
+`"expired"` and `"unknown-password"` are read from text that nobody has authenticated: fit for a
+log, never for a decision. `"purpose"` is told only once the seal has proven authentic.
+"""
+
+
+class IronSessionError(Exception):
+    """The root of every error that this package raises."""
+
+
+class ConfigurationError(IronSessionError, ValueError):
+    """Options, passwords or arguments that can't work; the message says what to change."""
+
+
+class NotSerializableError(IronSessionError, TypeError):
+    """Data that JSON can't carry.
+
+    Attributes:
+        path: where it stands, as `session["cart"][0]["when"]`.
+    """
+
+    def __init__(self, path: str, problem: str) -> None:
+        super().__init__(f"{path} {problem}")
+        self.path = path
+        self._problem = problem
+
+    def __reduce__(self) -> tuple[type[NotSerializableError], tuple[str, str]]:
+        return type(self), (self.path, self._problem)
+
+
+class UnsealError(IronSessionError):
+    """A text that is not a seal, or not one that these passwords open.
+
+    Attributes:
+        reason: see `UnsealReason`.
+        password_id: the id that the text named, where it has the form of one; not authenticated.
+    """
+
+    def __init__(
+        self, message: str, *, reason: UnsealReason = "invalid", password_id: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.reason: UnsealReason = reason
+        self.password_id = password_id
+
+    def __reduce__(self) -> tuple[object, tuple[str, str, str | None]]:
+        return _rebuild_unseal_error, (str(self), self.reason, self.password_id)
+
+
+def _rebuild_unseal_error(
+    message: str, reason: UnsealReason, password_id: str | None
+) -> UnsealError:
+    return UnsealError(message, reason=reason, password_id=password_id)
+
+
+class CookieTooLargeError(IronSessionError):
+    """A session that does not fit into what browsers take; nothing of it was written."""
+
+
+class HeadersAlreadySentError(IronSessionError):
+    """A session saved or destroyed after the response's headers had gone."""
+
+
+class SessionDestroyedError(IronSessionError):
+    """Data written into a destroyed session and then saved."""

@@ -1,0 +1,161 @@
+"""The ASGI gateway: a session in the scope of every HTTP and WebSocket connection.
+
+It needs no framework; Starlette and FastAPI are served by it as it is.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any, TypeAlias
+
+from iron_session.errors import ConfigurationError, IronSessionError
+from iron_session.sessions.jar import HeaderJar
+from iron_session.sessions.options import SessionOptions, check_options
+from iron_session.sessions.responses import header_changes
+from iron_session.sessions.session import Session
+
+__all__ = ["REGISTRY", "IronSessionMiddleware", "cookie_header"]
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+Headers: TypeAlias = "list[tuple[bytes, bytes]]"
+
+REGISTRY = "iron_session"
+"""The scope's key for all of its sessions, a dict by cookie name."""
+
+# Every message with which headers go: a response, a WebSocket's handshake, and its refusal.
+_STARTS = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
+
+logger = logging.getLogger("iron_session")
+
+
+class IronSessionMiddleware:
+    """Give each connection a session, and write it when the response's headers go.
+
+    Args:
+        app: the application within.
+        options: built once, at import time.
+        scope_key: where in the scope the session lies; `"session"` is what Starlette's
+            `request.session` reads. A second session takes another key.
+
+    Raises:
+        ConfigurationError: the options are no `SessionOptions`; at a request: the middleware is
+            installed twice for one cookie.
+    """
+
+    def __init__(
+        self, app: ASGIApp, options: SessionOptions, *, scope_key: str = "session"
+    ) -> None:
+        self.app = app
+        self.options = check_options(options)
+        self.scope_key = scope_key
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the application with a session in its scope."""
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        connection = _Connection(scope, self.scope_key, self.options, send)
+        try:
+            await self.app(scope, receive, connection.send)
+        finally:
+            connection.end()
+
+
+class _Connection:
+    """One connection's session, from its first byte to its last."""
+
+    __slots__ = ("_failed", "_jar", "_key", "_scope", "_send", "_session", "_started")
+
+    def __init__(self, scope: Scope, key: str, options: SessionOptions, send: Send) -> None:
+        self._scope = scope
+        self._key = key
+        self._send = send
+        self._started = False
+        self._failed = False
+        self._jar = HeaderJar(lambda: cookie_header(scope["headers"]))
+        self._session = Session(self._jar, options)
+        self._register(options.cookie_name)
+
+    def _register(self, cookie_name: str) -> None:
+        registry = self._scope.setdefault(REGISTRY, {})
+        if cookie_name in registry or isinstance(self._scope.get(self._key), Session):
+            raise ConfigurationError(
+                f"IronSessionMiddleware is installed twice for the cookie {cookie_name!r} or the "
+                f"scope_key {self._key!r}: remove one, or give each names of its own"
+            )
+        registry[cookie_name] = self._session
+        self._scope[self._key] = self._session
+
+    async def send(self, message: Message) -> None:
+        """Pass a message on, with the session's headers where headers go."""
+        if not self._started and message["type"] in _STARTS:
+            message = self._with_session(message)
+            self._close()
+        elif not self._started and message["type"] == "websocket.close":
+            self._close()  # the server refuses the handshake, with headers of its own
+        await self._send(message)
+
+    def _close(self) -> None:
+        self._started = True
+        self._jar.close()
+
+    def _with_session(self, message: Message) -> Message:
+        headers: Headers = list(message.get("headers") or ())
+        try:
+            self._adopt_replacement()
+            changed = self._apply(headers)
+        except IronSessionError:
+            if not self._failed:  # the application may answer it, in the way it answers errors
+                self._failed = True
+                raise
+            logger.exception("the session could not be written; the browser keeps the old one")
+            return message
+        return {**message, "headers": headers} if changed else message
+
+    def _adopt_replacement(self) -> None:
+        """Take over a plain dict that the application has put in the session's place."""
+        found = self._scope.get(self._key)
+        if type(found) is dict:
+            self._session.clear()
+            self._session.update(found)
+            self._scope[self._key] = self._session
+
+    def _apply(self, headers: Headers) -> bool:
+        changes = header_changes(
+            self._session,
+            self._jar,
+            vary=_value(headers, b"vary"),
+            cache_control=_value(headers, b"cache-control"),
+        )
+        if changes.vary is not None:
+            headers[:] = [pair for pair in headers if pair[0].lower() != b"vary"]
+            headers.append((b"vary", changes.vary.encode("latin-1")))
+        if changes.cache_control is not None:
+            headers.append((b"cache-control", changes.cache_control.encode("latin-1")))
+        headers += [(b"set-cookie", value.encode("latin-1")) for value in changes.set_cookie]
+        return changes.vary is not None or bool(changes.set_cookie)
+
+    def end(self) -> None:
+        """Say so in the log when the application has left changes that nobody will get."""
+        if self._started and not self._failed and self._session.is_unsaved:
+            logger.error(
+                "session %r was changed after the response's headers had gone: the change is "
+                "lost; change it before the response starts",
+                self._session.options.cookie_name,
+            )
+
+
+def cookie_header(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """Join the request's `Cookie` headers: HTTP/2 allows several (RFC 9113, 8.2.3)."""
+    found = [value for name, value in headers if name.lower() == b"cookie"]
+    return b"; ".join(found).decode("latin-1")
+
+
+def _value(headers: Headers, name: bytes) -> str | None:
+    found = [value for key, value in headers if key.lower() == name]
+    return b", ".join(found).decode("latin-1") if found else None

@@ -1,0 +1,54 @@
+"""FastAPI: the session as a dependency, beside all that Starlette's integration has.
+
+    app.add_middleware(IronSessionMiddleware, options=options)
+    CurrentSession = Annotated[Session, Depends(SessionDependency(options))]
+
+    @app.get("/")
+    def home(session: CurrentSession) -> ...
+"""
+
+from __future__ import annotations
+
+try:
+    from fastapi.requests import HTTPConnection
+except ImportError as error:
+    raise ImportError(
+        "iron_session.integrations.fastapi needs FastAPI: pip install fastapi"
+    ) from error
+
+from iron_session.errors import ConfigurationError
+from iron_session.integrations.asgi import REGISTRY
+from iron_session.integrations.starlette import IronSessionMiddleware, get_iron_session
+from iron_session.sessions.options import SessionOptions, check_options
+from iron_session.sessions.session import Session
+
+__all__ = ["IronSessionMiddleware", "SessionDependency", "get_iron_session"]
+
+
+class SessionDependency:
+    """A dependency that gives the connection's session, in HTTP and WebSocket routes.
+
+    It needs the middleware with the same options: only from there can a session be written into
+    every response, also one that the handler builds itself or streams.
+
+    Args:
+        options: the ones that the middleware was given.
+
+    Raises:
+        ConfigurationError: the options are no `SessionOptions`; at the first request: the
+            middleware is not installed.
+    """
+
+    def __init__(self, options: SessionOptions) -> None:
+        self._options = check_options(options)
+
+    async def __call__(self, connection: HTTPConnection) -> Session:
+        """Give the session; async, so that FastAPI starts no thread for it."""
+        name = self._options.cookie_name
+        session: Session | None = connection.scope.get(REGISTRY, {}).get(name)
+        if session is None:
+            raise ConfigurationError(
+                f"no IronSessionMiddleware is installed for the cookie {name!r}: add "
+                "app.add_middleware(IronSessionMiddleware, options=options)"
+            )
+        return session

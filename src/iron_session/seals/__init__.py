@@ -1,0 +1,18 @@
+"""Seals: data ⇄ sealed text, by the Fe26.2 protocol. Knows no cookie."""
+
+from iron_session.seals.iron import KeyOptions, SealOptions, Secret, seal, unseal
+from iron_session.seals.passwords import PasswordInput, Passwords, generate_password
+from iron_session.seals.sealing import seal_data, unseal_data
+
+__all__ = [
+    "KeyOptions",
+    "PasswordInput",
+    "Passwords",
+    "SealOptions",
+    "Secret",
+    "generate_password",
+    "seal",
+    "seal_data",
+    "unseal",
+    "unseal_data",
+]

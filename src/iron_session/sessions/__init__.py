@@ -1,0 +1,18 @@
+"""Sessions: cookies ⇄ session. Knows no framework."""
+
+from iron_session.sessions.cookies import SetCookie
+from iron_session.sessions.events import UnsealFailure
+from iron_session.sessions.jar import CookieJar, HeaderJar
+from iron_session.sessions.options import CookieOptions, SessionOptions
+from iron_session.sessions.session import Session, get_iron_session
+
+__all__ = [
+    "CookieJar",
+    "CookieOptions",
+    "HeaderJar",
+    "Session",
+    "SessionOptions",
+    "SetCookie",
+    "UnsealFailure",
+    "get_iron_session",
+]

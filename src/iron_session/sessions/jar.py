@@ -1,0 +1,82 @@
+"""Cookie jars: where a session reads its cookies and writes them.
+
+A framework without an integration needs two methods; `HeaderJar` is what the integrations use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from iron_session.errors import ConfigurationError, HeadersAlreadySentError
+from iron_session.sessions.cookies import SetCookie, parse_cookies
+
+__all__ = ["CookieJar", "HeaderJar"]
+
+
+class CookieJar(Protocol):
+    """The cookies of one request and its response."""
+
+    def read(self, name: str) -> Sequence[str]:
+        """Give every value that the request has for this name, in their order."""
+
+    def write(self, cookie: SetCookie) -> None:
+        """Set a cookie on the response; a later one of the same name replaces an earlier one.
+
+        Raises:
+            HeadersAlreadySentError: when it is too late for that.
+        """
+
+
+class HeaderJar:
+    """A jar over header text: a `Cookie` header in, `Set-Cookie` headers out.
+
+    Args:
+        cookie_header: the request's `Cookie` header (several of them joined by `"; "`), None for
+            none, or a function that gives it, called when a cookie is first looked for.
+    """
+
+    __slots__ = ("_closed", "_cookies", "_header", "_written")
+
+    def __init__(self, cookie_header: str | Callable[[], str] | None = None) -> None:
+        self._header = cookie_header
+        self._cookies: dict[str, list[str]] | None = None
+        self._written: dict[str, SetCookie] = {}
+        self._closed = False
+
+    def read(self, name: str) -> Sequence[str]:
+        """Give every value that the request has for this name, in their order."""
+        if self._cookies is None:
+            self._cookies = parse_cookies(self._header_text())
+        return self._cookies.get(name, ())
+
+    def _header_text(self) -> str:
+        header = self._header() if callable(self._header) else self._header
+        if header is not None and not isinstance(header, str):
+            raise ConfigurationError(
+                f"HeaderJar takes the Cookie header as str, not {type(header).__name__}"
+            )
+        return header or ""
+
+    def write(self, cookie: SetCookie) -> None:
+        """Set a cookie on the response; a later one of the same name replaces an earlier one.
+
+        Raises:
+            HeadersAlreadySentError: after `close`.
+        """
+        if self._closed:
+            raise HeadersAlreadySentError(
+                "the response's headers have gone, so the session can't be written any more: "
+                "change or save it before the response starts"
+            )
+        self._written.pop(cookie.name, None)
+        self._written[cookie.name] = cookie
+
+    def close(self) -> None:
+        """Refuse every later write: the headers go now."""
+        self._closed = True
+
+    @property
+    def set_cookie_headers(self) -> list[str]:
+        """The values of the `Set-Cookie` headers to send, one for each name."""
+        return [cookie.header for cookie in self._written.values()]

@@ -1,0 +1,62 @@
+"""When a session ends, and when it is due to be written again: pure functions of the time.
+
+All times are milliseconds, as on the wire.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from iron_session.seals.sealing import expiration
+
+__all__ = ["cookie_max_age", "has_outlived", "is_due", "new_expiration"]
+
+_SKEW_MS = 60_000  # @hapi/iron's timestampSkewSec: what other machines' clocks may be off
+_LONGEST_MAX_AGE = 2147483647  # what iron-session writes for ttl=0; browsers cap it at 400 days
+
+
+def cookie_max_age(max_age: int | Literal["auto"] | None, life_ms: int) -> int | None:
+    """Give the cookie's Max-Age in seconds for a seal that lives `life_ms`, 0 meaning for ever.
+
+    As in iron-session, the cookie ends a minute before the seal, so that browsers do not send
+    seals that have just expired; a life of a minute or less is kept whole.
+    """
+    if max_age != "auto":
+        return max_age
+    if not life_ms:
+        return _LONGEST_MAX_AGE
+    kept_ms = life_ms - _SKEW_MS if life_ms > _SKEW_MS else life_ms
+    return max(1, kept_ms // 1000)  # 0 would delete the cookie
+
+
+def new_expiration(
+    now: int, ttl_ms: int, created: int | None, max_lifetime_ms: int | None
+) -> int | None:
+    """Give the expiration of a session saved now: after its ttl, and never past its lifetime."""
+    expires = expiration(ttl_ms, now)
+    if created is None or max_lifetime_ms is None:
+        return expires
+    end = created + max_lifetime_ms
+    return end if expires is None else min(expires, end)
+
+
+def has_outlived(now: int, created: int | None, max_lifetime_ms: int | None) -> bool:
+    """Tell whether a session is past its absolute lifetime, whatever its seal says."""
+    if created is None or max_lifetime_ms is None:
+        return False
+    return created + max_lifetime_ms <= now - _SKEW_MS
+
+
+def is_due(
+    now: int, expires: int | None, renewed: int | None, ttl_ms: int, renew_after_ms: int | None
+) -> bool:
+    """Tell whether a session that was only read is due to be written again.
+
+    It is when `renew_after_ms` of its ttl have gone, and `renewed`, the expiration that it would
+    get, is a later one than it has.
+    """
+    if renew_after_ms is None or renewed is None:
+        return False
+    if expires is None:  # sealed for ever, under other options
+        return True
+    return now >= expires - ttl_ms + renew_after_ms and renewed > expires

@@ -1,0 +1,361 @@
+"""`Session`: the mapping that people hold in their hands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, MutableMapping
+from datetime import datetime, timezone
+from typing import Any, Final
+
+from iron_session.errors import (
+    ConfigurationError,
+    CookieTooLargeError,
+    NotSerializableError,
+    SessionDestroyedError,
+)
+from iron_session.seals import _json, _time
+from iron_session.seals.sealing import RESERVED, seal_json
+from iron_session.sessions import chunks, lifetime, storage
+from iron_session.sessions.cookies import SetCookie
+from iron_session.sessions.jar import CookieJar
+from iron_session.sessions.options import (
+    CookieOptions,
+    SessionOptions,
+    check_options,
+    override_cookie,
+)
+
+__all__ = ["Session", "get_iron_session"]
+
+_ROOT = "session"
+_SAFE_TYPES = frozenset({str, bool, type(None)})
+
+
+def get_iron_session(jar: CookieJar, options: SessionOptions) -> Session:
+    """Give the session that a jar's cookies hold; empty if they hold none that opens.
+
+    Nothing is read before the first look, nothing is written before `save()`.
+
+    Args:
+        jar: where cookies are read and written; `HeaderJar` where there is no better one.
+        options: built once, at import time.
+
+    Raises:
+        ConfigurationError: the jar is no `CookieJar`, or the options are no `SessionOptions`.
+    """
+    return Session(jar, options)
+
+
+class Session(MutableMapping[str, Any]):
+    """A session's data as a mapping of text to JSON values, and its life.
+
+    It is read at the first look at it, and a cookie that can't be read gives an empty session.
+
+    Attributes:
+        accessed: whether anybody has looked, so that the response depends on the cookie.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_cookie",
+        "_data",
+        "_destroyed",
+        "_forced",
+        "_is_new",
+        "_jar",
+        "_options",
+        "_stored",
+        "_written",
+        "accessed",
+    )
+
+    def __init__(self, jar: CookieJar, options: SessionOptions) -> None:
+        if not (hasattr(jar, "read") and hasattr(jar, "write")):
+            raise ConfigurationError(
+                f"a cookie jar has read(name) and write(cookie), {type(jar).__name__} has not"
+            )
+        self._options = check_options(options)
+        self._jar = jar
+        self._cookie: CookieOptions = options.cookie
+        self._data: dict[str, Any] | None = None  # None until the first look
+        # What the browser has, or will have once this response has reached it.
+        self._stored = storage.NOTHING
+        self._written: frozenset[str] = frozenset()
+        self._is_new = True
+        self._destroyed = False
+        self._forced = False
+        self.accessed = False
+
+    # --- the mapping ---------------------------------------------------------------------
+
+    def __getitem__(self, key: str) -> Any:
+        return self._load()[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        """Set a value; NotSerializableError at once if JSON can't carry it."""
+        if not isinstance(key, str):
+            raise NotSerializableError(
+                _ROOT, f"has a key of type {type(key).__name__}: JSON's keys are text, use str(…)"
+            )
+        if key == RESERVED:
+            raise NotSerializableError(f'{_ROOT}["{RESERVED}"]', "is a reserved name")
+        if type(value) not in _SAFE_TYPES:
+            _json.check(value, _ROOT + _json.item_path(key))
+        self._load()[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        del self._load()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._load())
+
+    def __len__(self) -> int:
+        return len(self._load())
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._load()
+
+    def clear(self) -> None:
+        """Take everything out; an integration then expires the cookie."""
+        self._load().clear()
+
+    def __repr__(self) -> str:
+        """Tell the state, never the data, and without reading the cookie."""
+        if self._destroyed:
+            state = "destroyed"
+        elif self._data is None:
+            state = "not read yet"
+        else:
+            state = f"{'new, ' if self._is_new else ''}{len(self._data)} keys"
+        return f"<Session {self._options.cookie_name!r}: {state}>"
+
+    # --- what is known about it ----------------------------------------------------------
+
+    @property
+    def options(self) -> SessionOptions:
+        """The options that it is read and written by."""
+        return self._options
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the request brought no session that could be read."""
+        self._load()
+        return self._is_new
+
+    @property
+    def modified(self) -> bool:
+        """Whether the data differs, at any depth, from what the browser has."""
+        if self._data is None:
+            return False
+        try:
+            json = _json.encode(self._data, _ROOT)
+        except NotSerializableError:  # so it was changed: what was loaded came from JSON
+            return True
+        # JavaScript writes some numbers in another way: what it wrote is brought into ours.
+        stored = self._stored.json
+        return json != stored and json != _json.encode(_json.decode(stored), _ROOT)
+
+    @property
+    def destroyed(self) -> bool:
+        """Whether `destroy` was called; that is final for this request."""
+        return self._destroyed
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When the seal that the browser has expires (UTC); None for never, or not saved yet."""
+        self._load()
+        expires = self._stored.expires
+        if expires is None:
+            return None
+        try:
+            return datetime.fromtimestamp(expires / 1000, timezone.utc)
+        except (OverflowError, ValueError, OSError):  # JavaScript's years go beyond 9999
+            return datetime.max.replace(tzinfo=timezone.utc)
+
+    def mark_accessed(self) -> None:
+        """Note that the response depends on the session (Starlette calls this)."""
+        self.accessed = True
+
+    def mark_modified(self) -> None:
+        """Have the integration write the session, changed or not."""
+        self.accessed = True
+        self._forced = True
+
+    # --- reading -------------------------------------------------------------------------
+
+    def _load(self) -> dict[str, Any]:
+        data = self._data
+        if data is None:
+            self.accessed = True
+            found = storage.load(self._jar, self._options, _time.now_ms())
+            if found is None:
+                data = {}
+            else:
+                data, self._stored = found
+                self._is_new = False
+            self._data = data
+        return data
+
+    # --- writing -------------------------------------------------------------------------
+
+    def save(
+        self,
+        *,
+        ttl: _time.Seconds | None = None,
+        cookie_options: CookieOptions | Mapping[str, Any] | None = None,
+    ) -> None:
+        """Seal the session and write its cookie; its ttl begins anew.
+
+        Args:
+            ttl: a life of its own for this session ("remember me"), in seconds or as a timedelta;
+                later saves keep it.
+            cookie_options: other attributes for this session's cookie in this response:
+                `CookieOptions`, or a mapping of the attributes to change.
+
+        Raises:
+            NotSerializableError: data that JSON can't carry; the message names the path.
+            CookieTooLargeError: more than the cookie, or with `chunk` four of them, can hold.
+            HeadersAlreadySentError: the response's headers have gone.
+            SessionDestroyedError: data was written into a destroyed session.
+            ConfigurationError: a ttl beyond `max_lifetime`, attributes that no browser would take,
+                `expires` in the past.
+
+            Whatever it raises, no cookie has been written.
+        """
+        data = self._load()
+        if self._destroyed:
+            if not data:
+                return
+            raise SessionDestroyedError(
+                "data was written into a destroyed session: saving it would log the visitor in "
+                "again. Destroy the session last, or use clear() to start over in it"
+            )
+        ttl_ms = storage.own_ttl_ms(self._stored.mark) if ttl is None else self._own_ttl_ms(ttl)
+        if cookie_options is not None:
+            self._cookie = override_cookie(self._options, cookie_options)
+        self._save(_json.encode(data, _ROOT), ttl_ms, _time.now_ms())
+
+    def destroy(self) -> None:
+        """Empty the session and expire its cookies; no later save can bring it back.
+
+        Raises:
+            HeadersAlreadySentError: the response's headers have gone.
+        """
+        self._expire()
+        self.accessed = True
+        self._destroyed = True
+        self._data = {}
+
+    def update_config(self, options: SessionOptions) -> None:
+        """Use other options from here on, password and cookie name too, for the data at hand.
+
+        Raises:
+            ConfigurationError: the options are no `SessionOptions`.
+        """
+        check_options(options)
+        self._load()  # by the options under which the cookie was written
+        self._options = options
+        self._cookie = options.cookie
+
+    def commit(self) -> None:
+        """Do what the response needs: save, expire, or nothing.
+
+        An integration calls this once, when headers are about to go. A session is saved when it
+        was modified, is due for renewal, or was opened by an old password; its cookies are expired
+        when it was emptied. One that nobody looked at is not even read.
+
+        Raises:
+            IronSessionError: as `save`.
+        """
+        if self._forced:
+            self._load()
+        if self._data is None:
+            return
+        if self._data:
+            if self._forced or self._is_outdated(_time.now_ms()) or self.modified:
+                self.save()
+        elif not self._destroyed and self._stored.json != storage.NOTHING.json:
+            self._expire()
+
+    @property
+    def is_unsaved(self) -> bool:
+        """Whether it holds changes that the browser will not get unless it is saved."""
+        if self._destroyed:
+            return bool(self._data)
+        return self.modified
+
+    def _is_outdated(self, now: int) -> bool:
+        """Tell whether what the browser has should be written again though nothing changed."""
+        options, stored = self._options, self._stored
+        if stored is storage.NOTHING:
+            return False
+        if stored.password_id != options.passwords.newest.id:
+            return True
+        created = storage.created_ms(stored.mark)
+        if options.max_lifetime_ms is not None and created is None:
+            return True  # begun under other options, or in JavaScript: its lifetime starts now
+        own_ttl_ms = storage.own_ttl_ms(stored.mark)
+        life_ms = options.ttl_ms if own_ttl_ms is None else own_ttl_ms
+        renewed = lifetime.new_expiration(now, life_ms, created, options.max_lifetime_ms)
+        return lifetime.is_due(now, stored.expires, renewed, life_ms, options.renew_after_ms)
+
+    def _own_ttl_ms(self, ttl: _time.Seconds) -> int:
+        ttl_ms, most = _time.to_milliseconds(ttl, "ttl"), self._options.max_lifetime_ms
+        if most is not None and (ttl_ms > most or not ttl_ms):
+            raise ConfigurationError("ttl must not be longer than max_lifetime")
+        return ttl_ms
+
+    def _save(self, json: bytes, own_ttl_ms: int | None, now: int) -> None:
+        options, cookie = self._options, self._cookie
+        if cookie.expires is not None and cookie.expires.timestamp() * 1000 < now:
+            raise ConfigurationError(
+                "cookie_options.expires is in the past, so browsers would drop the cookie: "
+                "compute it for each response, or use ttl"
+            )
+        created = storage.created_ms(self._stored.mark)
+        if created is None and options.max_lifetime_ms is not None:
+            created = now
+        mark = storage.update_mark(self._stored.mark, created=created, ttl_ms=own_ttl_ms)
+        life_ms = options.ttl_ms if own_ttl_ms is None else own_ttl_ms
+        expires = lifetime.new_expiration(now, life_ms, created, options.max_lifetime_ms)
+        seal = seal_json(storage.join_mark(json, mark), options.passwords, expires)
+        max_age = lifetime.cookie_max_age(cookie.max_age, 0 if expires is None else expires - now)
+        self._write(seal, max_age)
+        self._stored = storage.Stored(json, mark, options.passwords.newest.id, expires)
+        self._forced = False
+
+    def _write(self, seal: str, max_age: int | None) -> None:
+        """Write the seal's cookies, and expire those that carried another shape of it."""
+        options = self._options
+        try:
+            parts = chunks.split(
+                options.cookie_name, seal, self._cookie, max_age, chunk=options.chunk
+            )
+        except CookieTooLargeError as error:
+            message = f"{error}{self._describe_size()}"
+        else:
+            message = None
+        if message is not None:
+            raise CookieTooLargeError(message)
+        for name, value in parts.items():
+            self._jar.write(SetCookie(name, value, self._cookie, max_age))
+        self._expire_present(set(chunks.names(options.cookie_name)) - set(parts))
+        self._written |= set(parts)
+
+    def _describe_size(self) -> str:
+        sizes = {key: len(_json.encode(value, _ROOT)) for key, value in (self._data or {}).items()}
+        largest = sorted(sizes, key=sizes.__getitem__, reverse=True)[:3]
+        told = ", ".join(f"{_json.item_path(key)} {sizes[key]} bytes" for key in largest)
+        return f"; largest in the session: {told}"
+
+    def _expire(self) -> None:
+        name, *parts = chunks.names(self._options.cookie_name)
+        self._jar.write(SetCookie(name, "", self._cookie, 0))
+        self._expire_present(set(parts))
+        self._stored = storage.NOTHING
+
+    def _expire_present(self, names: set[str]) -> None:
+        """Expire those of the cookies that the browser has, with the attributes it has them by."""
+        for name in sorted(names):
+            if name in self._written or any(storage.read_values(self._jar, name)):
+                self._jar.write(SetCookie(name, "", self._cookie, 0))
+                self._written -= {name}

@@ -1,0 +1,133 @@
+"""What a session's cookies hold: the seal ⇄ the session's data and its mark.
+
+The mark is the reserved member `"$iron"` of the sealed object: `"created"`, when the session began,
+in ms (with `max_lifetime`), and `"ttl"`, its own life in seconds (after `save(ttl=…)`). Members
+that this version does not know are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+from iron_session.errors import ConfigurationError, UnsealError
+from iron_session.seals import _json
+from iron_session.seals._time import to_milliseconds
+from iron_session.seals.iron import decode_json
+from iron_session.seals.sealing import RESERVED, open_json, require_purpose, split_mark
+from iron_session.sessions import chunks, lifetime
+from iron_session.sessions.events import report
+from iron_session.sessions.jar import CookieJar
+from iron_session.sessions.options import SessionOptions
+
+__all__ = [
+    "NOTHING",
+    "Stored",
+    "created_ms",
+    "join_mark",
+    "load",
+    "own_ttl_ms",
+    "read_values",
+    "update_mark",
+]
+
+_CREATED = "created"
+_TTL = "ttl"
+
+
+class Stored(NamedTuple):
+    """A session as the browser has it, beside its data.
+
+    Attributes:
+        json: the data as JSON text.
+        mark: the members of `"$iron"`.
+        password_id: the password that the seal was opened or made by; None where there is none.
+        expires: when the seal does, in ms; None for never.
+    """
+
+    json: bytes
+    mark: dict[str, Any]
+    password_id: str | None
+    expires: int | None
+
+
+NOTHING: Final = Stored(b"{}", {}, None, None)
+
+
+def load(jar: CookieJar, options: SessionOptions, now: int) -> tuple[dict[str, Any], Stored] | None:
+    """Open the first of the request's seals that opens; None, and one report, if none does."""
+    failure: UnsealError | None = None
+    for text in chunks.candidates(lambda name: read_values(jar, name), options.cookie_name):
+        try:
+            return _open(text, options, now)
+        except UnsealError as error:
+            failure = failure or error
+    if failure is not None:
+        report(failure, options.cookie_name, options.on_unseal_error)
+    return None
+
+
+def read_values(jar: CookieJar, name: str) -> Sequence[str]:
+    """Read from a jar that somebody else may have written."""
+    values = jar.read(name)
+    if isinstance(values, str) or values is None:
+        raise ConfigurationError(
+            f"{type(jar).__name__}.read must give a list of every value of that name, "
+            f"not {type(values).__name__}"
+        )
+    return values
+
+
+def _open(text: str, options: SessionOptions, now: int) -> tuple[dict[str, Any], Stored]:
+    if chunks.is_too_long(text):
+        raise UnsealError("longer than any session that is written")
+    opened = open_json(text, options.passwords, now)
+    data, mark = split_mark(decode_json(opened.plaintext))
+    require_purpose(mark, None, opened.password_id)
+    if data is None:
+        data = {}
+    if not isinstance(data, dict):
+        raise UnsealError("the seal's content is not an object", password_id=opened.password_id)
+    if lifetime.has_outlived(now, created_ms(mark.members), options.max_lifetime_ms):
+        raise UnsealError(
+            "the session is past its max_lifetime",
+            reason="expired",
+            password_id=opened.password_id,
+        )
+    json = _json.encode(data, "session") if mark.members else opened.plaintext
+    return data, Stored(json, mark.members, opened.password_id, opened.expires)
+
+
+def created_ms(mark: dict[str, Any]) -> int | None:
+    """Read when the session began; None where the mark does not say."""
+    created = mark.get(_CREATED)
+    return created if isinstance(created, int) and not isinstance(created, bool) else None
+
+
+def own_ttl_ms(mark: dict[str, Any]) -> int | None:
+    """Read the ttl that this one session was given; None where it has the options' own."""
+    try:
+        return to_milliseconds(mark[_TTL], _TTL)
+    except (KeyError, ConfigurationError):
+        return None
+
+
+def update_mark(
+    mark: dict[str, Any], *, created: int | None, ttl_ms: int | None
+) -> dict[str, Any]:
+    """Write both into a copy of the mark."""
+    updated = dict(mark)
+    if created is not None:
+        updated[_CREATED] = created
+    if ttl_ms is not None:
+        seconds, rest = divmod(ttl_ms, 1000)
+        updated[_TTL] = ttl_ms / 1000 if rest else seconds
+    return updated
+
+
+def join_mark(json: bytes, mark: dict[str, Any]) -> bytes:
+    """Add the mark to an object's JSON text, if there is one."""
+    if not mark:
+        return json
+    comma = b"" if json == b"{}" else b","
+    return json[:-1] + comma + b'"$iron":' + _json.encode(mark, RESERVED) + b"}"
