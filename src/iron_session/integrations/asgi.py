@@ -62,21 +62,34 @@ class IronSessionMiddleware:
         connection = _Connection(scope, self.scope_key, self.options, send)
         try:
             await self.app(scope, receive, connection.send)
+        except Exception:
+            if connection.failure is None or connection.started:
+                raise
+            await self.answer_failure(connection.failure, scope, receive, connection.send)
         finally:
             connection.end()
+
+    async def answer_failure(
+        self, failure: IronSessionError, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Answer a session that could not be written, before anything was sent: raise that.
+
+        It was raised within `send` already, but frameworks may have wrapped it on its way.
+        """
+        raise failure
 
 
 class _Connection:
     """One connection's session, from its first byte to its last."""
 
-    __slots__ = ("_failed", "_jar", "_key", "_scope", "_send", "_session", "_started")
+    __slots__ = ("_jar", "_key", "_scope", "_send", "_session", "failure", "started")
 
     def __init__(self, scope: Scope, key: str, options: SessionOptions, send: Send) -> None:
         self._scope = scope
         self._key = key
         self._send = send
-        self._started = False
-        self._failed = False
+        self.started = False
+        self.failure: IronSessionError | None = None
         self._jar = HeaderJar(lambda: cookie_header(scope["headers"]))
         self._session = Session(self._jar, options)
         self._register(options.cookie_name)
@@ -93,15 +106,15 @@ class _Connection:
 
     async def send(self, message: Message) -> None:
         """Pass a message on, with the session's headers where headers go."""
-        if not self._started and message["type"] in _STARTS:
+        if not self.started and message["type"] in _STARTS:
             message = self._with_session(message)
             self._close()
-        elif not self._started and message["type"] == "websocket.close":
+        elif not self.started and message["type"] == "websocket.close":
             self._close()  # the server refuses the handshake, with headers of its own
         await self._send(message)
 
     def _close(self) -> None:
-        self._started = True
+        self.started = True
         self._jar.close()
 
     def _with_session(self, message: Message) -> Message:
@@ -109,11 +122,11 @@ class _Connection:
         try:
             self._adopt_replacement()
             changed = self._apply(headers)
-        except IronSessionError:
-            if not self._failed:  # the application may answer it, in the way it answers errors
-                self._failed = True
+        except IronSessionError as error:
+            if self.failure is None:  # the application may answer it, in its way with errors
+                self.failure = error
                 raise
-            logger.exception("the session could not be written; the browser keeps the old one")
+            logger.error("the session was not written, the browser keeps the old one: %s", error)
             return message
         return {**message, "headers": headers} if changed else message
 
@@ -142,7 +155,7 @@ class _Connection:
 
     def end(self) -> None:
         """Say so in the log when the application has left changes that nobody will get."""
-        if self._started and not self._failed and self._session.is_unsaved:
+        if self.started and self.failure is None and self._session.is_unsaved:
             logger.error(
                 "session %r was changed after the response's headers had gone: the change is "
                 "lost; change it before the response starts",

@@ -7,16 +7,21 @@
 
 from __future__ import annotations
 
+import inspect
+from typing import Any
+
 try:
+    from starlette.concurrency import run_in_threadpool
     from starlette.datastructures import MutableHeaders
-    from starlette.requests import HTTPConnection
+    from starlette.requests import HTTPConnection, Request
     from starlette.responses import Response
 except ImportError as error:
     raise ImportError(
         "iron_session.integrations.starlette needs Starlette: pip install starlette"
     ) from error
 
-from iron_session.integrations.asgi import IronSessionMiddleware, cookie_header
+from iron_session.errors import IronSessionError
+from iron_session.integrations import asgi
 from iron_session.sessions import SessionOptions, SetCookie
 from iron_session.sessions import session as core
 from iron_session.sessions.jar import HeaderJar
@@ -24,6 +29,37 @@ from iron_session.sessions.responses import vary_on_cookie
 from iron_session.sessions.session import Session
 
 __all__ = ["IronSessionMiddleware", "get_iron_session"]
+
+
+class IronSessionMiddleware(asgi.IronSessionMiddleware):
+    """The gateway, which also asks the application's own exception handlers.
+
+    A session that can't be written (`CookieTooLargeError`, say) is noticed when the response
+    starts, which is too late for Starlette to call the handler that is registered for it.
+    """
+
+    async def answer_failure(
+        self, failure: IronSessionError, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send
+    ) -> None:
+        """Send what the application's handler for this error gives, or raise it."""
+        handler = _find_handler(scope, failure)
+        if handler is None:
+            raise failure
+        request = Request(scope, receive)
+        if inspect.iscoroutinefunction(handler):
+            response = await handler(request, failure)
+        else:
+            response = await run_in_threadpool(handler, request, failure)
+        await response(scope, receive, send)
+
+
+def _find_handler(scope: asgi.Scope, failure: IronSessionError) -> Any:
+    """Look in `app.exception_handlers`, for the error's class and then for those above it."""
+    if scope["type"] != "http" or "app" not in scope:
+        return None
+    handlers = scope["app"].exception_handlers
+    mine = type(failure).__mro__[: type(failure).__mro__.index(IronSessionError) + 1]
+    return next((handlers[kind] for kind in mine if kind in handlers), None)
 
 
 def get_iron_session(
@@ -48,7 +84,7 @@ class _ResponseJar(HeaderJar):
     __slots__ = ("_headers",)
 
     def __init__(self, connection: HTTPConnection, headers: MutableHeaders) -> None:
-        super().__init__(lambda: cookie_header(connection.scope["headers"]))
+        super().__init__(lambda: asgi.cookie_header(connection.scope["headers"]))
         self._headers = headers
 
     def write(self, cookie: SetCookie) -> None:
