@@ -1,10 +1,10 @@
 """FastAPI: the session as a dependency, beside all that Starlette's integration has.
 
-    app.add_middleware(IronSessionMiddleware, options=options)
-    CurrentSession = Annotated[Session, Depends(SessionDependency(options))]
+app.add_middleware(IronSessionMiddleware, options=options)
+CurrentSession = Annotated[Session, Depends(SessionDependency(options))]
 
-    @app.get("/")
-    def home(session: CurrentSession) -> ...
+@app.get("/")
+def home(session: CurrentSession) -> ...
 """
 
 from __future__ import annotations

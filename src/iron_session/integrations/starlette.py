@@ -1,8 +1,8 @@
 """Starlette: `request.session`, or a session by hand.
 
-    app.add_middleware(IronSessionMiddleware, options=options)      # then: request.session
+app.add_middleware(IronSessionMiddleware, options=options)      # then: request.session
 
-    session = get_iron_session(request, response, options)          # then: session.save()
+session = get_iron_session(request, response, options)          # then: session.save()
 """
 
 from __future__ import annotations

@@ -54,6 +54,7 @@ class KeySource(Protocol):
 
     def derive(self, salt: bytes, size: int, iterations: int) -> bytes:
         """Make the key of `size` bytes for this salt."""
+        ...
 
 
 class PasswordKey:

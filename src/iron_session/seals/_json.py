@@ -1,7 +1,7 @@
-"""JSON as JavaScript writes it, and errors that name the place of what it can't carry.
+r"""JSON as JavaScript writes it, and errors that name the place of what it can't carry.
 
 No spaces, non-ASCII characters as themselves (an escape would cost cookie bytes), lone surrogates
-as `\\udXXX`, never NaN or Infinity, and only text as keys: `json.dumps` would turn `{1: …}` into
+as `\udXXX`, never NaN or Infinity, and only text as keys: `json.dumps` would turn `{1: …}` into
 `{"1": …}`, and two keys into one.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
 from iron_session.errors import NotSerializableError
@@ -73,23 +74,24 @@ def decode(raw: bytes) -> Any:
     return _decoder.decode(raw.decode("utf-8"))
 
 
-class _Unfit(TypeError):
+class _UnfitError(TypeError):
     """A shape that JSON can't carry; only a signal to look for the path."""
 
 
 def _check_shape(value: object, depth: int) -> None:
     """Look for what the encoder would let pass: keys that are not text, and endless nesting."""
+    children: Iterable[Any]
     if isinstance(value, dict):
         for key in value:
             if not isinstance(key, str):
-                raise _Unfit
+                raise _UnfitError
         children = value.values()
     elif isinstance(value, (list, tuple)):
         children = value
     else:
         return
     if depth == MAX_DEPTH:
-        raise _Unfit
+        raise _UnfitError
     for child in children:
         if type(child) not in _SCALARS:
             _check_shape(child, depth + 1)

@@ -92,8 +92,8 @@ class SealOptions:
         ConfigurationError: a value out of its bounds, or an algorithm in the wrong place.
     """
 
-    encryption: KeyOptions = KeyOptions()  # noqa: RUF009 - immutable
-    integrity: KeyOptions = KeyOptions(algorithm="sha256")  # noqa: RUF009 - immutable
+    encryption: KeyOptions = KeyOptions()
+    integrity: KeyOptions = KeyOptions(algorithm="sha256")
     ttl: _time.Seconds = 0
     timestamp_skew: _time.Seconds = 60
     localtime_offset: _time.Seconds = 0
@@ -140,7 +140,7 @@ class Secret:
 
     def __init__(
         self,
-        id: str = "",  # noqa: A002 - the protocol's own name
+        id: str = "",
         secret: Key | None = None,
         *,
         encryption: Key | None = None,
@@ -184,9 +184,7 @@ def _is_unicode(text: str) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
-def _require_key_fit(
-    key: _crypto.KeySource, options: KeyOptions, use: str, *, exact: bool
-) -> None:
+def _require_key_fit(key: _crypto.KeySource, options: KeyOptions, use: str, *, exact: bool) -> None:
     if key.salted:
         if key.length < options.min_password_length:
             raise ConfigurationError(
@@ -258,9 +256,7 @@ def seal_bytes(
     key = secret.encryption_key.derive(salt.encode(), encryption.key_bytes, encryption.iterations)
     ciphertext = base64url_encode(_crypto.encrypt(encryption.algorithm, key, iv, plaintext))
     expiration = "" if expires is None else expires
-    signed = (
-        f"{PREFIX}*{secret.id}*{salt}*{base64url_encode(iv)}*{ciphertext}*{expiration}"
-    )
+    signed = f"{PREFIX}*{secret.id}*{salt}*{base64url_encode(iv)}*{ciphertext}*{expiration}"
     return f"{signed}*{mac_salt}*{_mac(signed, secret, options, mac_salt)}"
 
 
@@ -346,9 +342,9 @@ def _split(text: str) -> _Parts:
     pieces = text.split("*")
     if len(pieces) != 8 or pieces[0] != PREFIX or not text.isascii():
         raise UnsealError("not a seal: it does not have the eight parts of Fe26.2")
-    mac_salt, mac = pieces[6], pieces[7]
+    _, password_id, salt, iv, ciphertext, expiration, mac_salt, mac = pieces
     signed = text[: -(len(mac_salt) + len(mac) + 2)]
-    return _Parts(*pieces[1:], signed)
+    return _Parts(password_id, salt, iv, ciphertext, expiration, mac_salt, mac, signed)
 
 
 def _check_expiration(parts: _Parts, options: SealOptions, now: int) -> int | None:
@@ -402,22 +398,21 @@ def _failure(
 def _decode(plaintext: bytes, options: SealOptions) -> Any:
     if options.decode is None:
         return decode_json(plaintext)
+    return options.decode(_decode_text(plaintext))
+
+
+def _decode_text(plaintext: bytes) -> str:
     try:
-        text = plaintext.decode("utf-8")
+        return plaintext.decode("utf-8")
     except UnicodeDecodeError:
-        text = None
-    if text is None:
-        raise UnsealError("the seal's content is not UTF-8")
-    return options.decode(text)
+        pass  # and raise outside this block: the decoder's error holds the whole plaintext
+    raise UnsealError("the seal's content is not UTF-8")
 
 
 def decode_json(plaintext: bytes) -> Any:
-    """Read a seal's content; UnsealError if it is not JSON.
-
-    The error is raised outside the except block: the decoder's own holds the whole plaintext.
-    """
+    """Read a seal's content; UnsealError if it is not JSON."""
     try:
         return _json.decode(plaintext)
     except (ValueError, RecursionError):
-        pass
+        pass  # and raise outside this block, as above
     raise UnsealError("the seal's content is not JSON")

@@ -28,19 +28,27 @@ class Passwords:
             numbers, as int or text) to passwords. Each needs at least 32 characters, counted as
             JavaScript counts them, in UTF-16 units.
 
+    Attributes:
+        by_id: the prepared secrets, by the id that stands in a seal.
+        newest: the one that seals.
+
     Raises:
         ConfigurationError: a password too short, an id that is not a whole number, no password.
     """
 
-    __slots__ = ("_secrets", "newest")
+    __slots__ = ("by_id", "newest")
 
-    def __init__(self, password: PasswordInput) -> None:
-        if isinstance(password, Passwords):
-            self._secrets, self.newest = password._secrets, password.newest
-            return
+    def __init__(self, password: str | Mapping[int, str] | Mapping[str, str]) -> None:
         by_id = {1: password} if isinstance(password, str) else _by_number(password)
-        self._secrets = {str(id_): _secret(id_, value) for id_, value in by_id.items()}
-        self.newest: Secret = self._secrets[str(max(by_id))]
+        self.by_id: Mapping[str, Secret] = {
+            str(id_): _secret(id_, value) for id_, value in by_id.items()
+        }
+        self.newest: Secret = self.by_id[str(max(by_id))]
+
+    @classmethod
+    def of(cls, password: PasswordInput) -> Passwords:
+        """Give Passwords back as they are, and make them of anything else."""
+        return password if isinstance(password, Passwords) else cls(password)
 
     @classmethod
     def from_env(
@@ -63,12 +71,7 @@ class Passwords:
     @property
     def ids(self) -> tuple[int, ...]:
         """All ids, the newest first."""
-        return tuple(sorted(map(int, self._secrets), reverse=True))
-
-    @property
-    def by_id(self) -> Mapping[str, Secret]:
-        """The prepared secrets, by the id that stands in a seal."""
-        return self._secrets
+        return tuple(sorted(map(int, self.by_id), reverse=True))
 
     def __repr__(self) -> str:
         return f"Passwords(ids={list(self.ids)})"
@@ -167,14 +170,20 @@ def _read_file(path: str, name: str) -> str:
 def _one_or_many(text: str, source: str) -> str | dict[str, str]:
     if not text.lstrip().startswith("{"):
         return text
-    try:
-        pairs = json.loads(text, object_pairs_hook=list)
-    except ValueError:
-        pairs = None  # raised below, outside this block: json's error holds the whole text
-    if pairs is None or not all(isinstance(value, str) for _, value in pairs):
+    pairs = _read_pairs(text)
+    if pairs is None:
         raise ConfigurationError(
             f'{source} starts with {{ but is not a JSON object of texts, {{"1": "…", "2": "…"}}'
         )
     if len(dict(pairs)) != len(pairs):
         raise ConfigurationError(f"{source} gives the same id twice")
     return dict(pairs)
+
+
+def _read_pairs(text: str) -> list[tuple[str, str]] | None:
+    """Read a JSON object of texts; None for anything else, since json's errors hold the text."""
+    try:
+        pairs = json.loads(text, object_pairs_hook=list)
+    except ValueError:
+        return None
+    return pairs if all(isinstance(value, str) for _, value in pairs) else None

@@ -53,16 +53,14 @@ def seal_data(
         ConfigurationError: a password or ttl that can't work, an empty purpose.
         NotSerializableError: data that JSON can't carry; the message names the path.
     """
-    passwords = Passwords(password)
+    passwords = Passwords.of(password)
     expires = expiration(_time.to_milliseconds(ttl, "ttl"), _time.now_ms())
     plaintext = _json.encode(_marked(data, purpose), "data")
     return seal_json(plaintext, passwords, expires)
 
 
 @overload
-def unseal_data(
-    text: str, *, password: PasswordInput, purpose: str | None = None
-) -> Any: ...
+def unseal_data(text: str, *, password: PasswordInput, purpose: str | None = None) -> Any: ...
 @overload
 def unseal_data(
     text: str, *, password: PasswordInput, purpose: str | None = None, default: T
@@ -87,7 +85,7 @@ def unseal_data(
         UnsealError: not a seal, expired, changed, made by another password or for another purpose.
         ConfigurationError: a password that can't work, an empty purpose.
     """
-    passwords = Passwords(password)
+    passwords = Passwords.of(password)
     _check_purpose(purpose)
     try:
         opened = open_json(text, passwords, _time.now_ms())

@@ -13,7 +13,15 @@ from iron_session.errors import ConfigurationError, CookieTooLargeError
 from iron_session.sessions.cookies import serialize_cookie
 from iron_session.sessions.options import CookieOptions
 
-__all__ = ["MAX_CHUNKS", "MAX_COOKIE_BYTES", "candidates", "chunk_name", "is_too_long", "names", "split"]
+__all__ = [
+    "MAX_CHUNKS",
+    "MAX_COOKIE_BYTES",
+    "candidates",
+    "chunk_name",
+    "is_too_long",
+    "names",
+    "split",
+]
 
 MAX_COOKIE_BYTES = 4096
 """What browsers take for one cookie: name, value and attributes together."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from urllib.parse import quote, unquote
 
 from iron_session.errors import ConfigurationError
@@ -37,7 +37,6 @@ class SetCookie:
         value: its value, as the application reads it back.
         options: its attributes.
         max_age: seconds that the browser keeps it; 0 deletes it; None leaves it out.
-        header: the finished value of the `Set-Cookie` header, ASCII.
     """
 
     name: str
@@ -47,6 +46,7 @@ class SetCookie:
 
     @property
     def header(self) -> str:
+        """The finished value of the `Set-Cookie` header, ASCII."""
         return serialize_cookie(self.name, self.value, self.options, self.max_age)
 
 
@@ -88,7 +88,7 @@ def _encode_value(value: str) -> str:
 
 
 def _http_date(moment: datetime) -> str:
-    utc = moment.astimezone(timezone.utc)
+    utc = moment.astimezone(UTC)
     day, month = _DAYS[utc.weekday()], _MONTHS[utc.month - 1]
     return f"{day}, {utc.day:02} {month} {utc.year:04} {utc:%H:%M:%S} GMT"
 

@@ -19,6 +19,7 @@ class CookieJar(Protocol):
 
     def read(self, name: str) -> Sequence[str]:
         """Give every value that the request has for this name, in their order."""
+        ...
 
     def write(self, cookie: SetCookie) -> None:
         """Set a cookie on the response; a later one of the same name replaces an earlier one.

@@ -11,7 +11,7 @@ import inspect
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime
 from typing import Any, Final, Literal, TypeAlias
 
 from iron_session.errors import ConfigurationError
@@ -131,7 +131,7 @@ def _check_expires(value: object) -> None:
             "cookie_options.expires must be a datetime with a time zone, as "
             "datetime.now(timezone.utc) + timedelta(days=1)"
         )
-    if value.astimezone(timezone.utc).year < 1601:
+    if value.astimezone(UTC).year < 1601:
         raise ConfigurationError("cookie_options.expires must be in 1601 or later")
 
 
@@ -177,7 +177,7 @@ class SessionOptions:
     max_lifetime_ms: int | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        passwords = Passwords(self.password)
+        passwords = Passwords.of(self.password)
         cookie = _as_cookie_options(self.cookie_options)
         prepared = {
             "password": passwords,  # so that no secret stands in the options' repr
@@ -197,7 +197,9 @@ class SessionOptions:
         _check_lifetimes(self)
 
 
-def override_cookie(options: SessionOptions, changes: CookieOptions | Mapping[str, Any]) -> CookieOptions:
+def override_cookie(
+    options: SessionOptions, changes: CookieOptions | Mapping[str, Any]
+) -> CookieOptions:
     """Give the cookie's attributes with some of them changed, checked as the options' own are."""
     cookie = _as_cookie_options(changes, options.cookie)
     _check_prefix(options.cookie_name, cookie)
@@ -214,7 +216,9 @@ def check_options(options: object) -> SessionOptions:
     return options
 
 
-def _as_cookie_options(value: object, base: CookieOptions = DEFAULT_COOKIE_OPTIONS) -> CookieOptions:
+def _as_cookie_options(
+    value: object, base: CookieOptions = DEFAULT_COOKIE_OPTIONS
+) -> CookieOptions:
     """Take CookieOptions as they are, and a mapping as changes to `base`."""
     if isinstance(value, CookieOptions):
         return value

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, MutableMapping
-from datetime import datetime, timezone
-from typing import Any, Final
+from datetime import UTC, datetime
+from typing import Any
 
 from iron_session.errors import (
     ConfigurationError,
@@ -167,9 +167,9 @@ class Session(MutableMapping[str, Any]):
         if expires is None:
             return None
         try:
-            return datetime.fromtimestamp(expires / 1000, timezone.utc)
+            return datetime.fromtimestamp(expires / 1000, UTC)
         except (OverflowError, ValueError, OSError):  # JavaScript's years go beyond 9999
-            return datetime.max.replace(tzinfo=timezone.utc)
+            return datetime.max.replace(tzinfo=UTC)
 
     def mark_accessed(self) -> None:
         """Note that the response depends on the session (Starlette calls this)."""
@@ -331,11 +331,7 @@ class Session(MutableMapping[str, Any]):
                 options.cookie_name, seal, self._cookie, max_age, chunk=options.chunk
             )
         except CookieTooLargeError as error:
-            message = f"{error}{self._describe_size()}"
-        else:
-            message = None
-        if message is not None:
-            raise CookieTooLargeError(message)
+            raise CookieTooLargeError(f"{error}; {self._describe_size()}") from None
         for name, value in parts.items():
             self._jar.write(SetCookie(name, value, self._cookie, max_age))
         self._expire_present(set(chunks.names(options.cookie_name)) - set(parts))
@@ -345,7 +341,11 @@ class Session(MutableMapping[str, Any]):
         sizes = {key: len(_json.encode(value, _ROOT)) for key, value in (self._data or {}).items()}
         largest = sorted(sizes, key=sizes.__getitem__, reverse=True)[:3]
         told = ", ".join(f"{_json.item_path(key)} {sizes[key]} bytes" for key in largest)
-        return f"; largest in the session: {told}"
+        hint = f"largest in the session: {told}"
+        first_chunk = chunks.chunk_name(self._options.cookie_name, 0)
+        if not self._options.chunk and any(storage.read_values(self._jar, first_chunk)):
+            hint += "; it came in chunks, so other options for this cookie set chunk=True"
+        return hint
 
     def _expire(self) -> None:
         name, *parts = chunks.names(self._options.cookie_name)

@@ -112,9 +112,7 @@ def own_ttl_ms(mark: dict[str, Any]) -> int | None:
         return None
 
 
-def update_mark(
-    mark: dict[str, Any], *, created: int | None, ttl_ms: int | None
-) -> dict[str, Any]:
+def update_mark(mark: dict[str, Any], *, created: int | None, ttl_ms: int | None) -> dict[str, Any]:
     """Write both into a copy of the mark."""
     updated = dict(mark)
     if created is not None:

