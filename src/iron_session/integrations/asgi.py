@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from iron_session.errors import ConfigurationError, IronSessionError
 from iron_session.sessions.jar import HeaderJar
@@ -24,13 +24,13 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers: TypeAlias = "list[tuple[bytes, bytes]]"
 
-REGISTRY = "iron_session"
+REGISTRY: Final = "iron_session"
 """The scope's key for all of its sessions, a dict by cookie name."""
 
 # Every message with which headers go: a response, a WebSocket's handshake, and its refusal.
 _STARTS = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
 
-logger = logging.getLogger("iron_session")
+logger: logging.Logger = logging.getLogger("iron_session")
 
 
 class IronSessionMiddleware:
@@ -50,9 +50,9 @@ class IronSessionMiddleware:
     def __init__(
         self, app: ASGIApp, options: SessionOptions, *, scope_key: str = "session"
     ) -> None:
-        self.app = app
-        self.options = check_options(options)
-        self.scope_key = scope_key
+        self.app: ASGIApp = app
+        self.options: SessionOptions = check_options(options)
+        self.scope_key: str = scope_key
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the application with a session in its scope."""

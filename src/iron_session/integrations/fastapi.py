@@ -11,10 +11,10 @@ from __future__ import annotations
 
 try:
     from fastapi.requests import HTTPConnection
-except ImportError as error:
+except ImportError as _cause:
     raise ImportError(
         "iron_session.integrations.fastapi needs FastAPI: pip install fastapi"
-    ) from error
+    ) from _cause
 
 from iron_session.errors import ConfigurationError
 from iron_session.integrations.asgi import REGISTRY

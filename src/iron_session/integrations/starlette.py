@@ -15,10 +15,10 @@ try:
     from starlette.datastructures import MutableHeaders
     from starlette.requests import HTTPConnection, Request
     from starlette.responses import Response
-except ImportError as error:
+except ImportError as _cause:
     raise ImportError(
         "iron_session.integrations.starlette needs Starlette: pip install starlette"
-    ) from error
+    ) from _cause
 
 from iron_session.errors import IronSessionError
 from iron_session.integrations import asgi

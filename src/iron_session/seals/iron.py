@@ -148,7 +148,7 @@ class Secret:
     ) -> None:
         if not isinstance(id, str) or (id and not _PASSWORD_ID.fullmatch(id)):
             raise ConfigurationError("a password's id is ASCII letters, digits and _, or empty")
-        self.id = id
+        self.id: str = id
         self.encryption_key: _crypto.KeySource
         self.integrity_key: _crypto.KeySource
         if secret is not None and encryption is None and integrity is None:

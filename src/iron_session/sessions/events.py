@@ -10,7 +10,7 @@ from iron_session.errors import UnsealError, UnsealReason
 
 __all__ = ["UnsealFailure", "report"]
 
-logger = logging.getLogger("iron_session")
+logger: logging.Logger = logging.getLogger("iron_session")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

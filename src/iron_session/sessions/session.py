@@ -83,7 +83,7 @@ class Session(MutableMapping[str, Any]):
         self._is_new = True
         self._destroyed = False
         self._forced = False
-        self.accessed = False
+        self.accessed: bool = False
 
     # --- the mapping ---------------------------------------------------------------------
 
