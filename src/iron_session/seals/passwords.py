@@ -8,7 +8,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 from iron_session.errors import ConfigurationError
 from iron_session.seals.iron import DEFAULTS, Secret
@@ -75,6 +75,16 @@ class Passwords:
 
     def __repr__(self) -> str:
         return f"Passwords(ids={list(self.ids)})"
+
+    def __copy__(self) -> Passwords:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Passwords:
+        """Give itself: it never changes, and frameworks copy the options that hold it."""
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("Passwords can't be pickled: that would write secrets out")
 
 
 PasswordInput: TypeAlias = "str | Mapping[int, str] | Mapping[str, str] | Passwords"

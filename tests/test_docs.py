@@ -1,0 +1,84 @@
+"""What the README shows is run: its Python here, its Next.js route in Node."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from tests.interop.node import find_node
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PASSWORD = "the password of the README, of 40 letters"
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture
+def readme(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    """All Python of the README, run from top to bottom, and what it printed."""
+    monkeypatch.setenv("SESSION_PASSWORD", PASSWORD)
+    namespace: dict[str, Any] = {"__name__": "readme"}
+    exec("\n".join(blocks("python")), namespace)  # noqa: S102 - the README is ours
+    return {**namespace, "printed": capsys.readouterr().out}
+
+
+def test_the_readme_app_counts_visits_logs_in_and_out(readme: dict[str, Any]) -> None:
+    client = TestClient(readme["app"], base_url="https://testserver")
+    assert [client.get("/").json()["visits"] for _ in range(3)] == [1, 2, 3]
+    assert client.post("/login").json() == {"ok": True}
+    assert client.get("/").json() == {"visits": 4}
+    assert client.post("/logout").json() == {"ok": True}
+    assert client.get("/").json() == {"visits": 1}
+
+
+def test_the_readme_prints_a_set_cookie_header_and_opens_its_own_link(
+    readme: dict[str, Any],
+) -> None:
+    assert readme["printed"].startswith("['myapp=Fe26.2*1*")
+    assert readme["data"] == {"user": 1}
+
+
+def test_the_readme_next_js_route_reads_the_cookie_of_the_readme_app(
+    readme: dict[str, Any], tmp_path: Path
+) -> None:
+    """Real iron-session in Node; only Next's `cookies()` is a stand-in, of the same shape."""
+    client = TestClient(readme["app"], base_url="https://testserver")
+    client.get("/")
+    seal = client.get("/").headers["set-cookie"].partition(";")[0].partition("=")[2]
+
+    (route,) = blocks("ts")
+    (tmp_path / "route.ts").write_text(route, encoding="utf-8")
+    modules = tmp_path / "node_modules"
+    (modules / "next").mkdir(parents=True)
+    (modules / "iron-session").symlink_to(ROOT / "node_modules" / "iron-session-9")
+    (modules / "next" / "package.json").write_text('{"exports": {"./headers": "./headers.mjs"}}')
+    (modules / "next" / "headers.mjs").write_text(
+        f"const cookie = {{ name: 'myapp', value: {json.dumps(seal)} }};\n"
+        "export const cookies = async () => ({\n"
+        "  get: (name) => (name === cookie.name ? cookie : undefined),\n"
+        "  set: () => {},\n"
+        "});\n"
+    )
+    (tmp_path / "main.mjs").write_text(
+        "import { GET } from './route.ts';\nconsole.log(await (await GET()).text());\n"
+    )
+    run = subprocess.run(
+        [str(find_node()), "--no-warnings", "--experimental-strip-types", "main.mjs"],
+        cwd=tmp_path,
+        env={"SESSION_PASSWORD": PASSWORD, "PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (run.stdout, run.stderr) == ('{"visits":2}\n', "")
