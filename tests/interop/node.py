@@ -339,6 +339,10 @@ class Site:
         """Set members of the session and save it."""
         return self._ask("PATCH", browser, options, members)
 
+    def save_twice(self, browser: Browser, options: Mapping[str, Any], **members: Any) -> Answer:
+        """Set members of the session and save it two times."""
+        return self._ask("POST", browser, options, members)
+
     def replace(self, browser: Browser, options: Mapping[str, Any], **members: Any) -> Answer:
         """Empty the session, set members and save it."""
         return self._ask("PUT", browser, options, members)

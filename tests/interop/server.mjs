@@ -18,6 +18,11 @@ const routes = {
     Object.assign(session, await json(request));
     await session.save();
   },
+  "POST /session": async (session, request) => {
+    Object.assign(session, await json(request));
+    await session.save();
+    await session.save();
+  },
   "DELETE /session": async (session) => {
     await session.destroy();
   },

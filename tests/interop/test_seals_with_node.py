@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from typing import Any
 
 import pytest
@@ -169,11 +170,7 @@ json_values = st.recursive(
     max_leaves=20,
 )
 
-seals_many = settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+seals_many = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.mark.parametrize("password", PASSWORDS.values(), ids=PASSWORDS)
@@ -441,15 +438,22 @@ def test_what_follows_the_tilde_never_matters_here_or_in_version_9(
     assert driver.unseal_data("iron-session-9", here, PASSWORD).data == {"a": 1}
 
 
+def now() -> int:
+    """Give the time as it stands in a seal."""
+    return time.time_ns() // 1_000_000
+
+
 @pytest.mark.parametrize("package", SESSION_PACKAGES)
-@pytest.mark.parametrize("ttl", [1, 900, 1209600, 0.5, 86400 * 365 * 100])
+@pytest.mark.parametrize("ttl", [1, 900, 1209600, 0.5, 1.001, 86400 * 365 * 100])
 def test_a_time_to_live_gives_the_same_expiration_on_both_sides(
     driver: Driver, package: str, ttl: float
 ) -> None:
     """Seconds in the API are milliseconds on the wire, counted from now."""
+    before = now() + round(ttl * 1000)
     there = driver.seal_data(package, {}, PASSWORD, ttl=ttl).split("*")[5]
     here = seal_data({}, password=PASSWORD, ttl=ttl).split("*")[5]
-    assert int(here) == pytest.approx(int(there), abs=5000)
+    after = now() + round(ttl * 1000)
+    assert before <= int(there) <= int(here) <= after
 
 
 @pytest.mark.parametrize("package", SESSION_PACKAGES)
@@ -467,9 +471,11 @@ def test_a_time_to_live_of_nought_never_expires_on_either_side(
 @pytest.mark.parametrize("package", SESSION_PACKAGES)
 def test_without_a_time_to_live_both_sides_give_14_days(driver: Driver, package: str) -> None:
     """The default lifetime is the same."""
+    before = now() + 14 * 86400 * 1000
     there = driver.seal_data(package, {}, PASSWORD).split("*")[5]
     here = seal_data({}, password=PASSWORD).split("*")[5]
-    assert int(here) == pytest.approx(int(there), abs=5000)
+    after = now() + 14 * 86400 * 1000
+    assert before <= int(there) <= int(here) <= after
 
 
 @pytest.mark.parametrize("package", SESSION_PACKAGES)

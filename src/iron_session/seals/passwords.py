@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-import secrets
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
 
 from iron_session.errors import ConfigurationError
@@ -93,6 +91,8 @@ PasswordInput: TypeAlias = "str | Mapping[int, str] | Mapping[str, str] | Passwo
 
 def generate_password() -> str:
     """Make a random password: 256 bits as 43 characters of base64url."""
+    import secrets  # noqa: PLC0415 - here, as it takes longer to import than most of this package
+
     return secrets.token_urlsafe(32)
 
 
@@ -171,7 +171,8 @@ def _numbered(name: str, environ: Mapping[str, str]) -> dict[str, str]:
 
 def _read_file(path: str, name: str) -> str:
     try:
-        return Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+        with open(path, encoding="utf-8") as file:  # noqa: PTH123 - pathlib takes long to import
+            return file.read().rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         kind = type(error).__name__
     raise ConfigurationError(f"the file that {name} names can't be read ({kind})")

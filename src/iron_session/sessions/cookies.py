@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from urllib.parse import quote, unquote
 
 from iron_session.errors import ConfigurationError
 from iron_session.sessions.options import CookieOptions
@@ -81,6 +80,8 @@ def serialize_cookie(name: str, value: str, options: CookieOptions, max_age: int
 def _encode_value(value: str) -> str:
     if not _NEEDS_ENCODING.search(value):
         return value
+    from urllib.parse import quote  # noqa: PLC0415 - long to import, and no seal needs it
+
     try:
         return quote(value, safe=_NOT_ENCODED)
     except UnicodeEncodeError:
@@ -110,6 +111,8 @@ def _decode_value(value: str) -> str:
     """Undo percent-encoding; a value in which it is broken stays as it is."""
     if "%" not in value or _MALFORMED_ESCAPE.search(value):
         return value
+    from urllib.parse import unquote  # noqa: PLC0415 - as above
+
     try:
         return unquote(value, errors="strict")
     except UnicodeDecodeError:

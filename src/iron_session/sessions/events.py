@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from iron_session.errors import UnsealError, UnsealReason
 
 __all__ = ["UnsealFailure", "report"]
-
-logger: logging.Logger = logging.getLogger("iron_session")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +33,9 @@ def report(
     error: UnsealError, cookie_name: str, hook: Callable[[UnsealFailure], object] | None
 ) -> None:
     """Log that a cookie could not be read and call the hook, whatever the hook does."""
+    import logging  # noqa: PLC0415 - here, as it takes longer to import than most of this package
+
+    logger = logging.getLogger("iron_session")
     failure = UnsealFailure(
         reason=error.reason,
         cookie_name=cookie_name,

@@ -131,8 +131,15 @@ def _check_expires(value: object) -> None:
             "cookie_options.expires must be a datetime with a time zone, as "
             "datetime.now(timezone.utc) + timedelta(days=1)"
         )
-    if value.astimezone(UTC).year < 1601:
-        raise ConfigurationError("cookie_options.expires must be in 1601 or later")
+    if not 1601 <= _utc_year(value) <= 9999:  # RFC 6265bis, 5.1.1
+        raise ConfigurationError("cookie_options.expires must lie in the years 1601 to 9999")
+
+
+def _utc_year(moment: datetime) -> int:
+    try:
+        return moment.astimezone(UTC).year
+    except OverflowError:  # in UTC it lies outside the years that datetime knows
+        return 0
 
 
 DEFAULT_COOKIE_OPTIONS: Final = CookieOptions()
