@@ -126,7 +126,7 @@ class _Connection:
             if self.failure is None:  # the application may answer it, in its way with errors
                 self.failure = error
                 raise
-            logger.error("the session was not written, the browser keeps the old one: %s", error)
+            logger.debug("the session was not written, the browser keeps the old one: %s", error)
             return message
         return {**message, "headers": headers} if changed else message
 

@@ -1,0 +1,190 @@
+"""A small site whose whole memory is one cookie in the visitor's browser. Run it: make demo.
+
+Everything of the session is on this page; `anatomy` only takes the cookie apart to show it.
+"""
+
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from fastapi import Depends, FastAPI, Form, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import RedirectResponse
+from fastapi.staticfiles import StaticFiles
+from fastapi.templating import Jinja2Templates
+from pydantic import StringConstraints
+from starlette.exceptions import HTTPException as AnyHTTPException
+
+from demo.anatomy import MOST_BYTES, Anatomy, content_bounds, examine
+from demo.passwords import find_passwords
+from demo.spoiling import Damage, spoil
+from iron_session import CookieOptions, CookieTooLargeError, Session, SessionOptions
+from iron_session.integrations.fastapi import IronSessionMiddleware, SessionDependency
+
+HERE = Path(__file__).parent
+
+passwords, password_is_random = find_passwords()
+if password_is_random:
+    logging.getLogger("uvicorn.error").warning(
+        "SESSION_PASSWORD is not set: this run uses a random password, so no later run will open "
+        "its cookies"
+    )
+
+# --- the session -----------------------------------------------------------------------------
+
+options = SessionOptions(
+    password=passwords,
+    cookie_name="iron-session-demo",
+    # This site is plain http on your own machine, where Safari takes no Secure cookie. Yours will
+    # be https: leave secure at its default, True.
+    cookie_options=CookieOptions(secure=False),
+)
+
+app = FastAPI(openapi_url=None)  # no /docs: they load scripts from another site
+app.add_middleware(IronSessionMiddleware, options=options)
+
+CurrentSession = Annotated[Session, Depends(SessionDependency(options))]
+
+
+def logged_in(session: CurrentSession) -> Session:
+    """Give the session of somebody who logged in, and send everybody else to the form."""
+    if "user" not in session:
+        raise HTTPException(303, headers={"Location": "/"})
+    return session
+
+
+LoggedIn = Annotated[Session, Depends(logged_in)]
+
+# --- what visitors do ------------------------------------------------------------------------
+# Changes are made by POST, and answered with a redirect, so that reloading a page repeats none.
+# The cookie is SameSite=Lax: a form on another site posts without it, and so changes nothing.
+
+Fruit = Literal["apples", "pears", "plums"]
+Name = Annotated[str, Form(), StringConstraints(strip_whitespace=True, min_length=1, max_length=40)]
+
+
+@app.post("/login")
+def login(session: CurrentSession, name: Name) -> Response:
+    session.clear()
+    session["user"] = {"name": name}
+    session["count"] = 0
+    session["cart"] = {"apples": 0, "pears": 0, "plums": 0}
+    return go_to("/")
+
+
+@app.post("/count")
+def count(session: LoggedIn) -> Response:
+    session["count"] += 1
+    return go_to("/#count")
+
+
+@app.post("/cart/{fruit}")
+def add_to_cart(session: LoggedIn, fruit: Fruit) -> Response:
+    session["cart"][fruit] += 1  # a change further down is noticed as well
+    return go_to("/#cart")
+
+
+@app.post("/note")
+def write_note(session: LoggedIn, note: Annotated[str, Form()] = "") -> Response:
+    session["note"] = note  # too long a note is a CookieTooLargeError: see below
+    return go_to("/#note")
+
+
+@app.post("/logout")
+def logout(session: CurrentSession) -> Response:
+    session.destroy()
+    return go_to("/")
+
+
+@app.post("/cookie/{damage}")
+def spoil_cookie(session: LoggedIn, damage: Damage) -> Response:
+    """Give the visitor a spoilt copy of the cookie, to see what becomes of it."""
+    response = go_to("/cookie")
+    response.set_cookie(
+        options.cookie_name, spoil(session, damage, passwords), httponly=True, samesite="lax"
+    )
+    return response
+
+
+def go_to(path: str) -> Response:
+    return RedirectResponse(path, status_code=303)
+
+
+# --- what visitors see -----------------------------------------------------------------------
+
+
+def take_apart(request: Request) -> Anatomy | None:
+    """Take the visitor's own cookie apart, as it came."""
+    header = "; ".join(request.headers.getlist("cookie"))
+    return examine(header, options, datetime.now(UTC))
+
+
+OwnCookie = Annotated[Anatomy | None, Depends(take_apart)]
+
+
+@app.get("/")
+def home(request: Request, cookie: OwnCookie) -> Response:
+    return page(request, "home.html", cookie=cookie)
+
+
+@app.get("/cookie")
+def anatomy(request: Request, cookie: OwnCookie) -> Response:
+    return page(request, "cookie.html", cookie=cookie)
+
+
+app.mount("/static", StaticFiles(directory=HERE / "static"))
+
+templates = Jinja2Templates(HERE / "templates")  # escapes all that it is given
+templates.env.globals.update(
+    password_is_random=password_is_random,
+    MOST_BYTES=MOST_BYTES,
+    content_bounds=content_bounds,
+    newest_password_id=passwords.newest.id,
+)
+
+HEADERS = {
+    # Own styles and nothing else: no script, no frame, no other site.
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src data:; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def page(request: Request, template: str, status_code: int = 200, **context: Any) -> Response:
+    context["session"] = request.session
+    return templates.TemplateResponse(request, template, context, status_code, HEADERS)
+
+
+# --- when something goes wrong ---------------------------------------------------------------
+
+
+@app.exception_handler(CookieTooLargeError)
+def too_large(request: Request, error: CookieTooLargeError) -> Response:
+    """Say so. Nothing was written: the browser keeps the cookie that it has."""
+    return error_page(
+        request,
+        413,
+        "Too much for one cookie",
+        "Nothing was written, so your session is as it was before.",
+        f"The library says: {error}.",
+    )
+
+
+@app.exception_handler(RequestValidationError)
+def not_understood(request: Request, error: RequestValidationError) -> Response:
+    return error_page(request, 422, "Not understood", "That is not what this form asks for.")
+
+
+@app.exception_handler(AnyHTTPException)
+def http_error(request: Request, error: AnyHTTPException) -> Response:
+    problem = "This demo has no page at this address." if error.status_code == 404 else ""
+    response = error_page(request, error.status_code, error.detail, problem)
+    response.headers.update(error.headers or {})
+    return response
+
+
+def error_page(request: Request, status: int, title: str, *problem: str) -> Response:
+    return page(request, "error.html", status, title=title, status=status, problem=problem)
