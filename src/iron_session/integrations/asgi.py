@@ -90,13 +90,15 @@ class _Connection:
         self._send = send
         self.started = False
         self.failure: IronSessionError | None = None
-        self._jar = HeaderJar(lambda: cookie_header(scope["headers"]))
+        headers = scope["headers"]  # not the scope: it holds the session, that would be a cycle
+        self._jar = HeaderJar(lambda: cookie_header(headers))
         self._session = Session(self._jar, options)
         self._register(options.cookie_name)
 
     def _register(self, cookie_name: str) -> None:
         registry = self._scope.setdefault(REGISTRY, {})
-        if cookie_name in registry or isinstance(self._scope.get(self._key), Session):
+        there = self._scope.get(self._key)
+        if cookie_name in registry or (there is not None and isinstance(there, Session)):
             raise ConfigurationError(
                 f"IronSessionMiddleware is installed twice for the cookie {cookie_name!r} or the "
                 f"scope_key {self._key!r}: remove one, or give each names of its own"
@@ -107,11 +109,15 @@ class _Connection:
     async def send(self, message: Message) -> None:
         """Pass a message on, with the session's headers where headers go."""
         if not self.started and message["type"] in _STARTS:
-            message = self._with_session(message)
+            if not self._is_untouched():
+                message = self._with_session(message)
             self._close()
         elif not self.started and message["type"] == "websocket.close":
             self._close()  # the server refuses the handshake, with headers of its own
         await self._send(message)
+
+    def _is_untouched(self) -> bool:
+        return not self._session.accessed and self._scope.get(self._key) is self._session
 
     def _close(self) -> None:
         self.started = True
@@ -123,11 +129,8 @@ class _Connection:
             self._adopt_replacement()
             changed = self._apply(headers)
         except IronSessionError as error:
-            if self.failure is None:  # the application may answer it, in its way with errors
-                self.failure = error
-                raise
-            logger.debug("the session was not written, the browser keeps the old one: %s", error)
-            return message
+            self.failure = error
+            raise
         return {**message, "headers": headers} if changed else message
 
     def _adopt_replacement(self) -> None:
@@ -155,11 +158,12 @@ class _Connection:
 
     def end(self) -> None:
         """Say so in the log when the application has left changes that nobody will get."""
-        if self.started and self.failure is None and self._session.is_unsaved:
+        session = self._session
+        if session.accessed and self.started and session.is_unsaved:
             logger.error(
                 "session %r was changed after the response's headers had gone: the change is "
                 "lost; change it before the response starts",
-                self._session.options.cookie_name,
+                session.options.cookie_name,
             )
 
 

@@ -1,11 +1,11 @@
 """Keys, macs and ciphers: the only file that touches hashlib and cryptography.
 
-Two primitives are put together here from `hashlib` objects instead of being called whole. The
-reason is the GIL: `hashlib.pbkdf2_hmac` and `hmac.digest` release it at every call, and beside one
-busy thread each call then waits for a whole switch interval (5 ms) to get it back, which makes
-sealing a hundred times slower in a threaded server. `hashlib` objects keep the GIL for updates of
-up to 2047 bytes. Only public APIs are used, and the tests hold both against the standard library's
-own functions.
+PBKDF2 with its usual one iteration, and HMAC-SHA256, are put together here from smaller public
+parts instead of being called whole. The reason is the GIL: `hashlib.pbkdf2_hmac` and `hmac.digest`
+release it at every call, and beside one busy thread each call then waits for a whole switch
+interval (5 ms) to get it back, so that in a threaded server a seal may take a hundred times as
+long. cryptography's `HMAC` keeps the GIL, and so do `hashlib` objects for up to 2047 bytes. The
+tests hold both against the standard library's own functions.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from typing import NamedTuple, Protocol
 from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC, CTR
+from cryptography.hazmat.primitives.hashes import SHA1
+from cryptography.hazmat.primitives.hmac import HMAC
 
 __all__ = [
     "CIPHERS",
@@ -42,7 +44,7 @@ equal = compare_digest
 
 _IPAD = bytes(byte ^ 0x36 for byte in range(256))
 _OPAD = bytes(byte ^ 0x5C for byte in range(256))
-_HASH_BLOCK = 64  # of both SHA-1 and SHA-256, in bytes
+_HASH_BLOCK = 64  # of SHA-256, in bytes
 _SHA1_BYTES = 20
 
 
@@ -60,11 +62,11 @@ class KeySource(Protocol):
 class PasswordKey:
     """A text password, from which PBKDF2-HMAC-SHA1 makes a key for each salt (RFC 8018, 5.2).
 
-    The two hash states that HMAC starts from depend on the password alone, so they are made once
-    and copied for every seal.
+    The state that HMAC starts from depends on the password alone, so it is made once and copied for
+    every seal.
     """
 
-    __slots__ = ("_inner", "_outer", "_password", "length")
+    __slots__ = ("_hmac", "_password", "length")
 
     salted = True
 
@@ -72,28 +74,22 @@ class PasswordKey:
         # JavaScript counts UTF-16 units, and the minimum length is agreed with it.
         self.length = len(password.encode("utf-16-le")) // 2
         self._password = password.encode("utf-8")
-        key = self._password
-        if len(key) > _HASH_BLOCK:  # HMAC's own rule for long keys (RFC 2104, 2)
-            key = hashlib.sha1(key).digest()  # noqa: S324 - the format's choice, inside PBKDF2
-        block = key.ljust(_HASH_BLOCK, b"\0")
-        self._inner = hashlib.sha1(block.translate(_IPAD))  # noqa: S324
-        self._outer = hashlib.sha1(block.translate(_OPAD))  # noqa: S324
+        # SHA-1 is the format's choice; inside HMAC its known weaknesses do not apply.
+        self._hmac = HMAC(self._password, SHA1())  # noqa: S303
 
     def derive(self, salt: bytes, size: int, iterations: int) -> bytes:
         """Make the key of `size` bytes (at most 40) for this salt."""
         if iterations != 1:
             return hashlib.pbkdf2_hmac("sha1", self._password, salt, iterations, size)
-        key = self._hmac(salt + b"\0\0\0\1")
+        key = self._first_round(salt + b"\0\0\0\1")
         if size > _SHA1_BYTES:
-            key += self._hmac(salt + b"\0\0\0\2")
+            key += self._first_round(salt + b"\0\0\0\2")
         return key[:size]
 
-    def _hmac(self, message: bytes) -> bytes:
-        inner = self._inner.copy()
-        inner.update(message)
-        outer = self._outer.copy()
-        outer.update(inner.digest())
-        return outer.digest()
+    def _first_round(self, salt_and_block: bytes) -> bytes:
+        hmac = self._hmac.copy()
+        hmac.update(salt_and_block)
+        return hmac.finalize()
 
 
 class RawKey:
@@ -117,9 +113,8 @@ def hmac_sha256(key: bytes, message: bytes) -> bytes:
     if len(key) > _HASH_BLOCK:
         key = hashlib.sha256(key).digest()
     block = key.ljust(_HASH_BLOCK, b"\0")
-    inner = hashlib.sha256(block.translate(_IPAD))
-    inner.update(message)
-    return hashlib.sha256(block.translate(_OPAD) + inner.digest()).digest()
+    inner = hashlib.sha256(block.translate(_IPAD) + message).digest()
+    return hashlib.sha256(block.translate(_OPAD) + inner).digest()
 
 
 class _CipherKind(NamedTuple):

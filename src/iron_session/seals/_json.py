@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeAlias
 
 from iron_session.errors import NotSerializableError
 
-__all__ = ["MAX_DEPTH", "check", "decode", "encode", "item_path"]
+__all__ = ["MAX_DEPTH", "check", "decode", "encode", "show"]
 
 MAX_DEPTH = 256
 """How deep lists and objects may nest: what every supported Python can read back in any stack."""
@@ -41,10 +41,17 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
+def _finite_float(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("a number too large for a float")
+    return number
+
+
 _encoder = json.JSONEncoder(
     ensure_ascii=False, check_circular=False, allow_nan=False, separators=(",", ":")
 )
-_decoder = json.JSONDecoder(parse_constant=_refuse_constant)
+_decoder = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite_float)
 
 
 def encode(value: object, root: str) -> bytes:
@@ -59,7 +66,7 @@ def encode(value: object, root: str) -> bytes:
     except (TypeError, ValueError):
         text = None
     if text is None:  # outside the except block: the error must not drag the values along
-        check(value, root)
+        check(value, (root,))
         raise NotSerializableError(root, "can't be written as JSON")
     # A lone surrogate is the only character that UTF-8 can't hold, and JSON's escape for it is the
     # one that this error handler writes.
@@ -69,12 +76,16 @@ def encode(value: object, root: str) -> bytes:
 def decode(raw: bytes) -> Any:
     """Read JSON text in UTF-8; ValueError or RecursionError if it is not that.
 
-    Strict: a byte order mark, invalid UTF-8, NaN and Infinity are refused.
+    Strict: a byte order mark, invalid UTF-8, NaN, Infinity and nesting beyond `MAX_DEPTH` are
+    refused, so that whatever was read can be written again.
     """
-    return _decoder.decode(raw.decode("utf-8"))
+    value = _decoder.decode(raw.decode("utf-8"))
+    if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH:  # else it can't be too deep
+        _check_shape(value, 0)
+    return value
 
 
-class _UnfitError(TypeError):
+class _UnfitError(ValueError):
     """A shape that JSON can't carry; only a signal to look for the path."""
 
 
@@ -97,42 +108,49 @@ def _check_shape(value: object, depth: int) -> None:
             _check_shape(child, depth + 1)
 
 
-def check(value: object, path: str, depth: int = 0) -> None:
-    """Raise NotSerializableError for the first value below `path` that JSON can't carry."""
-    if isinstance(value, (dict, list, tuple)):
-        if depth == MAX_DEPTH:
-            raise NotSerializableError(
-                path[:200] + "…", f"nests deeper than {MAX_DEPTH} levels, or contains itself"
-            )
-        if isinstance(value, dict):
-            _check_items(value, path, depth)
-        else:
-            for index, child in enumerate(value):
-                check(child, f"{path}[{index}]", depth + 1)
-    else:
-        _check_leaf(value, path)
+Path: TypeAlias = "tuple[str | int, ...]"
+"""Where a value stands: the root's name, then keys and indexes; written out only in an error."""
 
 
-def _check_items(value: dict[Any, Any], path: str, depth: int) -> None:
-    for key, child in value.items():
-        if not isinstance(key, str):
-            raise NotSerializableError(
-                path, f"has a key of type {type(key).__name__}: JSON's keys are text, use str(…)"
-            )
-        check(child, path + item_path(key), depth + 1)
+def check(value: object, path: Path) -> None:
+    """Raise NotSerializableError for the first value at or below `path` that JSON can't carry."""
+    if isinstance(value, dict):
+        _check_depth(path)
+        for key, child in value.items():
+            if not isinstance(key, str):
+                raise NotSerializableError(
+                    show(path),
+                    f"has a key of type {type(key).__name__}: JSON's keys are text, use str(…)",
+                )
+            check(child, (*path, key))
+    elif isinstance(value, (list, tuple)):
+        _check_depth(path)
+        for index, child in enumerate(value):
+            check(child, (*path, index))
+    elif problem := _find_problem(value):
+        raise NotSerializableError(show(path), problem)
 
 
-def _check_leaf(value: object, path: str) -> None:
+def _check_depth(path: Path) -> None:
+    if len(path) > MAX_DEPTH:
+        raise NotSerializableError(
+            show(path[:8]) + "…", f"nests deeper than {MAX_DEPTH} levels, or contains itself"
+        )
+
+
+def _find_problem(value: object) -> str | None:
+    """Tell what is wrong with a value that is no container; None if nothing is."""
     if isinstance(value, float):
-        if not math.isfinite(value):
-            raise NotSerializableError(path, f"is {value}: JSON has no such number, store None")
-    elif isinstance(value, int):
-        if not _has_decimal_text(value):
-            raise NotSerializableError(path, "is an int of too many digits: store hex(…)")
-    elif not isinstance(value, (str, type(None))):
-        name = type(value).__name__
-        article = "an" if name[0] in "aeiouAEIO" else "a"
-        raise NotSerializableError(path, f"is {article} {name}: {_MENDS.get(name, _OTHER_MEND)}")
+        return None if math.isfinite(value) else f"is {value}: JSON has no such number, store None"
+    if isinstance(value, int):
+        if _has_decimal_text(value):
+            return None
+        return "is an int of too many digits: store hex(…)"
+    if isinstance(value, (str, type(None))):
+        return None
+    name = type(value).__name__
+    article = "an" if name[0] in "aeiouAEIO" else "a"
+    return f"is {article} {name}: {_MENDS.get(name, _OTHER_MEND)}"
 
 
 def _has_decimal_text(value: int) -> bool:
@@ -143,7 +161,13 @@ def _has_decimal_text(value: int) -> bool:
     return True
 
 
-def item_path(key: str) -> str:
-    """Write `["key"]`, cut where the key is long, as text that any terminal can print."""
-    shown = key if len(key) <= _LONGEST_KEY_SHOWN else key[:_LONGEST_KEY_SHOWN] + "…"
-    return f"[{_encoder.encode(shown)}]".encode("utf-8", "backslashreplace").decode("utf-8")
+def show(path: Path) -> str:
+    """Write a path as `session["cart"][0]`, in text that any terminal can print."""
+    root, *steps = path
+    return f"{root}{''.join(map(_show_step, steps))}".encode("utf-8", "backslashreplace").decode()
+
+
+def _show_step(step: str | int) -> str:
+    if isinstance(step, str) and len(step) > _LONGEST_KEY_SHOWN:
+        step = step[:_LONGEST_KEY_SHOWN] + "…"
+    return f"[{_encoder.encode(step)}]"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from datetime import timedelta
 from typing import TypeAlias
@@ -31,6 +30,8 @@ def to_milliseconds(value: Seconds, name: str, *, negative: bool = False) -> int
     Raises:
         ConfigurationError: not a number or timedelta, not finite, or out of bounds.
     """
+    if type(value) is int and 0 <= value <= _MOST_SECONDS:
+        return value * 1000  # what almost every call asks for
     if isinstance(value, timedelta):
         value = value.total_seconds()
     # Any: whatever the annotation says, options come from files and environments too.
@@ -38,7 +39,7 @@ def to_milliseconds(value: Seconds, name: str, *, negative: bool = False) -> int
         raise ConfigurationError(
             f"{name} must be seconds as a number, or a timedelta, not {type(value).__name__}"
         )
-    if not math.isfinite(value) or abs(value) > _MOST_SECONDS:
+    if not abs(value) <= _MOST_SECONDS:  # so written, it refuses NaN too
         raise ConfigurationError(f"{name} must be a finite number of at most {_MOST_SECONDS} s")
     if value < 0 and not negative:
         raise ConfigurationError(f"{name} must not be negative")

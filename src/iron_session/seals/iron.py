@@ -247,10 +247,10 @@ def seal_bytes(
     encryption, integrity = options.encryption, options.integrity
     # One call for both salts and the iv. A key in bytes takes no salt.
     size = encryption.salt_bits // 8 if secret.encryption_key.salted else 0
-    mac_size = integrity.salt_bits // 8 if secret.integrity_key.salted else 0
-    randomness = random_bytes(size + mac_size + _crypto.IV_BYTES)
-    salts, iv = randomness[: -_crypto.IV_BYTES].hex(), randomness[-_crypto.IV_BYTES :]
-    salt, mac_salt = salts[: 2 * size], salts[2 * size :]
+    both = size + integrity.salt_bits // 8 if secret.integrity_key.salted else size
+    randomness = random_bytes(both + _crypto.IV_BYTES)
+    hexadecimal, iv = randomness.hex(), randomness[both:]
+    salt, mac_salt = hexadecimal[: 2 * size], hexadecimal[2 * size : 2 * both]
 
     # The salt of PBKDF2 is the hex text, not the bytes that it stands for.
     key = secret.encryption_key.derive(salt.encode(), encryption.key_bytes, encryption.iterations)

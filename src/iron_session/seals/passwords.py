@@ -16,6 +16,7 @@ __all__ = ["PasswordInput", "Passwords", "generate_password"]
 _ID = re.compile(r"0|[1-9][0-9]*")
 # JavaScript's Number.MAX_SAFE_INTEGER: larger ids would be other numbers there.
 _HIGHEST_ID = 2**53 - 1
+_MOST_DIGITS = 16
 
 
 class Passwords:
@@ -115,11 +116,10 @@ def _by_number(password: object) -> dict[int, Any]:
 
 def _number(id_: object) -> int:
     """Read an id; the message does not repeat it, somebody may have put the password there."""
-    text = str(id_) if isinstance(id_, int) and not isinstance(id_, bool) else id_
-    if isinstance(text, str) and len(text) <= 16 and _ID.fullmatch(text):
-        number = int(text)
-        if number <= _HIGHEST_ID:
-            return number
+    if isinstance(id_, str) and len(id_) <= _MOST_DIGITS and _ID.fullmatch(id_):
+        id_ = int(id_)
+    if isinstance(id_, int) and not isinstance(id_, bool) and 0 <= id_ <= _HIGHEST_ID:
+        return int(id_)
     raise ConfigurationError(
         'password ids must be whole numbers from 0 to 2**53 - 1: use {1: "…", 2: "…"}'
     )
@@ -173,7 +173,7 @@ def _read_file(path: str, name: str) -> str:
     try:
         with open(path, encoding="utf-8") as file:  # noqa: PTH123 - pathlib takes long to import
             return file.read().rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:  # ValueError: no path at all, or not UTF-8
         kind = type(error).__name__
     raise ConfigurationError(f"the file that {name} names can't be read ({kind})")
 
@@ -195,6 +195,6 @@ def _read_pairs(text: str) -> list[tuple[str, str]] | None:
     """Read a JSON object of texts; None for anything else, since json's errors hold the text."""
     try:
         pairs = json.loads(text, object_pairs_hook=list)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return pairs if all(isinstance(value, str) for _, value in pairs) else None

@@ -125,13 +125,13 @@ class Mark(NamedTuple):
     members: dict[str, Any]
 
 
-_NO_MARK = Mark(None, {})
+NO_MARK: Final = Mark(None, {})
 
 
 def split_mark(data: Any) -> tuple[Any, Mark]:
     """Take `"$iron"` out of what was sealed; UnsealError if it is not an object."""
     if not isinstance(data, dict) or RESERVED not in data:
-        return data, _NO_MARK
+        return data, NO_MARK
     members = data.pop(RESERVED)
     if not isinstance(members, dict):
         raise UnsealError(f"the seal's member {RESERVED} is not an object")
@@ -149,7 +149,7 @@ def require_purpose(mark: Mark, purpose: str | None, password_id: str) -> None:
 def _marked(data: Any, purpose: str | None) -> Any:
     _check_purpose(purpose)
     if isinstance(data, dict) and RESERVED in data:
-        raise NotSerializableError(f"data{_json.item_path(RESERVED)}", "is a reserved name")
+        raise NotSerializableError(_json.show(("data", RESERVED)), "is a reserved name")
     if purpose is None:
         return data
     if not isinstance(data, dict):

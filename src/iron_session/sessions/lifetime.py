@@ -15,15 +15,15 @@ _SKEW_MS = 60_000  # @hapi/iron's timestampSkewSec: what other machines' clocks 
 _LONGEST_MAX_AGE = 2147483647  # what iron-session writes for ttl=0; browsers cap it at 400 days
 
 
-def cookie_max_age(max_age: int | Literal["auto"] | None, life_ms: int) -> int | None:
-    """Give the cookie's Max-Age in seconds for a seal that lives `life_ms`, 0 meaning for ever.
+def cookie_max_age(max_age: int | Literal["auto"] | None, life_ms: int | None) -> int | None:
+    """Give the cookie's Max-Age in seconds for a seal that lives `life_ms`; None for ever.
 
     As in iron-session, the cookie ends a minute before the seal, so that browsers do not send
     seals that have just expired; a life of a minute or less is kept whole.
     """
     if max_age != "auto":
         return max_age
-    if not life_ms:
+    if life_ms is None:
         return _LONGEST_MAX_AGE
     kept_ms = life_ms - _SKEW_MS if life_ms > _SKEW_MS else life_ms
     return max(1, kept_ms // 1000)  # 0 would delete the cookie

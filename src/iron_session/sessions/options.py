@@ -286,7 +286,7 @@ def _check_prefix(name: str, cookie: CookieOptions) -> None:
 def _check_hook(hook: object) -> None:
     if hook is not None and not callable(hook):
         raise ConfigurationError("on_unseal_error must be a function, or None")
-    if inspect.iscoroutinefunction(hook):
+    if inspect.iscoroutinefunction(hook) or inspect.iscoroutinefunction(type(hook).__call__):
         raise ConfigurationError(
             "on_unseal_error must be a plain function: nothing would await a coroutine"
         )

@@ -9,11 +9,12 @@ from typing import Any
 from iron_session.errors import (
     ConfigurationError,
     CookieTooLargeError,
+    IronSessionError,
     NotSerializableError,
     SessionDestroyedError,
 )
 from iron_session.seals import _json, _time
-from iron_session.seals.sealing import RESERVED, seal_json
+from iron_session.seals.sealing import RESERVED
 from iron_session.sessions import chunks, lifetime, storage
 from iron_session.sessions.cookies import SetCookie
 from iron_session.sessions.jar import CookieJar
@@ -42,7 +43,11 @@ def get_iron_session(jar: CookieJar, options: SessionOptions) -> Session:
     Raises:
         ConfigurationError: the jar is no `CookieJar`, or the options are no `SessionOptions`.
     """
-    return Session(jar, options)
+    if not (hasattr(jar, "read") and hasattr(jar, "write")):
+        raise ConfigurationError(
+            f"a cookie jar has read(name) and write(cookie), {type(jar).__name__} has not"
+        )
+    return Session(jar, check_options(options))
 
 
 class Session(MutableMapping[str, Any]):
@@ -64,16 +69,13 @@ class Session(MutableMapping[str, Any]):
         "_jar",
         "_options",
         "_stored",
+        "_told",
         "_written",
         "accessed",
     )
 
     def __init__(self, jar: CookieJar, options: SessionOptions) -> None:
-        if not (hasattr(jar, "read") and hasattr(jar, "write")):
-            raise ConfigurationError(
-                f"a cookie jar has read(name) and write(cookie), {type(jar).__name__} has not"
-            )
-        self._options = check_options(options)
+        self._options = options
         self._jar = jar
         self._cookie: CookieOptions = options.cookie
         self._data: dict[str, Any] | None = None  # None until the first look
@@ -83,6 +85,7 @@ class Session(MutableMapping[str, Any]):
         self._is_new = True
         self._destroyed = False
         self._forced = False
+        self._told = False  # whether the application knows that it can't be written
         self.accessed: bool = False
 
     # --- the mapping ---------------------------------------------------------------------
@@ -97,9 +100,9 @@ class Session(MutableMapping[str, Any]):
                 _ROOT, f"has a key of type {type(key).__name__}: JSON's keys are text, use str(…)"
             )
         if key == RESERVED:
-            raise NotSerializableError(f'{_ROOT}["{RESERVED}"]', "is a reserved name")
+            raise NotSerializableError(_json.show((_ROOT, RESERVED)), "is a reserved name")
         if type(value) not in _SAFE_TYPES:
-            _json.check(value, _ROOT + _json.item_path(key))
+            _json.check(value, (_ROOT, key))
         self._load()[key] = value
 
     def __delitem__(self, key: str) -> None:
@@ -221,6 +224,17 @@ class Session(MutableMapping[str, Any]):
 
             Whatever it raises, no cookie has been written.
         """
+        try:
+            self._save(ttl, cookie_options)
+        except IronSessionError:
+            self._told = True
+            raise
+
+    def _save(
+        self,
+        ttl: _time.Seconds | None = None,
+        cookie_options: CookieOptions | Mapping[str, Any] | None = None,
+    ) -> None:
         data = self._load()
         if self._destroyed:
             if not data:
@@ -229,10 +243,17 @@ class Session(MutableMapping[str, Any]):
                 "data was written into a destroyed session: saving it would log the visitor in "
                 "again. Destroy the session last, or use clear() to start over in it"
             )
-        ttl_ms = storage.own_ttl_ms(self._stored.mark) if ttl is None else self._own_ttl_ms(ttl)
+        now, before, options = _time.now_ms(), self._stored, self._options
+        own_ttl_ms = storage.own_ttl_ms(before.mark) if ttl is None else self._own_ttl_ms(ttl)
+        cookie = self._cookie
         if cookie_options is not None:
-            self._cookie = override_cookie(self._options, cookie_options)
-        self._save(_json.encode(data, _ROOT), ttl_ms, _time.now_ms())
+            cookie = override_cookie(options, cookie_options)
+        _require_future(cookie, now)
+        seal, stored = storage.seal(_json.encode(data, _ROOT), before, options, own_ttl_ms, now)
+        life_ms = None if stored.expires is None else stored.expires - now
+        self._write(seal, cookie, lifetime.cookie_max_age(cookie.max_age, life_ms))
+        self._cookie, self._stored = cookie, stored
+        self._forced = self._told = False
 
     def destroy(self) -> None:
         """Empty the session and expire its cookies; no later save can bring it back.
@@ -259,44 +280,49 @@ class Session(MutableMapping[str, Any]):
     def commit(self) -> None:
         """Do what the response needs: save, expire, or nothing.
 
-        An integration calls this once, when headers are about to go. A session is saved when it
-        was modified, is due for renewal, or was opened by an old password; its cookies are expired
-        when it was emptied. One that nobody looked at is not even read.
+        An integration calls this when headers are about to go. A session is saved when it was
+        modified, is due for renewal, or was opened by an old password; its cookies are expired when
+        it was emptied. One that nobody looked at is not even read.
 
         Raises:
-            IronSessionError: as `save`.
+            IronSessionError: as `save`; once. Where the application was told already, by `save` or
+                by an earlier response that it came with, the browser keeps the session it has.
         """
+        told = self._told
+        try:
+            self._commit()
+        except IronSessionError:
+            self._told = True
+            if not told:
+                raise
+
+    def _commit(self) -> None:
         if self._forced:
             self._load()
         if self._data is None:
             return
         if self._data:
-            if self._forced or self._is_outdated(_time.now_ms()) or self.modified:
-                self.save()
+            if (
+                self._forced
+                or storage.is_outdated(self._stored, self._options, _time.now_ms())
+                or self.modified
+            ):
+                self._save()
         elif not self._destroyed and self._stored.json != storage.NOTHING.json:
             self._expire()
 
+    def _is_due(self) -> bool:
+        """Tell whether it is to be written though nothing changed."""
+        return self._forced or storage.is_outdated(self._stored, self._options, _time.now_ms())
+
     @property
     def is_unsaved(self) -> bool:
-        """Whether it holds changes that the browser will not get unless it is saved."""
+        """Whether it holds changes that the browser does not get, and nobody was told so."""
+        if self._told:
+            return False
         if self._destroyed:
             return bool(self._data)
         return self.modified
-
-    def _is_outdated(self, now: int) -> bool:
-        """Tell whether what the browser has should be written again though nothing changed."""
-        options, stored = self._options, self._stored
-        if stored is storage.NOTHING:
-            return False
-        if stored.password_id != options.passwords.newest.id:
-            return True
-        created = storage.created_ms(stored.mark)
-        if options.max_lifetime_ms is not None and created is None:
-            return True  # begun under other options, or in JavaScript: its lifetime starts now
-        own_ttl_ms = storage.own_ttl_ms(stored.mark)
-        life_ms = options.ttl_ms if own_ttl_ms is None else own_ttl_ms
-        renewed = lifetime.new_expiration(now, life_ms, created, options.max_lifetime_ms)
-        return lifetime.is_due(now, stored.expires, renewed, life_ms, options.renew_after_ms)
 
     def _own_ttl_ms(self, ttl: _time.Seconds) -> int:
         ttl_ms, most = _time.to_milliseconds(ttl, "ttl"), self._options.max_lifetime_ms
@@ -304,44 +330,23 @@ class Session(MutableMapping[str, Any]):
             raise ConfigurationError("ttl must not be longer than max_lifetime")
         return ttl_ms
 
-    def _save(self, json: bytes, own_ttl_ms: int | None, now: int) -> None:
-        options, cookie = self._options, self._cookie
-        if cookie.expires is not None and cookie.expires.timestamp() * 1000 < now:
-            raise ConfigurationError(
-                "cookie_options.expires is in the past, so browsers would drop the cookie: "
-                "compute it for each response, or use ttl"
-            )
-        created = storage.created_ms(self._stored.mark)
-        if created is None and options.max_lifetime_ms is not None:
-            created = now
-        mark = storage.update_mark(self._stored.mark, created=created, ttl_ms=own_ttl_ms)
-        life_ms = options.ttl_ms if own_ttl_ms is None else own_ttl_ms
-        expires = lifetime.new_expiration(now, life_ms, created, options.max_lifetime_ms)
-        seal = seal_json(storage.join_mark(json, mark), options.passwords, expires)
-        max_age = lifetime.cookie_max_age(cookie.max_age, 0 if expires is None else expires - now)
-        self._write(seal, max_age)
-        self._stored = storage.Stored(json, mark, options.passwords.newest.id, expires)
-        self._forced = False
-
-    def _write(self, seal: str, max_age: int | None) -> None:
+    def _write(self, seal: str, cookie: CookieOptions, max_age: int | None) -> None:
         """Write the seal's cookies, and expire those that carried another shape of it."""
-        options = self._options
+        name, chunk = self._options.cookie_name, self._options.chunk
         try:
-            parts = chunks.split(
-                options.cookie_name, seal, self._cookie, max_age, chunk=options.chunk
-            )
+            parts = chunks.split(name, seal, cookie, max_age, chunk=chunk)
         except CookieTooLargeError as error:
             raise CookieTooLargeError(f"{error}; {self._describe_size()}") from None
-        for name, value in parts.items():
-            self._jar.write(SetCookie(name, value, self._cookie, max_age))
-        self._expire_present(set(chunks.names(options.cookie_name)) - set(parts))
+        for part, value in parts.items():
+            self._jar.write(SetCookie(part, value, cookie, max_age))
+        self._expire_present(set(chunks.names(name)) - set(parts))
         self._written |= set(parts)
 
     def _describe_size(self) -> str:
         sizes = {key: len(_json.encode(value, _ROOT)) for key, value in (self._data or {}).items()}
         largest = sorted(sizes, key=sizes.__getitem__, reverse=True)[:3]
-        told = ", ".join(f"{_json.item_path(key)} {sizes[key]} bytes" for key in largest)
-        hint = f"largest in the session: {told}"
+        told = ", ".join(f"{_json.show((_ROOT, key))} {sizes[key]} bytes" for key in largest)
+        hint = f"the largest are {told}"
         first_chunk = chunks.chunk_name(self._options.cookie_name, 0)
         if not self._options.chunk and any(storage.read_values(self._jar, first_chunk)):
             hint += "; it came in chunks, so other options for this cookie set chunk=True"
@@ -359,3 +364,11 @@ class Session(MutableMapping[str, Any]):
             if name in self._written or any(storage.read_values(self._jar, name)):
                 self._jar.write(SetCookie(name, "", self._cookie, 0))
                 self._written -= {name}
+
+
+def _require_future(cookie: CookieOptions, now: int) -> None:
+    if cookie.expires is not None and cookie.expires.timestamp() * 1000 < now:
+        raise ConfigurationError(
+            "cookie_options.expires is in the past, so browsers would drop the cookie: "
+            "compute it for each response, or use ttl"
+        )

@@ -14,7 +14,14 @@ from iron_session.errors import ConfigurationError, UnsealError
 from iron_session.seals import _json
 from iron_session.seals._time import to_milliseconds
 from iron_session.seals.iron import decode_json
-from iron_session.seals.sealing import RESERVED, open_json, require_purpose, split_mark
+from iron_session.seals.sealing import (
+    NO_MARK,
+    RESERVED,
+    open_json,
+    require_purpose,
+    seal_json,
+    split_mark,
+)
 from iron_session.sessions import chunks, lifetime
 from iron_session.sessions.events import report
 from iron_session.sessions.jar import CookieJar
@@ -23,12 +30,11 @@ from iron_session.sessions.options import SessionOptions
 __all__ = [
     "NOTHING",
     "Stored",
-    "created_ms",
-    "join_mark",
+    "is_outdated",
     "load",
     "own_ttl_ms",
     "read_values",
-    "update_mark",
+    "seal",
 ]
 
 _CREATED = "created"
@@ -84,8 +90,8 @@ def _open(text: str, options: SessionOptions, now: int) -> tuple[dict[str, Any],
     opened = open_json(text, options.passwords, now)
     data, mark = split_mark(decode_json(opened.plaintext))
     require_purpose(mark, None, opened.password_id)
-    if data is None:
-        data = {}
+    if data is None:  # as in JavaScript
+        return {}, NOTHING._replace(password_id=opened.password_id, expires=opened.expires)
     if not isinstance(data, dict):
         raise UnsealError("the seal's content is not an object", password_id=opened.password_id)
     if lifetime.has_outlived(now, created_ms(mark.members), options.max_lifetime_ms):
@@ -94,8 +100,55 @@ def _open(text: str, options: SessionOptions, now: int) -> tuple[dict[str, Any],
             reason="expired",
             password_id=opened.password_id,
         )
-    json = _json.encode(data, "session") if mark.members else opened.plaintext
+    json = opened.plaintext if mark is NO_MARK else _json.encode(data, "session")
     return data, Stored(json, mark.members, opened.password_id, opened.expires)
+
+
+def seal(
+    json: bytes, before: Stored, options: SessionOptions, ttl_ms: int | None, now: int
+) -> tuple[str, Stored]:
+    """Seal a session's data, given as JSON text, and tell what the browser will have by it.
+
+    `before` is what the browser had; `ttl_ms` is this session's own ttl, None for the options'.
+    """
+    created = created_ms(before.mark)
+    if created is None and options.max_lifetime_ms is not None:
+        created = now
+    mark = update_mark(before.mark, created=created, ttl_ms=ttl_ms)
+    expires = _expiration(mark, options, now)
+    text = seal_json(join_mark(json, mark), options.passwords, expires)
+    return text, Stored(json, mark, options.passwords.newest.id, expires)
+
+
+def is_outdated(stored: Stored, options: SessionOptions, now: int) -> bool:
+    """Tell whether what the browser has should be written again though nothing changed."""
+    if stored is NOTHING:
+        return False
+    if stored.password_id != options.passwords.newest.id:
+        return True
+    if options.max_lifetime_ms is not None and created_ms(stored.mark) is None:
+        return True  # begun under other options, or in JavaScript: its lifetime starts now
+    return lifetime.is_due(
+        now,
+        stored.expires,
+        _expiration(stored.mark, options, now),
+        _life_ms(stored.mark, options),
+        options.renew_after_ms,
+    )
+
+
+def _expiration(mark: dict[str, Any], options: SessionOptions, now: int) -> int | None:
+    return lifetime.new_expiration(
+        now, _life_ms(mark, options), created_ms(mark), options.max_lifetime_ms
+    )
+
+
+def _life_ms(mark: dict[str, Any], options: SessionOptions) -> int:
+    own = own_ttl_ms(mark)
+    return options.ttl_ms if own is None else own
+
+
+# --- the mark --------------------------------------------------------------------------------
 
 
 def created_ms(mark: dict[str, Any]) -> int | None:
