@@ -15,7 +15,7 @@ from iron_session.sessions.options import SessionOptions, check_options
 from iron_session.sessions.responses import header_changes
 from iron_session.sessions.session import Session
 
-__all__ = ["REGISTRY", "IronSessionMiddleware", "cookie_header"]
+__all__ = ["REGISTRY", "Connection", "IronSessionMiddleware", "cookie_header"]
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
@@ -59,18 +59,18 @@ class IronSessionMiddleware:
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
-        connection = _Connection(scope, self.scope_key, self.options, send)
+        connection = Connection(scope, self.scope_key, self.options, send)
         try:
             await self.app(scope, receive, connection.send)
         except Exception:
             if connection.failure is None or connection.started:
                 raise
-            await self.answer_failure(connection.failure, scope, receive, connection.send)
+            await self.answer_failure(connection.failure, connection, receive)
         finally:
             connection.end()
 
     async def answer_failure(
-        self, failure: IronSessionError, scope: Scope, receive: Receive, send: Send
+        self, failure: IronSessionError, connection: Connection, receive: Receive
     ) -> None:
         """Answer a session that could not be written, before anything was sent: raise that.
 
@@ -79,69 +79,86 @@ class IronSessionMiddleware:
         raise failure
 
 
-class _Connection:
-    """One connection's session, from its first byte to its last."""
+class Connection:
+    """One connection's session, from its first byte to its last.
 
-    __slots__ = ("_jar", "_key", "_scope", "_send", "_session", "failure", "started")
+    Attributes:
+        scope: the connection's scope.
+        application: what stood in the scope as `"app"` at the start: Starlette's applications put
+            themselves there, mounted ones too.
+        started: whether the response's headers have gone.
+        failure: why the session could not be written into them.
+    """
+
+    __slots__ = ("_jar", "_key", "_send", "_session", "application", "failure", "scope", "started")
 
     def __init__(self, scope: Scope, key: str, options: SessionOptions, send: Send) -> None:
-        self._scope = scope
+        self.scope: Scope = scope
+        self.application: Any = scope.get("app")
+        self.started: bool = False
+        self.failure: IronSessionError | None = None
         self._key = key
         self._send = send
-        self.started = False
-        self.failure: IronSessionError | None = None
         headers = scope["headers"]  # not the scope: it holds the session, that would be a cycle
         self._jar = HeaderJar(lambda: cookie_header(headers))
         self._session = Session(self._jar, options)
         self._register(options.cookie_name)
 
     def _register(self, cookie_name: str) -> None:
-        registry = self._scope.setdefault(REGISTRY, {})
-        there = self._scope.get(self._key)
+        registry = self.scope.setdefault(REGISTRY, {})
+        there = self.scope.get(self._key)
         if cookie_name in registry or (there is not None and isinstance(there, Session)):
             raise ConfigurationError(
                 f"IronSessionMiddleware is installed twice for the cookie {cookie_name!r} or the "
                 f"scope_key {self._key!r}: remove one, or give each names of its own"
             )
         registry[cookie_name] = self._session
-        self._scope[self._key] = self._session
+        self.scope[self._key] = self._session
 
     async def send(self, message: Message) -> None:
         """Pass a message on, with the session's headers where headers go."""
-        if not self.started and message["type"] in _STARTS:
-            if not self._is_untouched():
-                message = self._with_session(message)
-            self._close()
-        elif not self.started and message["type"] == "websocket.close":
-            self._close()  # the server refuses the handshake, with headers of its own
-        await self._send(message)
+        if self.started:
+            await self._send(message)
+        elif message["type"] in _STARTS:
+            await self._start(message if self._is_untouched() else self._with_session(message))
+        elif message["type"] == "websocket.close":
+            await self._start(message)  # the server refuses the handshake, with its own headers
+        else:
+            await self._send(message)
 
-    def _is_untouched(self) -> bool:
-        return not self._session.accessed and self._scope.get(self._key) is self._session
-
-    def _close(self) -> None:
+    async def _start(self, message: Message) -> None:
+        """Send the headers; if that fails, the application may start another response."""
         self.started = True
         self._jar.close()
+        try:
+            await self._send(message)
+        except Exception:
+            self.started = False
+            self._jar.reopen()
+            raise
+
+    def _is_untouched(self) -> bool:
+        return not self._session.accessed and self.scope.get(self._key) is self._session
 
     def _with_session(self, message: Message) -> Message:
         headers: Headers = list(message.get("headers") or ())
         try:
             self._adopt_replacement()
-            changed = self._apply(headers)
+            self._apply(headers)
         except IronSessionError as error:
             self.failure = error
             raise
-        return {**message, "headers": headers} if changed else message
+        return {**message, "headers": headers}
 
     def _adopt_replacement(self) -> None:
         """Take over a plain dict that the application has put in the session's place."""
-        found = self._scope.get(self._key)
+        found = self.scope.get(self._key)
         if type(found) is dict:
             self._session.clear()
             self._session.update(found)
-            self._scope[self._key] = self._session
+            self.scope[self._key] = self._session
 
-    def _apply(self, headers: Headers) -> bool:
+    def _apply(self, headers: Headers) -> None:
         changes = header_changes(
             self._session,
             self._jar,
@@ -153,8 +170,8 @@ class _Connection:
             headers.append((b"vary", changes.vary.encode("latin-1")))
         if changes.cache_control is not None:
             headers.append((b"cache-control", changes.cache_control.encode("latin-1")))
-        headers += [(b"set-cookie", value.encode("latin-1")) for value in changes.set_cookie]
-        return changes.vary is not None or bool(changes.set_cookie)
+        for value in changes.set_cookie:
+            _set_cookie(headers, value.encode("latin-1"))
 
     def end(self) -> None:
         """Say so in the log when the application has left changes that nobody will get."""
@@ -176,3 +193,14 @@ def cookie_header(headers: Iterable[tuple[bytes, bytes]]) -> str:
 def _value(headers: Headers, name: bytes) -> str | None:
     found = [value for key, value in headers if key.lower() == name]
     return b", ".join(found).decode("latin-1") if found else None
+
+
+def _set_cookie(headers: Headers, value: bytes) -> None:
+    """Add a `Set-Cookie` header, in the place of any other for this cookie."""
+    start = value.partition(b"=")[0] + b"="
+    headers[:] = [
+        pair
+        for pair in headers
+        if not (pair[0].lower() == b"set-cookie" and pair[1].startswith(start))
+    ]
+    headers.append((b"set-cookie", value))

@@ -39,27 +39,33 @@ class IronSessionMiddleware(asgi.IronSessionMiddleware):
     """
 
     async def answer_failure(
-        self, failure: IronSessionError, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send
+        self, failure: IronSessionError, connection: asgi.Connection, receive: asgi.Receive
     ) -> None:
         """Send what the application's handler for this error gives, or raise it."""
-        handler = _find_handler(scope, failure)
+        handler = _find_handler(connection, failure)
         if handler is None:
             raise failure
-        request = Request(scope, receive)
-        if inspect.iscoroutinefunction(handler):
-            response = await handler(request, failure)
-        else:
-            response = await run_in_threadpool(handler, request, failure)
-        await response(scope, receive, send)
+        request = Request(connection.scope, receive)
+        response = await run_in_threadpool(handler, request, failure)
+        if inspect.isawaitable(response):  # of an async handler the thread only made the coroutine
+            response = await response
+        await response(connection.scope, receive, connection.send)
 
 
-def _find_handler(scope: asgi.Scope, failure: IronSessionError) -> Any:
-    """Look in `app.exception_handlers`, for the error's class and then for those above it."""
-    if scope["type"] != "http" or "app" not in scope:
+def _find_handler(connection: asgi.Connection, failure: IronSessionError) -> Any:
+    """Look in `app.exception_handlers`, of a mounted application first, then of the outer one.
+
+    In each, the handler for the error's own class goes before those for the classes above it.
+    """
+    if connection.scope["type"] != "http":
         return None
-    handlers = scope["app"].exception_handlers
-    mine = type(failure).__mro__[: type(failure).__mro__.index(IronSessionError) + 1]
-    return next((handlers[kind] for kind in mine if kind in handlers), None)
+    kinds = type(failure).__mro__[: type(failure).__mro__.index(IronSessionError) + 1]
+    for application in (connection.scope.get("app"), connection.application):
+        handlers = getattr(application, "exception_handlers", {})
+        for kind in kinds:
+            if kind in handlers:
+                return handlers[kind]
+    return None
 
 
 def get_iron_session(

@@ -77,6 +77,10 @@ class HeaderJar:
         """Refuse every later write: the headers go now."""
         self._closed = True
 
+    def reopen(self) -> None:
+        """Take writes again: the headers did not go after all."""
+        self._closed = False
+
     @property
     def set_cookie_headers(self) -> list[str]:
         """The values of the `Set-Cookie` headers to send, one for each name."""
