@@ -1,0 +1,28 @@
+"""Any JSON value, for hypothesis."""
+
+import re
+from typing import Any
+
+from hypothesis import strategies as st
+
+# Two surrogates in this order are one character to every JSON reader.
+_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
+
+texts = st.text() | st.text(st.characters(exclude_categories=())).filter(
+    lambda text: not _PAIR.search(text)
+)
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | texts
+)
+
+
+def _containers(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.lists(values, max_size=5) | st.dictionaries(texts, values, max_size=5)
+
+
+values: st.SearchStrategy[Any] = st.recursive(scalars, _containers, max_leaves=15)
+objects: st.SearchStrategy[dict[str, Any]] = st.dictionaries(texts, values, max_size=5)
