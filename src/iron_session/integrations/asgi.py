@@ -90,13 +90,24 @@ class Connection:
         failure: why the session could not be written into them.
     """
 
-    __slots__ = ("_jar", "_key", "_send", "_session", "application", "failure", "scope", "started")
+    __slots__ = (
+        "_interrupted",
+        "_jar",
+        "_key",
+        "_send",
+        "_session",
+        "application",
+        "failure",
+        "scope",
+        "started",
+    )
 
     def __init__(self, scope: Scope, key: str, options: SessionOptions, send: Send) -> None:
         self.scope: Scope = scope
         self.application: Any = scope.get("app")
         self.started: bool = False
         self.failure: IronSessionError | None = None
+        self._interrupted = False
         self._key = key
         self._send = send
         headers = scope["headers"]  # not the scope: it holds the session, that would be a cycle
@@ -134,6 +145,7 @@ class Connection:
             await self._send(message)
         except Exception:
             self.started = False
+            self._interrupted = True
             self._jar.reopen()
             raise
 
@@ -176,12 +188,17 @@ class Connection:
     def end(self) -> None:
         """Say so in the log when the application has left changes that nobody will get."""
         session = self._session
-        if session.accessed and self.started and session.is_unsaved:
+        if not session.accessed:
+            return
+        name = session.options.cookie_name
+        if self.started and session.is_unsaved:
             logger.error(
                 "session %r was changed after the response's headers had gone: the change is "
                 "lost; change it before the response starts",
-                session.options.cookie_name,
+                name,
             )
+        elif not self.started and self._interrupted and self._jar.set_cookie_headers:
+            logger.error("session %r was not written: its response could not be sent", name)
 
 
 def cookie_header(headers: Iterable[tuple[bytes, bytes]]) -> str:

@@ -94,7 +94,7 @@ class _ResponseJar(HeaderJar):
         self._headers = headers
 
     def write(self, cookie: SetCookie) -> None:
-        super().write(cookie)
+        """Set a cookie on the response at once, in the place of any other of its name."""
         headers = self._headers
         others = [value for value in headers.getlist("set-cookie") if not _sets(value, cookie.name)]
         del headers["set-cookie"]

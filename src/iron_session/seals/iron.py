@@ -59,7 +59,7 @@ class KeyOptions:
     def __post_init__(self) -> None:
         sizes = {name: kind.key_bytes for name, kind in _crypto.CIPHERS.items()}
         sizes["sha256"] = _crypto.MAC_KEY_BYTES
-        if self.algorithm not in sizes:
+        if not isinstance(self.algorithm, str) or self.algorithm not in sizes:
             raise ConfigurationError(f"algorithm must be one of {', '.join(sizes)}")
         _require_int("salt_bits", self.salt_bits, least=8)
         if self.salt_bits % 8:
@@ -104,6 +104,12 @@ class SealOptions:
     offset_ms: int = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        for name in ("encryption", "integrity"):
+            if not isinstance(getattr(self, name), KeyOptions):
+                raise ConfigurationError(f"{name} must be KeyOptions")
+        for name in ("encode", "decode"):
+            if not (getattr(self, name) is None or callable(getattr(self, name))):
+                raise ConfigurationError(f"{name} must be a function, or None")
         if self.encryption.algorithm not in _crypto.CIPHERS:
             raise ConfigurationError(f"encryption must use one of {', '.join(_crypto.CIPHERS)}")
         if self.integrity.algorithm != "sha256":
@@ -218,6 +224,8 @@ def seal(data: Any, password: Key | Secret, options: SealOptions = DEFAULTS) -> 
     secret = _as_secret(password)
     secret.require_fit(options)
     expires = _time.now_ms() + options.offset_ms + options.ttl_ms if options.ttl_ms else None
+    if expires is not None and expires <= 0:
+        raise ConfigurationError("localtime_offset lies before 1970: no reader takes such a seal")
     return seal_bytes(_encode(data, options), secret, options, expires)
 
 
@@ -301,6 +309,8 @@ def _as_secrets(password: object, options: SealOptions) -> Secrets:
         return secret
     if not password:
         raise ConfigurationError("the mapping of passwords is empty")
+    if not all(isinstance(id_, str) for id_ in password):
+        raise ConfigurationError('password ids are text, as they stand in a seal: {"1": …}')
     # All are checked, not only the one that the text names: the text must not choose the error.
     secrets = {id_: _as_secret(value) for id_, value in password.items()}
     for secret in secrets.values():
@@ -369,9 +379,19 @@ def _pick_secret(parts: _Parts, secrets: Secrets) -> Secret:
 
 
 def _verify(parts: _Parts, secret: Secret, options: SealOptions) -> None:
+    unsalted = _lacks_salt(secret.integrity_key, parts.mac_salt) or _lacks_salt(
+        secret.encryption_key, parts.salt
+    )
     # The texts are compared, not the bytes: padding, `+` and spare bits make no second spelling.
-    if not _crypto.equal(_mac(parts.signed, secret, options, parts.mac_salt), parts.mac):
+    if unsalted or not _crypto.equal(
+        _mac(parts.signed, secret, options, parts.mac_salt), parts.mac
+    ):
         raise _failure("the seal was changed, or made with another password", "invalid", parts)
+
+
+def _lacks_salt(key: _crypto.KeySource, salt: str) -> bool:
+    """Tell of a text password without a salt: @hapi/iron would make one, and never open it."""
+    return key.salted and not salt
 
 
 def _decrypt(parts: _Parts, secret: Secret, options: SealOptions) -> bytes:

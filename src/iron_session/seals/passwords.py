@@ -14,6 +14,7 @@ from iron_session.seals.iron import DEFAULTS, Secret
 __all__ = ["PasswordInput", "Passwords", "generate_password"]
 
 _ID = re.compile(r"0|[1-9][0-9]*")
+_DIGITS = re.compile(r"[0-9]+")
 # JavaScript's Number.MAX_SAFE_INTEGER: larger ids would be other numbers there.
 _HIGHEST_ID = 2**53 - 1
 _MOST_DIGITS = 16
@@ -161,17 +162,21 @@ def _read_environment(name: str, environ: Mapping[str, str]) -> str | dict[str, 
 
 def _numbered(name: str, environ: Mapping[str, str]) -> dict[str, str]:
     prefix = f"{name}_"
-    suffixes = {key: key[len(prefix) :] for key in environ if key.startswith(prefix)}
-    return {
-        suffix: environ[key]
-        for key, suffix in suffixes.items()
-        if _ID.fullmatch(suffix) and environ[key]
+    suffixes = {
+        key.removeprefix(prefix): value
+        for key, value in environ.items()
+        if key.startswith(prefix) and value
     }
+    numbered = {suffix: value for suffix, value in suffixes.items() if _DIGITS.fullmatch(suffix)}
+    for suffix in numbered:
+        if not _ID.fullmatch(suffix):
+            raise ConfigurationError(f"{prefix}{suffix}: write the number without leading zeros")
+    return numbered
 
 
 def _read_file(path: str, name: str) -> str:
     try:
-        with open(path, encoding="utf-8") as file:  # noqa: PTH123 - pathlib takes long to import
+        with open(path, encoding="utf-8-sig") as file:  # noqa: PTH123 - pathlib takes long to import
             return file.read().rstrip("\r\n")
     except (OSError, ValueError) as error:  # ValueError: no path at all, or not UTF-8
         kind = type(error).__name__

@@ -1,0 +1,158 @@
+"""The common app: what its routes do, in words of no framework.
+
+A request's path says in which manner the handler answers:
+
+    /            the framework's usual kind of handler
+    /async       a coroutine
+    /sync        a plain function
+    /own         a response of the handler's own, with `OWN_HEADERS`
+    /stream      a streamed response; `late` is done after its first part
+    /file        a file
+    /redirect    303 to /
+    /error       the framework's own 404
+    /crash       an exception that nobody handles, after all else
+    /explicit    `get_iron_session(request, response, options)`
+    /ws          a WebSocket; `late` is done after the accept
+    /ws-close    … that is closed before it was accepted
+    /ws-deny     … that is refused with a response
+
+and its query holds a `Call`: what the handler does to the session. An `IronSessionError` that
+reaches the application is answered with `TOO_LARGE` and the name of its class.
+"""
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final, Self
+from urllib.parse import parse_qs, quote
+
+from iron_session import IronSessionError
+
+SessionOf = Callable[[int], Any]
+"""How a handler reaches its sessions: by the position of their options."""
+
+SCOPE_KEYS: Final = ("session", "second_session")
+OWN_HEADERS: Final = (
+    ("set-cookie", "theme=dark; Path=/"),
+    ("set-cookie", "lang=de; Path=/"),
+    ("vary", "Accept"),
+    ("cache-control", "private, max-age=60"),
+)
+TOO_LARGE: Final = 413
+FILE: Final = Path(__file__)
+STREAM_START: Final = "started "
+WAIT: Final = 30.0
+
+ACTIONS: dict[str, Callable[[Any, Any], Any]] = {
+    "read": lambda session, _: dict(session),
+    "update": lambda session, value: session.update(value),
+    "append": lambda session, value: session["cart"]["items"].append(value),
+    "write what is there": lambda session, _: session.update(json.loads(json.dumps(dict(session)))),
+    "pop b": lambda session, _: session.pop("b"),
+    "start over": lambda session, _: session.update({"fresh": True}),
+    "clear": lambda session, _: session.clear(),
+    "destroy": lambda session, _: session.destroy(),
+    "save": lambda session, _: session.save(),
+    "update and save": lambda session, value: (session.update(value), session.save()),
+    "save for a minute": lambda session, value: (session.update(value), session.save(ttl=60)),
+}
+
+
+class Meeting:
+    """A point that none passes before all have come: so requests are known to overlap."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._came = 0
+        self._lock = threading.Condition()
+        self._complete = asyncio.Event()
+
+    def _come(self) -> None:
+        with self._lock:
+            self._came += 1
+            self._lock.notify_all()
+
+    def _is_complete(self) -> bool:
+        return self._came >= self._size
+
+    def wait(self) -> None:
+        self._come()
+        with self._lock:
+            if not self._lock.wait_for(self._is_complete, timeout=WAIT):
+                raise TimeoutError(f"only {self._came} of {self._size} requests came")
+
+    async def wait_async(self) -> None:
+        self._come()
+        if self._is_complete():
+            self._complete.set()
+        async with asyncio.timeout(WAIT):
+            await self._complete.wait()
+
+
+MEETINGS: dict[str, Meeting] = {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """What a request asks its handler to do.
+
+    Attributes:
+        action: one of ACTIONS, or None to leave the session alone.
+        value: what the action takes.
+        on: the positions of the sessions that it is done to.
+        meeting: one of MEETINGS, to wait at after the action.
+        then: a second action, done after that and before the response.
+        late: an action done after the headers have gone.
+        late_value: what that takes.
+    """
+
+    action: str | None = None
+    value: Any = None
+    on: list[int] = field(default_factory=lambda: [0])
+    meeting: str | None = None
+    then: str | None = None
+    late: str | None = None
+    late_value: Any = None
+
+    @property
+    def query(self) -> str:
+        return "call=" + quote(json.dumps(asdict(self)))
+
+    @classmethod
+    def parse(cls, query: str) -> Self:
+        return cls(**json.loads(parse_qs(query)["call"][0]))
+
+    def perform(self, session_of: SessionOf) -> Any:
+        """Do it, in a plain function, and give what the handler answers."""
+        result = self._do(self.action, self.value, session_of)
+        if self.meeting is not None:
+            MEETINGS[self.meeting].wait()
+        return result if self.then is None else self._do(self.then, None, session_of)
+
+    async def perform_async(self, session_of: SessionOf) -> Any:
+        """Do it, in a coroutine, and give what the handler answers."""
+        result = self._do(self.action, self.value, session_of)
+        if self.meeting is not None:
+            await MEETINGS[self.meeting].wait_async()
+        return result if self.then is None else self._do(self.then, None, session_of)
+
+    def perform_late(self, session_of: SessionOf) -> str:
+        """Do what is done after the headers have gone, and tell what became of it."""
+        try:
+            self._do(self.late, self.late_value, session_of)
+        except IronSessionError as error:
+            return type(error).__name__
+        return "done"
+
+    def _do(self, action: str | None, value: Any, session_of: SessionOf) -> Any:
+        if action is None:
+            return None
+        results = [ACTIONS[action](session_of(position), value) for position in self.on]
+        return results[0] if len(results) == 1 else results
+
+
+class CrashError(Exception):
+    """What /crash raises."""

@@ -1,0 +1,14 @@
+"""What the package says in the log."""
+
+import logging
+
+import pytest
+
+
+def lost_changes(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Give what the log says of changes that nobody will get."""
+    return [
+        record.getMessage()
+        for record in caplog.records
+        if record.name == "iron_session" and record.levelno == logging.ERROR
+    ]

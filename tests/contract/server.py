@@ -1,0 +1,40 @@
+"""A real server for a test: uvicorn on a free port of this machine, stopped at the end."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+
+from tests.contract.common_app import WAIT
+
+
+class Server(uvicorn.Server):
+    """Tells when it has started, instead of having to be asked again and again."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = threading.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
+
+
+@contextmanager
+def serve(app: Any) -> Iterator[str]:
+    """Serve an ASGI application for the length of a block; gives host and port."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        server = Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=5))
+        thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
+        thread.start()
+        try:
+            assert server.ready.wait(WAIT), "the server did not start"
+            yield f"127.0.0.1:{port}"
+        finally:
+            server.should_exit = True
+            thread.join(WAIT)
+            assert not thread.is_alive(), "the server did not stop"

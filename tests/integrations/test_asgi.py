@@ -1,0 +1,692 @@
+"""The ASGI gateway: what a server and an application without a framework see of it."""
+
+import asyncio
+import importlib.util
+import logging
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import pytest
+
+from iron_session import (
+    ConfigurationError,
+    CookieTooLargeError,
+    HeaderJar,
+    HeadersAlreadySentError,
+    Session,
+    get_iron_session,
+)
+from iron_session.integrations.asgi import (
+    REGISTRY,
+    ASGIApp,
+    IronSessionMiddleware,
+    Message,
+    Receive,
+    Scope,
+    Send,
+    cookie_header,
+)
+from tests.contract.asgi_driver import Connection, request
+from tests.contract.door import Answer, HeaderList, Visit
+from tests.contract.logs import lost_changes
+from tests.sessions.browser import NAME, make_options, saved, session_of
+
+RawHeaders = list[tuple[bytes, bytes]]
+
+OPTIONS = make_options()
+TOO_LARGE = {"large": "x" * 8000}
+
+
+def visit(app: ASGIApp, *headers: tuple[str, str]) -> Answer:
+    """Send a request with these headers."""
+    return asyncio.run(request(app, Visit(target="/", headers=list(headers))))
+
+
+def run(app: ASGIApp, scope: dict[str, Any]) -> list[Message]:
+    """Run an application for one connection and give all that it sent, or raise what it raised."""
+    connection = Connection(scope, [{"type": f"{scope['type']}.connect"}])
+    asyncio.run(connection.run(app))
+    if connection.failure is not None:
+        raise connection.failure
+    return connection.sent
+
+
+def responding(
+    *, update: dict[str, Any] | None = None, look: bool = False, headers: Any = ()
+) -> ASGIApp:
+    """Make an application that looks at its session, or changes it, and sends these headers."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        session: Session = scope["session"]
+        if look:
+            len(session)
+        if update is not None:
+            session.update(update)
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"done"})
+
+    return IronSessionMiddleware(app, OPTIONS)
+
+
+def answering_the_session(options: Any = OPTIONS) -> ASGIApp:
+    """Make an application whose body is the session's keys."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        body = ",".join(sorted(scope["session"])).encode()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": body})
+
+    return IronSessionMiddleware(app, options)
+
+
+async def untouched(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer without a look at the session."""
+    await send({"type": "http.response.start", "status": 204, "headers": [(b"x-app", b"1")]})
+    await send({"type": "http.response.body"})
+
+
+# --- the request's headers -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["cookie", "Cookie", "COOKIE"])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        ["{good}"],
+        ["theme=dark", "{good}"],
+        ["{good}", "theme=dark"],
+        ["", "{good}", "theme=dark; lang=de"],
+    ],
+)
+def test_the_session_is_found_in_whichever_cookie_field_it_came(
+    name: str, fields: list[str]
+) -> None:
+    """HTTP/2 lets a client split the header: RFC 9113, 8.2.3."""
+    headers: HeaderList = [(name, field.format(good=saved({"a": 1}))) for field in fields]
+    raw = [(key.encode(), value.encode()) for key, value in headers]
+    scope = {"type": "http", "headers": raw}
+    assert dict(get_iron_session(HeaderJar(cookie_header(raw)), OPTIONS)) == {"a": 1}
+    assert run(answering_the_session(), scope)[1]["body"] == b"a"
+
+
+def test_chunks_may_come_in_cookie_fields_of_their_own() -> None:
+    options = make_options(chunk=True)
+    header = saved({"large": "x" * 7000}, chunk=True)
+    fields = [("cookie", field) for field in reversed(header.split("; "))]
+    assert len(fields) == 3
+    assert visit(answering_the_session(options), *fields).body == b"large"
+
+
+def test_other_headers_are_no_cookies() -> None:
+    header = saved({"a": 1})
+    app = answering_the_session()
+    assert visit(app, ("cookie2", header), ("x-cookie", header), ("cookies", header)).body == b""
+
+
+def test_the_cookie_header_is_read_as_latin_1() -> None:
+    """As ASGI's servers hand headers on: every byte stands for itself."""
+    assert cookie_header([(b"cookie", b"a=\xe9\xff"), (b"cookie", b"b=1")]) == "a=éÿ; b=1"
+
+
+# --- the response's headers ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("case", [str.lower, str.title, str.upper])
+@pytest.mark.parametrize(
+    ("present", "wanted"),
+    [
+        ([], ["Cookie"]),
+        (["Accept"], ["Accept, Cookie"]),
+        (["Accept", "Origin"], ["Accept, Origin, Cookie"]),
+        (["Cookie"], ["Cookie"]),
+        (["cookie"], ["cookie"]),
+        (["Accept,COOKIE"], ["Accept,COOKIE"]),
+        (["*"], ["*"]),
+        (["X-Cookie"], ["X-Cookie, Cookie"]),
+        ([""], ["Cookie"]),
+    ],
+)
+def test_vary_is_extended_where_cookie_is_not_in_it(
+    case: Any, present: list[str], wanted: list[str]
+) -> None:
+    headers = [(case("vary").encode(), value.encode()) for value in present]
+    assert visit(responding(look=True, headers=headers)).all("vary") == wanted
+    assert visit(responding(update={"a": 1}, headers=headers)).all("vary") == wanted
+    assert visit(responding(headers=headers)).all("vary") == present
+
+
+@pytest.mark.parametrize("name", [b"cache-control", b"Cache-Control"])
+@pytest.mark.parametrize("value", [b"private", b"public, max-age=3600", b"no-cache"])
+def test_a_cache_control_of_the_application_s_own_is_respected(name: bytes, value: bytes) -> None:
+    answer = visit(responding(update={"a": 1}, headers=[(name, value)]))
+    assert answer.all("cache-control") == [value.decode()]
+
+
+def test_other_headers_keep_their_order_and_their_values() -> None:
+    """Ours come after them."""
+    headers: RawHeaders = [
+        (b"X-App", b"\xe9"),
+        (b"set-cookie", b"a=1"),
+        (b"x-app", b"2"),
+        (b"set-cookie", b"b=2"),
+    ]
+    answer = visit(responding(update={"a": 1}, headers=headers))
+    assert answer.headers[:4] == [
+        ("x-app", "é"),
+        ("set-cookie", "a=1"),
+        ("x-app", "2"),
+        ("set-cookie", "b=2"),
+    ]
+    assert [name for name, _ in answer.headers[4:]] == ["vary", "cache-control", "set-cookie"]
+
+
+@pytest.mark.parametrize("name", [b"set-cookie", b"Set-Cookie"])
+def test_of_its_name_the_session_s_cookie_is_the_only_one(name: bytes) -> None:
+    """Whoever set another: a response has one Set-Cookie for each name (RFC 6265bis, 4.1.1)."""
+    headers: RawHeaders = [
+        (name, NAME.encode() + b"=x; Path=/"),
+        (name, NAME.encode() + b"2=kept"),
+        (b"x-debug", NAME.encode() + b"=kept"),
+    ]
+    answer = visit(responding(update={"a": 1}, headers=headers))
+    assert answer.headers[:2] == [("set-cookie", f"{NAME}2=kept"), ("x-debug", f"{NAME}=kept")]
+    assert answer.cookies[NAME].value.startswith("Fe26.2*")
+
+
+def as_generator(pairs: RawHeaders) -> Iterator[tuple[bytes, bytes]]:
+    """Give the pairs once only."""
+    yield from pairs
+
+
+@pytest.mark.parametrize(
+    ("what", "present"),
+    [
+        ({}, []),
+        ({"look": True}, []),
+        ({"look": True}, [(b"vary", b"Cookie")]),
+        ({"update": {"a": 1}}, []),
+    ],
+    ids=["untouched", "looked at", "looked at, with vary", "changed"],
+)
+@pytest.mark.parametrize(
+    "make",
+    [list, tuple, as_generator, lambda pairs: [list(pair) for pair in pairs]],
+    ids=["list", "tuple", "generator", "lists"],
+)
+def test_headers_may_be_any_iterable(
+    what: dict[str, Any], present: RawHeaders, make: Callable[[RawHeaders], Iterable[Any]]
+) -> None:
+    """As the ASGI specification allows; it makes no promise that they can be read twice."""
+    headers = make([(b"x-app", b"1"), *present])
+    answer = visit(responding(**what, headers=headers))
+    assert ("x-app", "1") in answer.headers
+    assert answer.vary == ("Cookie" if what else None)
+    assert list(answer.cookies) == ([NAME] if "update" in what else [])
+
+
+def test_a_start_without_headers_gets_those_of_the_session() -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["session"]["a"] = 1
+        await send({"type": "http.response.start", "status": 200})
+        await send({"type": "http.response.body"})
+
+    assert list(visit(IronSessionMiddleware(app, OPTIONS)).cookies) == [NAME]
+
+
+def test_the_application_s_own_message_is_not_changed() -> None:
+    """It may send the same one again, in another request."""
+    start: Message = {"type": "http.response.start", "status": 200, "headers": [(b"x-app", b"1")]}
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["session"]["a"] = 1
+        await send(start)
+
+    visit(IronSessionMiddleware(app, OPTIONS))
+    assert start == {"type": "http.response.start", "status": 200, "headers": [(b"x-app", b"1")]}
+
+
+def test_an_untouched_response_is_passed_on_as_it_is() -> None:
+    assert visit(IronSessionMiddleware(untouched, OPTIONS)) == visit(untouched)
+
+
+# --- the scope -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["lifespan", "telepathy"])
+def test_other_kinds_of_connection_pass_through(kind: str) -> None:
+    """The very same objects, and no session."""
+    seen: list[Any] = []
+
+    async def app(*arguments: Any) -> None:
+        seen.extend(arguments)
+
+    async def receive() -> Message:
+        raise AssertionError("nobody asked")
+
+    async def send(message: Message) -> None:
+        raise AssertionError("nobody answered")
+
+    scope: Scope = {"type": kind}
+    asyncio.run(IronSessionMiddleware(app, OPTIONS)(scope, receive, send))
+    assert seen[0] is scope
+    assert seen[1:] == [receive, send]
+    assert scope == {"type": kind}
+
+
+def test_the_session_lies_under_the_key_that_was_asked_for() -> None:
+    seen: dict[str, Any] = {}
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.update(scope)
+        await untouched(scope, receive, send)
+
+    visit(IronSessionMiddleware(app, OPTIONS, scope_key="visitor"))
+    assert isinstance(seen["visitor"], Session)
+    assert "session" not in seen
+    assert seen[REGISTRY] == {NAME: seen["visitor"]}
+    assert seen["visitor"].options is OPTIONS
+
+
+def test_the_session_of_a_framework_further_out_is_replaced() -> None:
+    """As a sub-application's own middleware does: the nearest one wins."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await IronSessionMiddleware(untouched, OPTIONS)({**scope, "session": {}}, receive, send)
+
+    assert visit(app).status == 204
+
+
+@pytest.mark.parametrize("options", [None, {}, {"password": "x"}, "myapp", make_options])
+def test_options_of_another_type_are_refused_when_the_app_is_built(options: Any) -> None:
+    with pytest.raises(ConfigurationError, match="options must be a SessionOptions"):
+        IronSessionMiddleware(untouched, options)
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner"),
+    [
+        ((NAME, "session"), (NAME, "session")),
+        ((NAME, "session"), (NAME, "second")),
+        ((NAME, "session"), ("other", "session")),
+    ],
+    ids=["both", "same cookie", "same key"],
+)
+@pytest.mark.parametrize("kind", ["http", "websocket"])
+def test_two_middlewares_that_collide_are_a_configuration_error(
+    kind: str, outer: tuple[str, str], inner: tuple[str, str]
+) -> None:
+    """The message says which names, and what to do."""
+    app: ASGIApp = untouched
+    for name, key in (inner, outer):
+        app = IronSessionMiddleware(app, make_options(cookie_name=name), scope_key=key)
+    with pytest.raises(ConfigurationError) as caught:
+        run(app, {"type": kind, "headers": []})
+    message = str(caught.value)
+    assert "twice" in message
+    assert repr(inner[0]) in message
+    assert repr(inner[1]) in message
+    assert "remove one, or give each names of its own" in message
+
+
+# --- a plain dict in the session's place -----------------------------------------------------
+
+
+def replacing(replacement: Any) -> ASGIApp:
+    """Make an application that puts something else where the session was."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["session"] = replacement
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body"})
+
+    return IronSessionMiddleware(app, OPTIONS)
+
+
+def test_a_plain_dict_in_the_session_s_place_is_taken_over() -> None:
+    """All that was in the session before is gone."""
+    answer = visit(replacing({"b": 2}), ("cookie", saved({"a": 1})))
+    cookie = f"{NAME}={answer.cookies[NAME].value}"
+    assert visit(answering_the_session(), ("cookie", cookie)).body == b"b"
+
+
+def test_an_empty_dict_in_the_session_s_place_ends_it() -> None:
+    answer = visit(replacing({}), ("cookie", saved({"a": 1})))
+    assert answer.cookies[NAME].max_age == 0
+
+
+def test_a_dict_that_equals_the_session_is_no_change() -> None:
+    answer = visit(replacing({"a": 1}), ("cookie", saved({"a": 1})))
+    assert (answer.cookies, answer.vary) == ({}, "Cookie")
+
+
+def test_a_dict_that_json_can_t_carry_is_named_by_its_path() -> None:
+    failure = visit(replacing({"a": {"b": [object()]}})).failure
+    assert 'session["a"]["b"][0] is an object' in str(failure)
+
+
+def test_a_session_of_somebody_else_is_left_to_them() -> None:
+    """A dict's subclass has a middleware of its own that writes it."""
+
+    class Other(dict[str, Any]):
+        """As Starlette's own."""
+
+    answer = visit(replacing(Other(a=1)), ("cookie", saved({"b": 2})))
+    assert answer.cookies == {}
+
+
+def test_after_it_was_taken_over_the_scope_has_a_session_again() -> None:
+    """So that what runs later finds what it expects."""
+    seen: list[object] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["session"] = {"a": 1}
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        seen.append(scope["session"])
+
+    visit(IronSessionMiddleware(app, OPTIONS))
+    assert isinstance(seen[0], Session)
+
+
+# --- errors ----------------------------------------------------------------------------------
+
+
+def test_an_error_that_nobody_answers_reaches_the_server() -> None:
+    answer = visit(responding(update=TOO_LARGE))
+    assert isinstance(answer.failure, CookieTooLargeError)
+    assert answer.headers == []
+
+
+def test_an_error_that_was_wrapped_on_its_way_reaches_the_server_unwrapped() -> None:
+    async def wrapping(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["session"].update(TOO_LARGE)
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+        except CookieTooLargeError as error:
+            raise RuntimeError("something went wrong") from error
+
+    failure = visit(IronSessionMiddleware(wrapping, OPTIONS)).failure
+    assert isinstance(failure, CookieTooLargeError)
+
+
+def giving_up(answer_with: dict[str, Any] | None) -> ASGIApp:
+    """Make an application that catches the error, changes the session again, and answers 413."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["session"].update(TOO_LARGE)
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+        except CookieTooLargeError:
+            if answer_with is not None:
+                scope["session"].clear()
+                scope["session"].update(answer_with)
+            await send({"type": "http.response.start", "status": 413, "headers": []})
+        await send({"type": "http.response.body", "body": b"done"})
+
+    return IronSessionMiddleware(app, OPTIONS)
+
+
+def test_an_application_that_mends_the_session_gets_it_written() -> None:
+    answer = visit(giving_up({"small": 1}))
+    assert (answer.status, answer.failure) == (413, None)
+    assert list(answer.cookies) == [NAME]
+    assert (answer.vary, answer.cache_control) == ("Cookie", "no-store")
+
+
+def test_an_application_that_does_not_mend_it_can_answer_all_the_same(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It was told once; the error is neither raised into its answer nor logged."""
+    answer = visit(giving_up(None))
+    assert (answer.status, answer.cookies, answer.failure) == (413, {}, None)
+    assert lost_changes(caplog) == []
+
+
+@pytest.mark.parametrize("late", [{"late": 1}, TOO_LARGE], ids=["small", "large"])
+def test_a_late_change_after_an_error_that_was_mended_is_logged(
+    caplog: pytest.LogCaptureFixture, late: dict[str, Any]
+) -> None:
+    """What the application knows is that the first change was not written, and no more."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["session"].update(TOO_LARGE)
+        with pytest.raises(CookieTooLargeError):
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+        scope["session"].clear()
+        scope["session"]["small"] = 1
+        await send({"type": "http.response.start", "status": 413, "headers": []})
+        scope["session"].update(late)
+
+    assert list(visit(IronSessionMiddleware(app, OPTIONS)).cookies) == [NAME]
+    assert len(lost_changes(caplog)) == 1
+
+
+def test_a_second_error_is_raised_though_a_first_one_was_mended() -> None:
+    """A save that works in between ends what the application was told."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        session = scope["session"]
+        session.update(TOO_LARGE)
+        with pytest.raises(CookieTooLargeError):
+            session.save()
+        session.clear()
+        session.save()
+        session.update(TOO_LARGE)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    assert isinstance(visit(IronSessionMiddleware(app, OPTIONS)).failure, CookieTooLargeError)
+
+
+def test_an_error_after_the_response_started_stays_what_it_was() -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["session"].update(TOO_LARGE)
+        with pytest.raises(CookieTooLargeError):
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.start", "status": 413, "headers": []})
+        raise LookupError("later")
+
+    answer = visit(IronSessionMiddleware(app, OPTIONS))
+    assert (answer.status, type(answer.failure)) == (413, LookupError)
+
+
+def test_an_unhandled_exception_writes_nothing_and_is_not_logged_as_lost(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The server logs the exception itself."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["session"]["a"] = 1
+        raise LookupError("early")
+
+    answer = visit(IronSessionMiddleware(app, OPTIONS))
+    assert (type(answer.failure), answer.headers) == (LookupError, [])
+    assert lost_changes(caplog) == []
+
+
+def test_a_cancelled_request_is_cancelled(caplog: pytest.LogCaptureFixture) -> None:
+    """And what it had changed after its headers is logged."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await untouched(scope, receive, send)
+        scope["session"]["a"] = 1
+        raise asyncio.CancelledError
+
+    async def call() -> None:
+        connection = Connection({"type": "http", "headers": []}, [])
+        await connection.run(IronSessionMiddleware(app, OPTIONS))
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(call())
+    assert len(lost_changes(caplog)) == 1
+
+
+def test_a_response_that_failed_to_start_can_be_followed_by_another() -> None:
+    """Something further out may refuse the first one: another session's middleware, for one."""
+    seen: list[Message] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["session"]["a"] = 1
+        with pytest.raises(LookupError):
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+        scope["session"]["b"] = 2
+        scope["session"].save()
+        await send({"type": "http.response.start", "status": 413, "headers": []})
+        with pytest.raises(HeadersAlreadySentError):
+            scope["session"].save()
+
+    async def receive() -> Message:
+        raise AssertionError("nobody asked")
+
+    async def send(message: Message) -> None:
+        if message["status"] == 200:
+            raise LookupError
+        seen.append(message)
+
+    scope: Scope = {"type": "http", "headers": []}
+    asyncio.run(IronSessionMiddleware(app, OPTIONS)(scope, receive, send))
+    (start,) = seen
+    (cookie,) = [value.decode() for name, value in start["headers"] if name == b"set-cookie"]
+    assert dict(session_of(cookie.partition(";")[0])) == {"a": 1, "b": 2}
+
+
+# --- after the headers -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "start"),
+    [
+        ("http", "http.response.start"),
+        ("websocket", "websocket.accept"),
+        ("websocket", "websocket.http.response.start"),
+        ("websocket", "websocket.close"),
+    ],
+)
+def test_a_save_after_any_kind_of_start_raises(kind: str, start: str) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": start})
+        scope["session"]["a"] = 1
+        with pytest.raises(HeadersAlreadySentError, match="headers have gone"):
+            scope["session"].save()
+
+    run(IronSessionMiddleware(app, OPTIONS), {"type": kind, "headers": []})
+
+
+def test_the_log_names_the_session_and_the_mend_but_no_data(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await untouched(scope, receive, send)
+        scope["session"]["secret-key"] = "secret-value"
+
+    visit(IronSessionMiddleware(app, OPTIONS))
+    (record,) = [one for one in caplog.records if one.name == "iron_session"]
+    assert record.levelno == logging.ERROR
+    assert repr(NAME) in record.getMessage()
+    assert "change it before the response starts" in record.getMessage()
+    assert "secret" not in record.getMessage()
+
+
+def test_a_late_change_that_is_taken_back_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await untouched(scope, receive, send)
+        scope["session"]["a"] = 1
+        del scope["session"]["a"]
+
+    visit(IronSessionMiddleware(app, OPTIONS))
+    assert lost_changes(caplog) == []
+
+
+def test_messages_after_the_start_pass_as_they_are() -> None:
+    """Also a second start, which is the server's to refuse, gets no second cookie."""
+    seen: list[Message] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["session"]["a"] = 1
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.start", "status": 500, "headers": []})
+        await send({"type": "http.response.trailers", "headers": []})
+
+    async def receive() -> Message:
+        raise AssertionError("nobody asked")
+
+    async def send(message: Message) -> None:
+        seen.append(message)
+
+    scope: Scope = {"type": "http", "headers": []}
+    asyncio.run(IronSessionMiddleware(app, OPTIONS)(scope, receive, send))
+    assert [len(list(message["headers"])) for message in seen] == [3, 0, 0]
+
+
+def test_a_message_before_the_start_does_not_close_the_session() -> None:
+    """Early hints come before the headers that carry the cookie."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.early_hint", "links": []})
+        scope["session"]["a"] = 1
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    assert list(visit(IronSessionMiddleware(app, OPTIONS)).cookies) == [NAME]
+
+
+# --- the explicit form -----------------------------------------------------------------------
+
+
+def test_a_header_jar_serves_an_application_without_the_middleware() -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        jar = HeaderJar(cookie_header(scope["headers"]))
+        session = get_iron_session(jar, OPTIONS)
+        session["visits"] = session.get("visits", 0) + 1
+        session.save()
+        headers = [(b"set-cookie", value.encode()) for value in jar.set_cookie_headers]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": str(session["visits"]).encode()})
+
+    first = visit(app)
+    second = visit(app, ("cookie", f"{NAME}={first.cookies[NAME].value}"))
+    assert (first.body, second.body) == (b"1", b"2")
+
+
+# --- imports ---------------------------------------------------------------------------------
+
+
+def import_without(framework: str, module: str) -> str:
+    """Import a module where a framework is not installed, and give the last line of the error."""
+    program = f"import sys; sys.modules[{framework!r}] = None; import {module}"
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60
+    )
+    return run.stderr.strip().rpartition("\n")[2]
+
+
+@pytest.mark.parametrize("framework", ["starlette", "fastapi"])
+def test_the_gateway_needs_no_framework(framework: str) -> None:
+    assert import_without(framework, "iron_session.integrations.asgi") == ""
+
+
+@pytest.mark.parametrize(
+    ("framework", "name"), [("starlette", "Starlette"), ("fastapi", "FastAPI")]
+)
+def test_a_missing_framework_is_named_with_the_package_to_install(
+    framework: str, name: str
+) -> None:
+    error = import_without(framework, f"iron_session.integrations.{framework}")
+    assert error == (
+        f"ImportError: iron_session.integrations.{framework} needs {name}: pip install {framework}"
+    )
+
+
+@pytest.mark.parametrize("framework", ["starlette", "fastapi"])
+def test_the_reason_of_a_missing_framework_is_kept(
+    monkeypatch: pytest.MonkeyPatch, framework: str
+) -> None:
+    """A framework that is there but broken says itself why."""
+    for name in list(sys.modules):
+        if name.partition(".")[0] == framework:
+            monkeypatch.setitem(sys.modules, name, None)
+    spec = importlib.util.find_spec(f"iron_session.integrations.{framework}")
+    assert spec is not None
+    assert spec.loader is not None
+    with pytest.raises(ImportError, match=f"pip install {framework}") as caught:
+        spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    assert isinstance(caught.value.__cause__, ImportError)

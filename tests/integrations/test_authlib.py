@@ -1,0 +1,239 @@
+"""Authlib's client logs a visitor in with `request.session` as its only memory.
+
+OpenID Connect's code flow with PKCE, state and nonce, between three parties over real HTTP: a
+provider, a site that uses Authlib and our middleware, and a visitor's client.
+"""
+
+import base64
+import hashlib
+import time
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import httpx
+import pytest
+from authlib.integrations.starlette_client import OAuth, OAuthError
+from joserfc import jwt
+from joserfc.errors import InvalidClaimError
+from joserfc.jwk import RSAKey
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from iron_session.integrations.starlette import IronSessionMiddleware
+from tests.contract.server import serve
+from tests.sessions.browser import NAME, make_options, session_of
+
+CLIENT_ID = "the-site"
+CLIENT_SECRET = "the-site-s-secret"
+MISMATCH = "mismatching_state: CSRF Warning! State not equal in request and response."
+USER = {"sub": "248289761001", "name": "Jane Doe"}
+
+
+class Provider:
+    """A small OpenID provider: whoever asks is Jane Doe."""
+
+    def __init__(self) -> None:
+        self.key = RSAKey.generate_key(2048, {"kid": "1", "use": "sig", "alg": "RS256"})
+        self.grants: dict[str, dict[str, str]] = {}
+        self.nonce: str | None = None
+        self.app = Starlette(
+            routes=[
+                Route("/.well-known/openid-configuration", self.describe),
+                Route("/authorize", self.authorize),
+                Route("/token", self.give_token, methods=["POST"]),
+                Route("/keys", self.give_keys),
+            ]
+        )
+
+    async def describe(self, request: Request) -> Response:
+        base = str(request.base_url).rstrip("/")
+        return JSONResponse(
+            {
+                "issuer": base,
+                "authorization_endpoint": f"{base}/authorize",
+                "token_endpoint": f"{base}/token",
+                "jwks_uri": f"{base}/keys",
+                "id_token_signing_alg_values_supported": ["RS256"],
+            }
+        )
+
+    async def authorize(self, request: Request) -> Response:
+        query = dict(request.query_params)
+        assert query["client_id"] == CLIENT_ID
+        assert query["code_challenge_method"] == "S256"
+        code = f"code-{len(self.grants)}"
+        self.grants[code] = query
+        answer = urlencode({"code": code, "state": query["state"]})
+        return RedirectResponse(f"{query['redirect_uri']}?{answer}", status_code=302)
+
+    async def give_token(self, request: Request) -> Response:
+        form = parse_qs((await request.body()).decode())
+        grant = self.grants.pop(form["code"][0])
+        digest = hashlib.sha256(form["code_verifier"][0].encode()).digest()
+        challenge = base64.urlsafe_b64encode(digest).decode().rstrip("=")
+        if challenge != grant["code_challenge"] or form["redirect_uri"] != [grant["redirect_uri"]]:
+            return JSONResponse({"error": "invalid_grant"}, status_code=400)
+        now = int(time.time())
+        claims = {
+            "iss": str(request.base_url).rstrip("/"),
+            "aud": CLIENT_ID,
+            "iat": now,
+            "exp": now + 300,
+            "nonce": self.nonce or grant["nonce"],
+            **USER,
+        }
+        token = jwt.encode({"alg": "RS256", "kid": "1"}, claims, self.key)
+        return JSONResponse({"access_token": "access", "token_type": "Bearer", "id_token": token})
+
+    async def give_keys(self, request: Request) -> Response:
+        return JSONResponse({"keys": [self.key.as_dict(private=False)]})
+
+
+def make_site(provider: str) -> Starlette:
+    """Make the site, as Authlib's documentation does, with our middleware in Starlette's place."""
+    oauth = OAuth()
+    oauth.register(
+        "provider",
+        client_id=CLIENT_ID,
+        client_secret=CLIENT_SECRET,
+        server_metadata_url=f"http://{provider}/.well-known/openid-configuration",
+        client_kwargs={"scope": "openid profile", "code_challenge_method": "S256"},
+    )
+
+    async def log_in(request: Request) -> Response:
+        answer: Response = await oauth.provider.authorize_redirect(
+            request, request.url_for("callback")
+        )
+        return answer
+
+    async def callback(request: Request) -> Response:
+        try:
+            token = await oauth.provider.authorize_access_token(request)
+        except (OAuthError, InvalidClaimError) as error:
+            return PlainTextResponse(str(error), status_code=400)
+        request.session["user"] = dict(token["userinfo"])
+        return RedirectResponse("/", status_code=303)
+
+    async def home(request: Request) -> Response:
+        return JSONResponse(dict(request.session))
+
+    return Starlette(
+        routes=[
+            Route("/", home),
+            Route("/login", log_in),
+            Route("/callback", callback, name="callback"),
+        ],
+        middleware=[Middleware(IronSessionMiddleware, options=OPTIONS)],
+    )
+
+
+# Over plain HTTP a visitor's client sends no Secure cookie.
+OPTIONS = make_options(cookie_options={"secure": False})
+
+
+@pytest.fixture(scope="module")
+def provider() -> Provider:
+    """Make a provider with a key of its own."""
+    return Provider()
+
+
+@pytest.fixture(scope="module")
+def site(provider: Provider) -> Iterator[str]:
+    """Serve both, and give the site's address."""
+    with serve(provider.app) as address, serve(make_site(address)) as site:
+        yield f"http://{site}"
+
+
+@pytest.fixture
+def visitor(site: str) -> Iterator[httpx.Client]:
+    """Open a client that keeps cookies and goes where it is told to."""
+    with httpx.Client(base_url=site, trust_env=False) as client:
+        yield client
+
+
+def session(visitor: httpx.Client) -> dict[str, Any]:
+    """Open the visitor's cookie, as only the site can."""
+    return dict(session_of(f"{NAME}={visitor.cookies[NAME]}"))
+
+
+def go_to_the_provider(visitor: httpx.Client) -> str:
+    """Begin to log in, and give the address of the callback that the provider sends back to."""
+    answer = visitor.get("/login")
+    assert answer.status_code == 302
+    back = visitor.get(answer.headers["location"])
+    assert back.status_code == 302
+    return back.headers["location"]
+
+
+def test_a_visitor_logs_in(visitor: httpx.Client) -> None:
+    """Through all three parties, and is known from then on."""
+    answer = visitor.get("/login", follow_redirects=True)
+    assert [one.status_code for one in answer.history] == [302, 302, 303]
+    user = answer.json()["user"]
+    assert {name: user[name] for name in USER} == USER
+    assert visitor.get("/").json()["user"] == user
+
+
+def test_state_nonce_and_verifier_wait_in_the_sealed_cookie(visitor: httpx.Client) -> None:
+    """Which the visitor can't read, and only the site opens."""
+    query = parse_qs(urlsplit(visitor.get("/login").headers["location"]).query)
+    (state,) = query["state"]
+    remembered = session(visitor)[f"_state_provider_{state}"]["data"]
+    assert remembered["nonce"] == query["nonce"][0]
+    assert remembered["redirect_uri"] == query["redirect_uri"][0]
+    assert remembered["code_verifier"] not in visitor.cookies[NAME]
+    assert query["code_challenge_method"] == ["S256"]
+
+
+def test_nothing_of_the_login_stays_in_the_session(visitor: httpx.Client) -> None:
+    visitor.get(go_to_the_provider(visitor))
+    assert list(session(visitor)) == ["user"]
+
+
+def test_a_login_begun_twice_remembers_the_last_one(visitor: httpx.Client) -> None:
+    """Authlib takes the older state out, and that is saved."""
+    first = go_to_the_provider(visitor)
+    second = go_to_the_provider(visitor)
+    assert len(session(visitor)) == 1
+    assert visitor.get(first).status_code == 400
+    assert visitor.get(second).status_code == 303
+    assert list(session(visitor)) == ["user"]
+
+
+@pytest.mark.parametrize("state", ["another", "", None])
+def test_a_callback_with_another_state_is_refused(visitor: httpx.Client, state: str | None) -> None:
+    """As Authlib says, and nobody is logged in."""
+    callback = urlsplit(go_to_the_provider(visitor))
+    query = {"code": parse_qs(callback.query)["code"][0]}
+    answer = visitor.get(callback.path, params=query if state is None else query | {"state": state})
+    assert (answer.status_code, answer.text) == (400, MISMATCH)
+    assert "user" not in visitor.get("/").json()
+
+
+def test_a_callback_without_the_cookie_is_refused(visitor: httpx.Client, site: str) -> None:
+    """Of a visitor who was sent somebody else's callback."""
+    callback = go_to_the_provider(visitor)
+    with httpx.Client(base_url=site, trust_env=False) as victim:
+        answer = victim.get(callback)
+        assert (answer.status_code, answer.text) == (400, MISMATCH)
+
+
+def test_an_identity_with_another_nonce_is_refused(
+    visitor: httpx.Client, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Authlib holds it against the one that waited in the session."""
+    monkeypatch.setattr(provider, "nonce", "replayed")
+    answer = visitor.get(go_to_the_provider(visitor))
+    assert (answer.status_code, "nonce" in answer.text) == (400, True)
+    assert visitor.get("/").json() == {}
+
+
+def test_a_callback_works_once(visitor: httpx.Client) -> None:
+    callback = go_to_the_provider(visitor)
+    assert visitor.get(callback).status_code == 303
+    assert visitor.get(callback).text == MISMATCH
+    assert visitor.get("/").json()["user"]["sub"] == USER["sub"]

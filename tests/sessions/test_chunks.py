@@ -1,0 +1,511 @@
+"""One seal over several cookies: sizes, shapes, gaps, and what others toss in between."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from iron_session import (
+    ConfigurationError,
+    CookieOptions,
+    CookieTooLargeError,
+    get_iron_session,
+)
+from iron_session.sessions import SetCookie, chunks
+from tests.helpers.clock import Clock
+from tests.sessions.browser import (
+    ATTRIBUTES,
+    NAME,
+    Browser,
+    Failures,
+    make_options,
+    session_of,
+)
+
+MAX_AGE = 1209540
+OVERHEAD = len(f"{NAME}=; Max-Age={MAX_AGE}{ATTRIBUTES}")
+WHOLE = 4096 - OVERHEAD
+"""The longest seal that fits in one cookie of the default attributes."""
+
+ROOM = WHOLE - len(".0")
+"""The longest part of one that is split."""
+
+
+def split(length: int, *, chunk: bool = True, **attributes: Any) -> dict[str, str]:
+    return chunks.split(NAME, "s" * length, CookieOptions(**attributes), MAX_AGE, chunk=chunk)
+
+
+def text(length: int) -> str:
+    """A value that makes a session take about as many cookies as `length` has 3000s."""
+    return "0123456789" * (length // 10)
+
+
+# --- splitting, as a pure function -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("chunk", [True, False])
+@pytest.mark.parametrize("length", [0, 1, WHOLE - 1, WHOLE])
+def test_a_seal_that_fits_in_one_cookie_is_whole(length: int, chunk: bool) -> None:
+    assert split(length, chunk=chunk) == {NAME: "s" * length}
+
+
+@pytest.mark.parametrize(
+    ("length", "sizes"),
+    [
+        (WHOLE + 1, [ROOM, 3]),
+        (2 * ROOM, [ROOM, ROOM]),
+        (2 * ROOM + 1, [ROOM, ROOM, 1]),
+        (3 * ROOM, [ROOM, ROOM, ROOM]),
+        (3 * ROOM + 1, [ROOM, ROOM, ROOM, 1]),
+        (4 * ROOM, [ROOM, ROOM, ROOM, ROOM]),
+    ],
+)
+def test_a_longer_seal_fills_each_cookie_to_the_last_byte(length: int, sizes: list[int]) -> None:
+    """Names count up from `.0`, and every full one has exactly 4096 bytes, attributes included."""
+    parts = split(length)
+    assert [(name, len(part)) for name, part in parts.items()] == [
+        (f"{NAME}.{index}", size) for index, size in enumerate(sizes)
+    ]
+    first = SetCookie(f"{NAME}.0", parts[f"{NAME}.0"], CookieOptions(), MAX_AGE)
+    assert len(first.header) == 4096
+
+
+def test_a_seal_that_four_cookies_can_not_hold_is_refused() -> None:
+    with pytest.raises(CookieTooLargeError, match="needs 5 cookies and the most is 4"):
+        split(4 * ROOM + 1)
+
+
+def test_without_chunk_one_byte_too_many_is_refused() -> None:
+    with pytest.raises(CookieTooLargeError, match=r"has 4097 bytes and browsers take 4096.*chunk"):
+        split(WHOLE + 1, chunk=False)
+
+
+def test_attributes_count_like_the_value() -> None:
+    """The bound is for the whole header, as browsers have it."""
+    longer: dict[str, Any] = {
+        "domain": "example.com",
+        "partitioned": True,
+        "expires": datetime(2099, 1, 1, tzinfo=UTC),
+    }
+    taken = len("; Domain=example.com; Expires=Thu, 01 Jan 2099 00:00:00 GMT; Partitioned")
+    assert list(split(WHOLE - taken, **longer)) == [NAME]
+    assert list(split(WHOLE - taken + 1, **longer)) == [f"{NAME}.0", f"{NAME}.1"]
+
+
+def test_a_name_that_leaves_no_room_is_a_fault_of_the_configuration() -> None:
+    """Rather than a chunk of nothing, without end."""
+    name = "n" * (4096 - len("=.0") - len(ATTRIBUTES))
+    with pytest.raises(ConfigurationError, match="too long"):
+        chunks.split(name, "sss", CookieOptions(), None, chunk=True)
+    parts = chunks.split(name[:-1], "1234", CookieOptions(), None, chunk=True)
+    assert list(parts.values()) == ["1", "2", "3", "4"]
+
+
+def test_the_names_of_a_session_are_its_own_and_four_numbered() -> None:
+    assert chunks.names("a") == ["a", "a.0", "a.1", "a.2", "a.3"]
+
+
+@pytest.mark.parametrize(("length", "expected"), [(0, False), (16384, False), (16385, True)])
+def test_no_seal_is_longer_than_four_cookies(length: int, expected: bool) -> None:
+    assert chunks.is_too_long("x" * length) is expected
+
+
+# --- what a request may hold, as a pure function -----------------------------------------------
+
+
+def candidates(cookies: Mapping[str, Sequence[str]]) -> list[str]:
+    return list(chunks.candidates(lambda name: cookies.get(name, ()), "a"))
+
+
+@pytest.mark.parametrize(
+    ("cookies", "expected"),
+    [
+        ({}, []),
+        ({"a": [""]}, []),
+        ({"a": ["w"]}, ["w"]),
+        ({"a": ["w", "x"]}, ["w", "x"]),
+        ({"a": ["", "x"]}, ["x"]),
+        ({"a.0": ["p"]}, ["p"]),
+        ({"a.0": ["p"], "a.1": ["q"]}, ["pq"]),
+        ({"a.0": ["p"], "a.1": ["q"], "a.2": ["r"], "a.3": ["s"]}, ["pqrs"]),
+        ({"a": ["w"], "a.0": ["p"], "a.1": ["q"]}, ["w", "pq"]),
+        ({"a": [""], "a.0": ["p"]}, ["p"]),
+        ({"a.1": ["q"]}, []),
+        ({"a.0": [""], "a.1": ["q"]}, []),
+        ({"a.0": ["p"], "a.2": ["r"]}, ["p"]),
+        ({"a.0": ["p"], "a.1": [""], "a.2": ["r"]}, ["p"]),
+        ({"a.0": ["p", "P"], "a.1": ["q", "Q"]}, ["pq", "pQ", "Pq", "PQ"]),
+        ({"a.0": ["p"], "a.1": ["", "Q"]}, ["pQ"]),
+        ({f"a.{index}": [str(index)] for index in range(10)}, ["0123"]),
+        ({"a.9": ["t"], "a.x": ["u"], "a.": ["v"], "a.00": ["z"]}, []),
+    ],
+)
+def test_every_way_of_reading_is_given_whole_ones_first(
+    cookies: Mapping[str, Sequence[str]], expected: list[str]
+) -> None:
+    assert candidates(cookies) == expected
+
+
+def test_no_more_than_sixteen_ways_are_tried() -> None:
+    """A request full of tossed cookies costs no more than sixteen seals."""
+    values = [str(number) for number in range(20)]
+    assert candidates({"a": values}) == values[:16]
+    assert candidates({"a": values[:15], "a.0": values}) == [*values[:15], "0"]
+    assert len(candidates({f"a.{index}": values for index in range(4)})) == 16
+
+
+# --- through a session -------------------------------------------------------------------------
+
+
+def test_a_large_session_comes_back_from_its_chunks(browser: Browser) -> None:
+    options = make_options(chunk=True)
+    received = browser.visit(options, text=text(7000))
+    assert list(received) == [f"{NAME}.0", f"{NAME}.1", f"{NAME}.2"]
+    assert {cookie.max_age for cookie in received.values()} == {MAX_AGE}
+    session = browser.request(options)
+    assert session == {"text": text(7000)}
+    assert not session.is_new
+
+
+@pytest.mark.parametrize("reading", [True, False])
+@pytest.mark.parametrize("length", [10, 7000])
+def test_both_shapes_are_read_whatever_the_setting(
+    browser: Browser, length: int, reading: bool
+) -> None:
+    browser.visit(make_options(chunk=True), text=text(length))
+    assert browser.request(make_options(chunk=reading)) == {"text": text(length)}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "written", "expired"),
+    [
+        (9500, 6000, {".0", ".1", ".2"}, {".3"}),
+        (9500, 4000, {".0", ".1"}, {".2", ".3"}),
+        (9500, 10, {""}, {".0", ".1", ".2", ".3"}),
+        (10, 4000, {".0", ".1"}, {""}),
+        (4000, 9500, {".0", ".1", ".2", ".3"}, set()),
+        (10, 20, {""}, set()),
+    ],
+)
+def test_a_session_of_another_shape_expires_its_stale_cookies(
+    browser: Browser, before: int, after: int, written: set[str], expired: set[str]
+) -> None:
+    """And only those that the browser has; what stays opens on the next request."""
+    options = make_options(chunk=True)
+    browser.visit(options, text=text(before))
+    received = browser.visit(options, text=text(after))
+    assert {name for name, one in received.items() if one.max_age} == {
+        NAME + one for one in written
+    }
+    assert {name for name, one in received.items() if one.max_age == 0} == {
+        NAME + one for one in expired
+    }
+    assert browser.request(options) == {"text": text(after)}
+
+
+def test_a_session_that_shrinks_without_chunk_expires_its_chunks_too(browser: Browser) -> None:
+    browser.visit(make_options(chunk=True), text=text(7000))
+    received = browser.visit(make_options(), text="small")
+    assert received[NAME].max_age
+    assert [received[f"{NAME}.{index}"].max_age for index in range(3)] == [0, 0, 0]
+    assert f"{NAME}.3" not in received
+    assert browser.request(make_options()) == {"text": "small"}
+
+
+def test_a_session_that_shrinks_within_one_response_leaves_no_chunk(browser: Browser) -> None:
+    """Though the request carried none: what this response wrote would be in the browser."""
+    options = make_options(chunk=True)
+    session = browser.request(options)
+    session["text"] = text(7000)
+    session.save()
+    session["text"] = "small"
+    session.save()
+    received = browser.answer()
+    assert received[NAME].value
+    assert [received[f"{NAME}.{index}"].max_age for index in range(3)] == [0, 0, 0]
+    assert browser.cookies.keys() == {NAME}
+    assert browser.request(options) == {"text": "small"}
+
+
+def test_a_session_that_grows_within_one_response_expires_its_whole_cookie(
+    browser: Browser,
+) -> None:
+    options = make_options(chunk=True)
+    session = browser.request(options)
+    session["text"] = "small"
+    session.save()
+    session["text"] = text(4000)
+    session.save()
+    received = browser.answer()
+    assert received[NAME].max_age == 0
+    assert browser.request(options) == {"text": text(4000)}
+
+
+def test_a_session_may_change_its_shape_back_and_forth_in_one_response(browser: Browser) -> None:
+    options = make_options(chunk=True)
+    session = browser.request(options)
+    for length in (7000, 10, 4000, 9500, 4000):
+        session["text"] = text(length)
+        session.save()
+    received = browser.answer()
+    assert {name for name, one in received.items() if one.max_age} == {f"{NAME}.0", f"{NAME}.1"}
+    assert browser.request(options) == {"text": text(4000)}
+
+
+EVERYTHING = {
+    "domain": "example.com",
+    "path": "/app",
+    "partitioned": True,
+    "same_site": "none",
+    "priority": "high",
+}
+
+
+@pytest.mark.parametrize("how", ["destroy", "shrink", "clear"])
+def test_chunks_are_expired_with_the_attributes_that_they_were_set_with(
+    browser: Browser, how: str
+) -> None:
+    """Browsers ignore a deletion whose path, domain, Secure or Partitioned differ."""
+    options = make_options(chunk=True, cookie_options=EVERYTHING)
+    before = browser.visit(options, text=text(4000))[f"{NAME}.1"].attributes
+    session = browser.request(options)
+    if how == "destroy":
+        session.destroy()
+    elif how == "clear":
+        session.clear()
+    else:
+        session["text"] = "small"
+    session.commit()
+    after = browser.answer()[f"{NAME}.1"]
+    assert after.value == ""
+    assert after.attributes == {**before, "Max-Age": "0"}
+
+
+def test_destroying_expires_the_chunks_of_the_request_and_of_this_response(
+    browser: Browser,
+) -> None:
+    options = make_options(chunk=True)
+    browser.visit(options, text=text(4000))
+    session = browser.request(options)
+    session["text"] = text(9500)
+    session.save()
+    session.destroy()
+    received = browser.answer()
+    assert {name: one.max_age for name, one in received.items()} == dict.fromkeys(
+        chunks.names(NAME), 0
+    )
+    assert browser.cookies == {}
+
+
+def test_destroying_a_whole_session_does_not_mention_chunks(browser: Browser) -> None:
+    options = make_options(chunk=True)
+    browser.visit(options, user=1)
+    browser.request(options).destroy()
+    assert list(browser.answer()) == [NAME]
+
+
+def test_clearing_a_chunked_session_expires_all_of_it(browser: Browser) -> None:
+    options = make_options(chunk=True)
+    browser.visit(options, text=text(7000))
+    session = browser.request(options)
+    session.clear()
+    session.commit()
+    browser.answer()
+    assert browser.cookies == {}
+
+
+# --- what is missing, swapped or tossed ----------------------------------------------------------
+
+
+def chunked(browser: Browser, length: int = 7000, **changes: Any) -> dict[str, str]:
+    """Give the cookies of a browser with a chunked session."""
+    browser.visit(make_options(chunk=True, **changes), text=text(length))
+    return browser.cookies
+
+
+@pytest.mark.parametrize("lost", [0, 1, 2])
+def test_a_lost_chunk_gives_an_empty_session(
+    browser: Browser, failures: Failures, lost: int
+) -> None:
+    del chunked(browser)[f"{NAME}.{lost}"]
+    session = browser.request(make_options(chunk=True, on_unseal_error=failures))
+    assert session == {}
+    assert session.is_new
+    assert failures.reasons == (["invalid"] if lost else [])  # without .0 there is no cookie at all
+
+
+def test_swapped_chunks_give_an_empty_session(browser: Browser, failures: Failures) -> None:
+    cookies = chunked(browser)
+    cookies[f"{NAME}.0"], cookies[f"{NAME}.1"] = cookies[f"{NAME}.1"], cookies[f"{NAME}.0"]
+    assert browser.request(make_options(on_unseal_error=failures)) == {}
+    assert failures.reasons == ["invalid"]
+
+
+def test_a_chunk_of_another_session_gives_an_empty_session(
+    clock: Clock, failures: Failures
+) -> None:
+    one, other = Browser(), Browser()
+    chunked(one)
+    one.cookies[f"{NAME}.1"] = chunked(other)[f"{NAME}.1"]
+    assert one.request(make_options(on_unseal_error=failures)) == {}
+    assert failures.reasons == ["invalid"]
+
+
+def test_an_unreadable_chunked_session_is_replaced_by_what_is_written_next(
+    browser: Browser,
+) -> None:
+    """The remains are expired, or they would be read again."""
+    del chunked(browser, 9500)[f"{NAME}.1"]
+    browser.visit(make_options(chunk=True), user=1)
+    assert browser.cookies.keys() == {NAME}
+    assert browser.request(make_options()) == {"user": 1}
+
+
+def test_a_whole_cookie_wins_over_chunks(browser: Browser) -> None:
+    cookies = dict(chunked(browser))
+    browser.visit(make_options(), text="whole")
+    browser.cookies.update(cookies)
+    assert browser.request(make_options()) == {"text": "whole"}
+
+
+@pytest.mark.parametrize("whole", ["tossed", "Fe26.2*1*a*b*c**d*e~2", "%", '"'])
+def test_a_whole_cookie_that_does_not_open_leaves_the_chunks_to_be_read(
+    browser: Browser, failures: Failures, whole: str
+) -> None:
+    """Tossed by a sibling subdomain, it would otherwise log the visitor out."""
+    chunked(browser)[NAME] = whole
+    session = browser.request(make_options(on_unseal_error=failures))
+    assert session == {"text": text(7000)}
+    assert failures == []
+
+
+@pytest.mark.parametrize("tossed", [".9", ".4", ".10", ".-1", ".x", "."])
+def test_a_cookie_that_is_no_chunk_of_ours_does_not_matter(browser: Browser, tossed: str) -> None:
+    chunked(browser, 9500)[NAME + tossed] = "tossed"
+    assert browser.request(make_options()) == {"text": text(9500)}
+    browser.visit(make_options(chunk=True), text="small")
+    assert browser.cookies.keys() == {NAME, NAME + tossed}
+
+
+@pytest.mark.parametrize("tossed", ["x", "~3", "*", "y" * 3000])
+def test_a_chunk_tossed_behind_the_last_does_not_matter(browser: Browser, tossed: str) -> None:
+    """A seal ends at its first `~`; what follows is nobody's. The next save expires it."""
+    options = make_options(chunk=True)
+    cookies = chunked(browser, 4000)
+    assert f"{NAME}.2" not in cookies
+    cookies[f"{NAME}.2"] = tossed
+    assert browser.request(options) == {"text": text(4000)}
+    assert browser.visit(options, text=text(4010))[f"{NAME}.2"].max_age == 0
+
+
+@pytest.mark.parametrize("index", [0, 1, 2])
+@pytest.mark.parametrize("place", ["before", "behind"])
+def test_a_tossed_duplicate_of_a_chunk_does_not_shadow_it(
+    browser: Browser, failures: Failures, index: int, place: str
+) -> None:
+    pairs = [f"{name}={value}" for name, value in chunked(browser).items()]
+    tossed = f"{NAME}.{index}=tossed"
+    header = "; ".join([tossed, *pairs] if place == "before" else [*pairs, tossed])
+    assert session_of(header, on_unseal_error=failures) == {"text": text(7000)}
+    assert failures == []
+
+
+def test_a_duplicate_of_every_chunk_does_not_shadow_them(browser: Browser) -> None:
+    """Four chunks and one tossed cookie beside each: sixteen ways, the last of which opens."""
+    cookies = chunked(browser, 9500)
+    tossed = [f"{NAME}.{index}=tossed" for index in range(4)]
+    header = "; ".join([*tossed, *(f"{name}={value}" for name, value in cookies.items())])
+    assert session_of(header) == {"text": text(9500)}
+
+
+# --- too large ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("chunk", "length", "message"),
+    [
+        (False, 4000, r"has \d{4} bytes and browsers take 4096.*set chunk=True"),
+        (True, 20_000, r"needs 7 cookies and the most is 4"),
+    ],
+)
+def test_a_session_that_is_too_large_names_sizes_and_its_largest_keys(
+    browser: Browser, chunk: bool, length: int, message: str
+) -> None:
+    """The three largest, the largest first, and none of their contents."""
+    session = browser.request(make_options(chunk=chunk))
+    session.update(tiny=1, text=text(length), cart=["abcdef"] * 3, note="small", ok=True)
+    with pytest.raises(CookieTooLargeError, match=message) as caught:
+        session.save()
+    told = str(caught.value)
+    largest = {'session["text"]': length + 2, 'session["cart"]': 28, 'session["note"]': 7}
+    listed = ", ".join(f"{path} {size} bytes" for path, size in largest.items())
+    assert f"; the largest are {listed}" in told
+    for hidden in ("tiny", '"ok"', "abcdef", "0123456789"):
+        assert hidden not in told
+
+
+def test_of_a_session_that_is_too_large_nothing_is_written(browser: Browser) -> None:
+    """Not even the parts that would have fitted; what the browser has stays."""
+    options = make_options(chunk=True)
+    browser.visit(options, text=text(4000))
+    session = browser.request(options)
+    session["text"] = text(20_000)
+    for write in (session.commit, session.save):
+        with pytest.raises(CookieTooLargeError):
+            write()
+    assert browser.answer() == {}
+    assert browser.request(options) == {"text": text(4000)}
+
+
+def test_a_session_can_be_saved_once_it_is_small_again(browser: Browser) -> None:
+    session = browser.request(make_options())
+    session["text"] = text(9000)
+    with pytest.raises(CookieTooLargeError):
+        session.save()
+    session["text"] = "small"
+    session.save()
+    assert list(browser.answer()) == [NAME]
+    assert browser.request(make_options()) == {"text": "small"}
+
+
+def test_options_that_differ_only_in_chunk_are_hinted_at(browser: Browser) -> None:
+    """The session came in chunks, so somewhere there are options that set it."""
+    browser.visit(make_options(chunk=True), text=text(7000))
+    session = browser.request(make_options())
+    session["more"] = 1
+    with pytest.raises(CookieTooLargeError, match=r"; it came in chunks.*chunk=True"):
+        session.save()
+
+
+@pytest.mark.parametrize("chunk", [True, False])
+def test_there_is_no_such_hint_where_it_does_not_apply(browser: Browser, chunk: bool) -> None:
+    if chunk:
+        browser.visit(make_options(chunk=True), text=text(7000))
+    session = browser.request(make_options(chunk=chunk))
+    session["text"] = text(20_000)
+    with pytest.raises(CookieTooLargeError) as caught:
+        session.save()
+    assert "came in chunks" not in str(caught.value)
+
+
+def test_a_jar_of_plain_lists_serves_chunks_as_well(clock: Clock) -> None:
+    class Store:
+        def __init__(self) -> None:
+            self.cookies: dict[str, str] = {}
+
+        def read(self, name: str) -> list[str]:
+            return [self.cookies[name]] if name in self.cookies else []
+
+        def write(self, cookie: SetCookie) -> None:
+            self.cookies[cookie.name] = cookie.value
+
+    store, options = Store(), make_options(chunk=True)
+    session = get_iron_session(store, options)
+    session["text"] = text(7000)
+    session.save()
+    assert get_iron_session(store, options) == {"text": text(7000)}
+    session["text"] = "small"
+    session.save()
+    assert get_iron_session(store, options) == {"text": "small"}
+    assert [name for name, value in store.cookies.items() if value] == [NAME]

@@ -1,0 +1,625 @@
+"""Options: what no browser would take, and what contradicts itself, is refused when they are built.
+
+Sources: RFC 6265bis (prefixes, SameSite, sizes), CHIPS (Partitioned), npm's cookie@2 (characters).
+"""
+
+import dataclasses
+import functools
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta, timezone
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+
+from iron_session import (
+    ConfigurationError,
+    CookieOptions,
+    HeaderJar,
+    IronSessionError,
+    Passwords,
+    SessionOptions,
+    UnsealFailure,
+    get_iron_session,
+)
+from iron_session.sessions.options import check_options, override_cookie
+from tests.helpers.clock import Clock
+from tests.sessions.browser import NAME, OLD, PASSWORD, Browser, make_options
+
+FAR = datetime(2099, 1, 1, tzinfo=UTC)
+
+
+# --- what is there without asking ------------------------------------------------------------
+
+
+def test_two_options_are_enough_and_the_rest_is_safe() -> None:
+    options = SessionOptions(password=PASSWORD, cookie_name=NAME)
+    assert options.ttl_ms == 14 * 24 * 3600 * 1000
+    assert options.chunk is False
+    assert options.on_unseal_error is None
+    assert options.renew_after_ms is None
+    assert options.max_lifetime_ms is None
+    assert options.cookie == CookieOptions(
+        http_only=True,
+        secure=True,
+        same_site="lax",
+        path="/",
+        domain=None,
+        max_age="auto",
+        expires=None,
+        partitioned=False,
+        priority=None,
+    )
+
+
+@pytest.mark.parametrize("missing", ["password", "cookie_name"])
+def test_password_and_cookie_name_are_required(missing: str) -> None:
+    given = {"password": PASSWORD, "cookie_name": NAME}
+    del given[missing]
+    with pytest.raises(TypeError, match=missing):
+        SessionOptions(**given)  # type: ignore[arg-type]
+
+
+def test_options_are_given_by_name_only() -> None:
+    with pytest.raises(TypeError):
+        SessionOptions(PASSWORD, NAME)  # type: ignore[call-arg]
+    with pytest.raises(TypeError):
+        CookieOptions(True)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize(
+    ("given", "milliseconds"),
+    [(900, 900_000), (0.5, 500), (timedelta(minutes=15), 900_000), (0, 0), (0.0001, 1)],
+)
+def test_a_span_of_time_is_seconds_or_a_timedelta(
+    given: float | timedelta, milliseconds: int
+) -> None:
+    assert make_options(ttl=given).ttl_ms == milliseconds
+
+
+def test_renewal_and_lifetime_are_spans_too() -> None:
+    options = make_options(ttl=900, renew_after=timedelta(minutes=5), max_lifetime=3600.5)
+    assert options.renew_after_ms == 300_000
+    assert options.max_lifetime_ms == 3_600_500
+
+
+# --- passwords -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("password", "message"),
+    [
+        ("x" * 31, "32"),
+        ("", "empty"),
+        ("😀" * 15, "32"),
+        ({}, "empty"),
+        ({1: PASSWORD, 2: "x" * 31}, "32"),
+        ({1: "x" * 31, 2: PASSWORD}, "32"),
+        ({"one": PASSWORD}, "whole numbers"),
+        ({"": PASSWORD}, "whole numbers"),
+        ({"1.5": PASSWORD}, "whole numbers"),
+        ({"-1": PASSWORD}, "whole numbers"),
+        ({"01": PASSWORD}, "whole numbers"),
+        ({" 1": PASSWORD}, "whole numbers"),
+        ({"1\n": PASSWORD}, "whole numbers"),
+        ({"\u0661": PASSWORD}, "whole numbers"),
+        ({-1: PASSWORD}, "whole numbers"),
+        ({1.5: PASSWORD}, "whole numbers"),
+        ({True: PASSWORD}, "whole numbers"),
+        ({2**53: PASSWORD}, "whole numbers"),
+        ({1: PASSWORD, "1": OLD}, "twice"),
+        ({1: PASSWORD.encode()}, "str"),
+        (PASSWORD.encode(), "str"),
+        (None, "str"),
+        ([PASSWORD], "str"),
+    ],
+)
+def test_a_password_that_can_not_work_is_refused(password: Any, message: str) -> None:
+    """Messages say what is asked for and never repeat what was given."""
+    with pytest.raises(ConfigurationError, match=message) as caught:
+        make_options(password=password)
+    assert PASSWORD not in str(caught.value)
+    assert "xxxx" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "x" * 32,
+        "😀" * 16,  # JavaScript counts 32 UTF-16 units
+        {1: PASSWORD},
+        {"1": PASSWORD, "2": OLD},
+        {0: PASSWORD},
+        MappingProxyType({7: PASSWORD}),
+        Passwords(PASSWORD),
+    ],
+)
+def test_every_form_of_password_is_taken(password: Any) -> None:
+    assert isinstance(make_options(password=password).passwords, Passwords)
+
+
+# --- the cookie's name -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a b",
+        " a",
+        "a ",
+        "a;",
+        "a=b",
+        "a\x00",
+        "a\x1f",
+        "a\x7f",
+        "a\t",
+        "a\n",
+        "a\r\nSet-Cookie: b",
+        "é",
+        "ａ",
+        "\udc80",
+        "",
+        b"a",
+        None,
+        1,
+        "x" * 1025,
+    ],
+)
+def test_a_cookie_name_that_no_browser_takes_is_refused(name: Any) -> None:
+    with pytest.raises(ConfigurationError, match="cookie_name"):
+        make_options(cookie_name=name)
+
+
+@pytest.mark.parametrize("name", ["a", "!", "~", "a:<>z", "x" * 1024, "my-app.session_1", '"q"'])
+def test_a_cookie_name_may_hold_any_visible_ascii_but_two(clock: Clock, name: str) -> None:
+    """A session under that name comes back."""
+    browser, options = Browser(), make_options(cookie_name=name)
+    browser.visit(options, user=1)
+    assert list(browser.cookies) == [name]
+    assert browser.request(options) == {"user": 1}
+
+
+# --- prefixes --------------------------------------------------------------------------------
+
+IN_ANY_CASE = [str, str.lower, str.upper, str.swapcase]
+
+
+@pytest.mark.parametrize("case", IN_ANY_CASE)
+@pytest.mark.parametrize(
+    ("name", "attributes", "mend"),
+    [
+        ("__Secure-a", {"secure": False}, "secure=True"),
+        ("__Host-a", {"secure": False}, "secure=True"),
+        ("__Host-a", {"domain": "example.com"}, "domain=None"),
+        ("__Host-a", {"path": "/app"}, 'path="/"'),
+        ("__Host-a", {"path": None}, 'path="/"'),
+        ("__Http-a", {"secure": False}, "secure=True"),
+        ("__Http-a", {"http_only": False}, "http_only=True"),
+        ("__Host-Http-a", {"secure": False}, "secure=True"),
+        ("__Host-Http-a", {"http_only": False}, "http_only=True"),
+        ("__Host-Http-a", {"domain": "example.com"}, "domain=None"),
+        ("__Host-Http-a", {"path": "/app"}, 'path="/"'),
+    ],
+)
+def test_a_prefix_holds_the_cookie_to_its_promise(
+    case: Any, name: str, attributes: dict[str, Any], mend: str
+) -> None:
+    """The message names the prefix as it is known, and the argument to change."""
+    prefix = name[:-1]
+    with pytest.raises(ConfigurationError, match=f"prefix {prefix} needs {re.escape(mend)}"):
+        make_options(cookie_name=case(name), cookie_options=attributes)
+
+
+@pytest.mark.parametrize("case", IN_ANY_CASE)
+@pytest.mark.parametrize(
+    ("name", "attributes"),
+    [
+        ("__Secure-a", {}),
+        ("__Secure-a", {"domain": "example.com", "path": "/app", "http_only": False}),
+        ("__Host-a", {}),
+        ("__Host-a", {"http_only": False}),
+        ("__Http-a", {"domain": "example.com", "path": "/app"}),
+        ("__Host-Http-a", {}),
+    ],
+)
+def test_a_prefix_whose_promise_is_kept_is_taken(
+    case: Any, name: str, attributes: dict[str, Any]
+) -> None:
+    make_options(cookie_name=case(name), cookie_options=attributes)
+
+
+@pytest.mark.parametrize("name", ["x__Host-a", "_Host-a", "Host-a", "__Hosta", "__Secure_a"])
+def test_what_only_looks_like_a_prefix_promises_nothing(name: str) -> None:
+    make_options(cookie_name=name, cookie_options={"secure": False, "path": "/app"})
+
+
+# --- the cookie's attributes -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value"),
+    [
+        ("path", "no-slash"),
+        ("path", ""),
+        ("path", "/a;b"),
+        ("path", "/a; Domain=evil.example"),
+        ("path", "/a<b"),
+        ("path", "/\r\nSet-Cookie: a=b"),
+        ("path", "/\r"),
+        ("path", "/\n"),
+        ("path", "/a\n"),
+        ("path", "/\x00"),
+        ("path", "/\x7f"),
+        ("path", "/é"),
+        ("path", "/" + "a" * 1024),
+        ("path", b"/"),
+        ("path", 1),
+        ("domain", ""),
+        ("domain", "."),
+        ("domain", "a..b"),
+        ("domain", "-a.example"),
+        ("domain", "a-.example"),
+        ("domain", "a_b.example"),
+        ("domain", "example.com;"),
+        ("domain", "example.com; Path=/x"),
+        ("domain", "example.com\r\nSet-Cookie: a=b"),
+        ("domain", "example.com\r"),
+        ("domain", "example.com\n"),
+        ("domain", "example.com "),
+        ("domain", "exam\u212ale.com"),  # the Kelvin sign, that IGNORECASE takes for a k
+        ("domain", "exam\u017fle.com"),  # the long s
+        ("domain", "münchen.example"),
+        ("domain", "a" * 64 + ".example"),
+        ("domain", ".".join(["abcdefg"] * 129)),
+        ("domain", "https://example.com"),
+        ("domain", "example.com:80"),
+        ("domain", b"example.com"),
+        ("same_site", "Laxx"),
+        ("same_site", ""),
+        ("same_site", "lax; Domain=evil.example"),
+        ("same_site", True),
+        ("same_site", False),
+        ("priority", "urgent"),
+        ("priority", ""),
+        ("priority", "high\n"),
+        ("priority", 1),
+        ("max_age", 0),
+        ("max_age", -1),
+        ("max_age", 1.5),
+        ("max_age", True),
+        ("max_age", False),
+        ("max_age", "60"),
+        ("max_age", "Auto"),
+        ("max_age", 2**53),
+        ("max_age", timedelta(days=1)),
+        ("expires", "Fri, 01 Jan 2099 00:00:00 GMT"),
+        ("expires", datetime(2099, 1, 1)),
+        ("expires", 4070908800),
+        ("expires", datetime(1600, 12, 31, tzinfo=UTC)),
+        ("expires", datetime(1601, 1, 1, tzinfo=timezone(timedelta(hours=1)))),
+        ("expires", datetime.min.replace(tzinfo=timezone(timedelta(hours=1)))),
+        ("expires", datetime.max.replace(tzinfo=timezone(timedelta(hours=-1)))),
+        ("http_only", "false"),
+        ("http_only", 1),
+        ("http_only", None),
+        ("secure", "false"),
+        ("secure", "true"),
+        ("secure", 0),
+        ("secure", None),
+        ("partitioned", "false"),
+        ("partitioned", None),
+    ],
+)
+def test_an_attribute_that_no_browser_takes_is_refused(attribute: str, value: Any) -> None:
+    """Line ends and `;` would be a header of somebody else's."""
+    with pytest.raises(ConfigurationError, match=rf"^cookie_options\.{attribute} ") as caught:
+        CookieOptions(**{attribute: value})
+    assert len(str(caught.value)) < 3000
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value"),
+    [
+        ("path", "/"),
+        ("path", None),
+        ("path", "/a b?c=d&e,f"),
+        ("path", "/" + "a" * 1023),
+        ("domain", "example.com"),
+        ("domain", ".example.com"),
+        ("domain", "EXAMPLE.com"),
+        ("domain", "localhost"),
+        ("domain", "127.0.0.1"),
+        ("domain", "a" * 63 + ".x"),
+        ("domain", "xn--mnchen-3ya.example"),
+        ("same_site", None),
+        ("same_site", "strict"),
+        ("same_site", "none"),
+        ("priority", "low"),
+        ("priority", "medium"),
+        ("priority", "high"),
+        ("max_age", 1),
+        ("max_age", 2**53 - 1),
+        ("max_age", None),
+        ("max_age", "auto"),
+        ("expires", FAR),
+        ("expires", datetime(1601, 1, 1, tzinfo=UTC)),
+        ("expires", datetime(1600, 12, 31, 23, tzinfo=timezone(timedelta(hours=-1)))),
+        ("http_only", False),
+        ("secure", False),
+        ("partitioned", True),
+    ],
+)
+def test_an_attribute_that_browsers_take_is_kept_as_given(attribute: str, value: Any) -> None:
+    assert getattr(CookieOptions(**{attribute: value}), attribute) == value
+
+
+@pytest.mark.parametrize("attribute", ["same_site", "priority"])
+def test_a_choice_may_be_written_in_any_case(attribute: str) -> None:
+    """Examples from elsewhere write `Strict` and `High`."""
+    value = {"same_site": "StRiCt", "priority": "HIGH"}[attribute]
+    assert getattr(CookieOptions(**{attribute: value}), attribute) == value.lower()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "mend"),
+    [
+        ({"same_site": "none", "secure": False}, "secure=True"),
+        ({"same_site": "None", "secure": False}, "secure=True"),
+        ({"partitioned": True, "secure": False}, "secure=True"),
+    ],
+)
+def test_what_browsers_take_only_with_secure_is_refused_without(
+    attributes: dict[str, Any], mend: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=mend):
+        CookieOptions(**attributes)
+
+
+def test_a_message_about_a_choice_lists_the_choices() -> None:
+    with pytest.raises(ConfigurationError, match=r"same_site.*strict, lax, none, or None"):
+        CookieOptions(same_site="loose")  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match=r"priority.*low, medium, high, or None"):
+        CookieOptions(priority="loose")  # type: ignore[arg-type]
+
+
+def test_a_message_about_a_long_attribute_names_the_sizes() -> None:
+    with pytest.raises(ConfigurationError, match=r"path has 1025 bytes.*1024"):
+        CookieOptions(path="/" + "a" * 1024)
+    with pytest.raises(ConfigurationError, match=r"cookie_name has 1025 characters.*1024"):
+        make_options(cookie_name="x" * 1025)
+
+
+# --- cookie_options as a mapping -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "mapping",
+    [
+        {"secure": False, "same_site": "strict"},
+        MappingProxyType({"secure": False, "same_site": "strict"}),
+    ],
+)
+def test_cookie_options_may_be_a_mapping_of_changes(mapping: Mapping[str, Any]) -> None:
+    options = make_options(cookie_options=mapping)
+    assert options.cookie == CookieOptions(secure=False, same_site="strict")
+    assert options.cookie_options == options.cookie
+
+
+@pytest.mark.parametrize("name", ["httpOnly", "sameSite", "maxAge", "HttpOnly", "expire", "", 1])
+def test_an_unknown_name_of_an_attribute_is_told_with_those_that_are_known(name: Any) -> None:
+    """JavaScript's spelling, most of all."""
+    with pytest.raises(ConfigurationError) as caught:
+        make_options(cookie_options={name: True})
+    message = str(caught.value)
+    assert repr(name) in message
+    for known in dataclasses.fields(CookieOptions):
+        assert known.name in message
+
+
+@pytest.mark.parametrize("value", [None, "secure", [("secure", False)], 1, CookieOptions])
+def test_cookie_options_of_another_type_are_refused(value: Any) -> None:
+    with pytest.raises(ConfigurationError, match="cookie_options must be"):
+        make_options(cookie_options=value)
+
+
+def test_a_bad_value_in_a_mapping_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="secure must be True or False"):
+        make_options(cookie_options={"secure": "false"})
+
+
+# --- spans of time ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("option", ["ttl", "renew_after", "max_lifetime"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        -1,
+        -0.001,
+        timedelta(seconds=-1),
+        float("nan"),
+        float("inf"),
+        float("-inf"),
+        True,
+        "900",
+        b"1",
+        [1],
+        1e11,
+        pytest.param(10**400, id="10**400"),
+        timedelta.max,
+    ],
+)
+def test_a_span_of_time_that_is_none_is_refused(option: str, value: Any) -> None:
+    with pytest.raises(ConfigurationError, match=f"^{option} must "):
+        make_options(**{option: value})
+
+
+@pytest.mark.parametrize(
+    ("spans", "message"),
+    [
+        ({"ttl": 100, "renew_after": 100}, "renew_after must be shorter than ttl"),
+        ({"ttl": 100, "renew_after": 101}, "renew_after must be shorter than ttl"),
+        ({"ttl": 100, "renew_after": 0}, "renew_after must be more than 0"),
+        ({"ttl": 0, "renew_after": 50}, "renew_after needs a ttl"),
+        ({"ttl": 100, "max_lifetime": 99}, "max_lifetime must not be shorter than ttl"),
+        ({"ttl": 100, "max_lifetime": 0}, "max_lifetime must be more than 0"),
+        ({"ttl": 0, "max_lifetime": 50}, "max_lifetime needs a ttl"),
+        ({"ttl": None}, "ttl must be seconds"),
+    ],
+)
+def test_spans_of_time_that_contradict_each_other_are_refused(
+    spans: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        make_options(**spans)
+
+
+@pytest.mark.parametrize(
+    "spans",
+    [
+        {"ttl": 100, "renew_after": 99.999},
+        {"ttl": 100, "max_lifetime": 100},
+        {"ttl": 100, "renew_after": 1, "max_lifetime": 1000},
+        {"ttl": 10**10},
+    ],
+)
+def test_spans_of_time_at_their_bounds_are_taken(spans: dict[str, Any]) -> None:
+    make_options(**spans)
+
+
+# --- the rest --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", ["false", 1, None])
+def test_chunk_is_true_or_false(value: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"^chunk must be True or False"):
+        make_options(chunk=value)
+
+
+async def _hook(failure: UnsealFailure, extra: object = None) -> None:
+    """Nothing would await this."""
+
+
+class _AwaitedHook:
+    async def __call__(self, failure: UnsealFailure) -> None:
+        """Nor this."""
+
+
+@pytest.mark.parametrize("hook", ["print", 1, [], object()])
+def test_a_hook_that_can_not_be_called_is_refused(hook: Any) -> None:
+    with pytest.raises(ConfigurationError, match="on_unseal_error must be a function"):
+        make_options(on_unseal_error=hook)
+
+
+@pytest.mark.parametrize(
+    "hook", [_hook, functools.partial(_hook, extra=1), _AwaitedHook(), _AwaitedHook().__call__]
+)
+def test_a_hook_that_would_have_to_be_awaited_is_refused(hook: Any) -> None:
+    with pytest.raises(ConfigurationError, match="plain function"):
+        make_options(on_unseal_error=hook)
+
+
+def test_errors_of_configuration_are_value_errors_and_of_the_package() -> None:
+    with pytest.raises(ValueError, match="chunk"):
+        make_options(chunk="yes")
+    with pytest.raises(IronSessionError):
+        make_options(chunk="yes")
+
+
+def test_options_are_frozen() -> None:
+    """No request can change what another one gets."""
+    options = make_options()
+    for attribute in ("ttl", "password", "cookie", "cookie_name", "passwords"):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(options, attribute, None)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        options.cookie.secure = False  # type: ignore[misc]
+    assert not hasattr(options, "__dict__")
+    assert not hasattr(options.cookie, "__dict__")
+
+
+@pytest.mark.parametrize("password", [PASSWORD, {1: OLD, 2: PASSWORD}, Passwords(PASSWORD)])
+def test_no_password_stands_in_the_repr_or_the_attributes(password: Any) -> None:
+    options = make_options(password=password)
+    for text in (repr(options), str(options), repr(options.password), repr(options.passwords)):
+        assert PASSWORD not in text
+        assert OLD not in text
+    assert NAME in repr(options)
+
+
+def test_the_repr_shows_the_arguments_and_nothing_twice() -> None:
+    shown = re.findall(r"(\w+)=", repr(make_options(cookie_options={"path": None})))
+    attributes = [one.name for one in dataclasses.fields(CookieOptions)]
+    assert [name for name in shown if name not in attributes] == [
+        "password",
+        "ids",
+        "cookie_name",
+        "ttl",
+        "cookie_options",
+        "chunk",
+        "on_unseal_error",
+        "renew_after",
+        "max_lifetime",
+    ]
+
+
+def test_replace_changes_one_option_and_checks_again(clock: Clock) -> None:
+    """`dataclasses.replace` works though the password was given long ago."""
+    options = make_options(password={1: OLD, 2: PASSWORD}, cookie_options={"path": "/a"})
+    changed = dataclasses.replace(options, ttl=60)
+    assert changed.ttl_ms == 60_000
+    assert options.ttl_ms == 14 * 24 * 3600 * 1000
+    assert changed.cookie == CookieOptions(path="/a")
+    browser = Browser()
+    browser.visit(changed, user=1)
+    assert browser.request(options) == {"user": 1}
+    with pytest.raises(ConfigurationError):
+        dataclasses.replace(options, cookie_name="__Host-a")
+
+
+def test_two_options_share_no_state() -> None:
+    """What they were built from may change afterwards, and they do not."""
+    passwords, attributes = {1: PASSWORD}, {"path": "/a"}
+    first = make_options(password=passwords, cookie_options=attributes)
+    passwords[2] = OLD
+    attributes["path"] = "/b"
+    second = make_options(password=passwords, cookie_options=attributes)
+    assert first.passwords.ids == (1,)
+    assert first.cookie.path == "/a"
+    assert second.passwords.ids == (2, 1)
+    assert second.cookie.path == "/b"
+    assert make_options().cookie == CookieOptions()
+
+
+@pytest.mark.parametrize("options", [None, {"password": PASSWORD, "cookie_name": NAME}, PASSWORD])
+def test_what_is_no_options_is_told_so(options: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"SessionOptions\(password=…, cookie_name=…\)"):
+        check_options(options)
+    with pytest.raises(ConfigurationError, match="must be a SessionOptions"):
+        get_iron_session(HeaderJar(), options)
+
+
+# --- changing attributes for one session ------------------------------------------------------
+
+
+def test_a_mapping_changes_some_attributes_and_keeps_the_others() -> None:
+    options = make_options(cookie_options={"path": "/a", "same_site": "strict"})
+    changed = override_cookie(options, {"path": "/b"})
+    assert changed == CookieOptions(path="/b", same_site="strict")
+    assert options.cookie == CookieOptions(path="/a", same_site="strict")
+
+
+def test_an_instance_replaces_all_attributes() -> None:
+    options = make_options(cookie_options={"path": "/a", "same_site": "strict"})
+    assert override_cookie(options, CookieOptions(path="/b")) == CookieOptions(path="/b")
+
+
+@pytest.mark.parametrize(
+    "changes", [{"secure": False}, CookieOptions(secure=False), {"domain": "a.example"}]
+)
+def test_changed_attributes_are_held_to_the_prefix_too(changes: Any) -> None:
+    options = make_options(cookie_name="__Host-a")
+    with pytest.raises(ConfigurationError, match="__Host-"):
+        override_cookie(options, changes)

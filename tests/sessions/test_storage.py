@@ -1,0 +1,395 @@
+"""What a cookie holds: data and mark, whatever somebody else has put there instead."""
+
+import json
+from typing import Any
+
+import pytest
+
+from iron_session import HeaderJar, get_iron_session
+from iron_session.seals.sealing import open_json
+from iron_session.sessions import storage
+from tests.sessions.browser import (
+    FOREIGN,
+    NAME,
+    NOW,
+    OLD,
+    PASSWORD,
+    Browser,
+    Failures,
+    cookie_of,
+    make_options,
+    open_text,
+    seal_text,
+    session_of,
+)
+
+pytestmark = pytest.mark.usefixtures("clock")
+
+GOOD = seal_text('{"user":1}')
+
+
+def with_part(index: int, text: str, seal: str = GOOD) -> str:
+    """Replace one of a seal's eight parts."""
+    parts = seal.split("*")
+    parts[index] = text
+    return "*".join(parts)
+
+
+def flipped(text: str, position: int) -> str:
+    """Change one character into another of the same alphabet."""
+    other = "A" if text[position] != "A" else "B"
+    return text[:position] + other + text[position + 1 :]
+
+
+HOSTILE = {
+    "a word": ("junk", "invalid"),
+    "one letter": ("x", "invalid"),
+    "a delimiter": ("~", "invalid"),
+    "only a version": ("~2", "invalid"),
+    "empty parts": ("*******", "invalid"),
+    "a bare prefix": ("Fe26.2*******", "unknown-password"),
+    "another prefix": (with_part(0, "Fe26.1"), "invalid"),
+    "a ninth part": (GOOD.replace("~2", "*~2"), "invalid"),
+    "no mac": (GOOD.rpartition("*")[0], "invalid"),
+    "cut in the middle": (GOOD[: len(GOOD) // 2], "invalid"),
+    "one character short": (GOOD.removesuffix("~2")[:-1], "invalid"),
+    "a changed mac": (flipped(GOOD, len(GOOD) - 10), "invalid"),
+    "a changed ciphertext": (with_part(4, flipped(GOOD.split("*")[4], 3)), "invalid"),
+    "a changed iv": (with_part(3, flipped(GOOD.split("*")[3], 3)), "invalid"),
+    "a changed salt": (with_part(2, flipped(GOOD.split("*")[2], 3)), "invalid"),
+    "a longer life": (with_part(5, str(NOW * 2)), "invalid"),
+    "no end of life": (with_part(5, ""), "invalid"),
+    "an end of life in words": (with_part(5, "never"), "invalid"),
+    "an end of life in other digits": (with_part(5, "\u0661\u0662"), "invalid"),
+    "a past end of life, unauthenticated": (with_part(5, "1"), "expired"),
+    "an end of life of thousands of digits": (with_part(5, "9" * 5000), "invalid"),
+    "a JavaScript property as id": (with_part(1, "constructor"), "unknown-password"),
+    "a dunder as id": (with_part(1, "__class__"), "unknown-password"),
+    "an empty id": (with_part(1, ""), "unknown-password"),
+    "expired": (seal_text('{"user":1}', expires=NOW - 60_000), "expired"),
+    "another password": (seal_text('{"user":1}', password=FOREIGN), "invalid"),
+    "another id": (seal_text('{"user":1}', password={2: PASSWORD}), "unknown-password"),
+    "letters beyond ASCII": (with_part(4, "é日😀"), "invalid"),
+    "nothing but letters beyond ASCII": ("日本😀", "invalid"),
+    "a percent-encoded letter beyond ASCII": ("Fe26.2*1*%C3%A9*b*c**d*e", "invalid"),
+    "a lone surrogate": ("\udcff", "invalid"),
+    "a NUL": ("Fe26.2\x00", "invalid"),
+    "four cookies and a byte": ("x" * 16385, "invalid"),
+    "a huge seal": (seal_text('{"t":"' + "x" * 20_000 + '"}'), "invalid"),
+    "a megabyte of stars": ("*" * 1_000_000, "invalid"),
+    "for a magic link": (seal_text('{"user":1,"$iron":{"for":"magic-link"}}'), "purpose"),
+    "for a number": (seal_text('{"user":1,"$iron":{"for":1}}'), "purpose"),
+    "for an empty text": (seal_text('{"user":1,"$iron":{"for":""}}'), "purpose"),
+    "for a list": (seal_text('{"user":1,"$iron":{"for":[]}}'), "purpose"),
+    "a list": (seal_text("[1,2]"), "invalid"),
+    "a text": (seal_text('"user"'), "invalid"),
+    "a number": (seal_text("1"), "invalid"),
+    "true": (seal_text("true"), "invalid"),
+    "no JSON": (seal_text("{user:1}"), "invalid"),
+    "two values": (seal_text("{}{}"), "invalid"),
+    "no text": (seal_text(b"\xff\xfe"), "invalid"),
+    "a byte order mark": (seal_text(b'\xef\xbb\xbf{"user":1}'), "invalid"),
+    "nothing": (seal_text(""), "invalid"),
+    "NaN": (seal_text('{"user":NaN}'), "invalid"),
+    "a member $iron that is a text": (seal_text('{"$iron":"created"}'), "invalid"),
+    "a member $iron that is null": (seal_text('{"$iron":null}'), "invalid"),
+    "a member $iron that is a list": (seal_text('{"$iron":[]}'), "invalid"),
+    "brackets without end": (seal_text("[" * 10_000), "invalid"),
+    "a number of thousands of digits": (seal_text('{"a":' + "9" * 5000 + "}"), "invalid"),
+}
+
+
+@pytest.mark.parametrize(("cookie", "reason"), HOSTILE.values(), ids=HOSTILE)
+def test_a_cookie_that_can_not_be_read_gives_an_empty_session_and_one_call(
+    failures: Failures, cookie: str, reason: str
+) -> None:
+    """Never an exception, and nothing is written unless the application writes."""
+    jar = HeaderJar(f"{NAME}={cookie}")
+    session = get_iron_session(jar, make_options(on_unseal_error=failures))
+    assert session == {}
+    assert session.is_new
+    assert not session.modified
+    session.commit()
+    assert jar.set_cookie_headers == []
+    assert failures.reasons == [reason]
+
+
+@pytest.mark.parametrize(("cookie", "_reason"), HOSTILE.values(), ids=HOSTILE)
+def test_a_cookie_that_can_not_be_read_is_replaced_by_the_next_session(
+    cookie: str, _reason: str
+) -> None:
+    browser = Browser({NAME: cookie})
+    browser.visit(make_options(), user=2)
+    assert browser.request(make_options()) == {"user": 2}
+
+
+@pytest.mark.parametrize("text", ["~2", "~3", "~", "", "~~", "~2~*é", "~" + "x" * 3000])
+def test_what_stands_behind_the_seal_is_never_looked_at(failures: Failures, text: str) -> None:
+    """It is outside the mac."""
+    header = f"{NAME}={GOOD.removesuffix('~2')}{text}"
+    assert session_of(header, on_unseal_error=failures) == {"user": 1}
+    assert failures == []
+
+
+@pytest.mark.parametrize(
+    ("plaintext", "data"),
+    [
+        ("null", {}),
+        ("{}", {}),
+        ('{"$iron":{}}', {}),
+        ('{"a":1,"$iron":{}}', {"a": 1}),
+        ('{"a":1,"$iron":{"for":null}}', {"a": 1}),
+        ('{"a":null}', {"a": None}),
+        (' { "a" : [ 1 , 2.50 ] } ', {"a": [1, 2.5]}),
+        ('{"a":1e21,"b":0.000001,"c":1.0,"d":-0,"e":1E2}', None),
+        ('{"b":1,"a":2,"10":3,"9":4}', {"b": 1, "a": 2, "10": 3, "9": 4}),
+        ('{"a":"\\u00e9\\ud83d\\ude00\\/"}', {"a": "é😀/"}),
+        ('{"a":"\\ud800"}', {"a": "\ud800"}),
+        ('{"":{"":""}}', {"": {"": ""}}),
+        ('{"a":1,"a":2}', {"a": 2}),
+        ('{"__proto__":{"a":1}}', {"__proto__": {"a": 1}}),
+        ('{"a":{"$iron":1}}', {"a": {"$iron": 1}}),
+        ('{"a":1e400}', None),
+        pytest.param('{"a":' + "[" * 300 + "]" * 300 + "}", None, id="deep"),
+        pytest.param(
+            '{"a":' + "[" * 300 + "]" * 300 + ',"$iron":{"x":1}}', None, id="deep and marked"
+        ),
+    ],
+)
+def test_what_another_implementation_wrote_is_no_change_when_only_read(
+    failures: Failures, plaintext: str, data: dict[str, Any] | None
+) -> None:
+    """However its numbers, blanks and escapes are written; and reading never raises."""
+    jar = HeaderJar(cookie_of(plaintext))
+    session = get_iron_session(jar, make_options(on_unseal_error=failures))
+    assert isinstance(dict(session), dict)
+    if data is not None:
+        assert session == data
+        assert list(session) == list(data)
+    if not failures:
+        assert not session.is_new
+    assert not session.modified
+    assert not session.is_unsaved
+    session.commit()
+    assert jar.set_cookie_headers == []
+
+
+@pytest.mark.parametrize("plaintext", ["null", "{}", '{"$iron":{}}'])
+def test_nothing_sealed_is_an_empty_session_that_was_there(
+    failures: Failures, plaintext: str
+) -> None:
+    """JavaScript takes a sealed null for an empty session too."""
+    session = session_of(cookie_of(plaintext), on_unseal_error=failures)
+    assert session == {}
+    assert not session.is_new
+    assert failures == []
+    session["user"] = 1
+    session.save()
+    assert session == {"user": 1}
+
+
+# --- duplicates of the name ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["junk", GOOD],
+        [GOOD, "junk"],
+        ["junk", HOSTILE["expired"][0], HOSTILE["for a magic link"][0], GOOD],
+        [HOSTILE["another password"][0], "", GOOD],
+        [*["junk"] * 15, GOOD],
+    ],
+)
+def test_the_first_value_that_opens_wins_and_the_others_are_not_told(
+    failures: Failures, values: list[str]
+) -> None:
+    """A cookie tossed by a sibling subdomain does not shadow the real one."""
+    header = "; ".join(f"{NAME}={value}" for value in values)
+    session = session_of(header, on_unseal_error=failures)
+    assert session == {"user": 1}
+    assert failures == []
+
+
+def test_of_two_that_open_the_first_wins() -> None:
+    assert session_of(f"{NAME}={GOOD}; {NAME}={seal_text('{}')}") == {"user": 1}
+
+
+def test_of_several_that_do_not_open_the_first_is_told_once(
+    failures: Failures, caplog: pytest.LogCaptureFixture
+) -> None:
+    expired, _ = HOSTILE["expired"]
+    header = f"{NAME}=; {NAME}={expired}; {NAME}=junk; {NAME}.0=junk"
+    with caplog.at_level("DEBUG"):
+        assert session_of(header, on_unseal_error=failures) == {}
+    assert failures.reasons == ["expired"]
+    assert len(caplog.records) == 1
+
+
+def test_a_seventeenth_value_is_not_tried(
+    failures: Failures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request can't ask for more cryptography than that."""
+    tried: list[str] = []
+
+    def counted(text: str, *rest: Any) -> Any:
+        tried.append(text)
+        return open_json(text, *rest)
+
+    monkeypatch.setattr(storage, "open_json", counted)
+    values = [*(f"junk{number}" for number in range(16)), GOOD]
+    header = "; ".join(f"{NAME}={value}" for value in values)
+    assert session_of(header, on_unseal_error=failures) == {}
+    assert tried == values[:16]
+    assert failures.reasons == ["invalid"]
+
+
+def test_a_text_over_the_bound_is_not_even_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sizes are bounded before any cryptography."""
+
+    def fail(*_: Any) -> Any:
+        pytest.fail("it was looked at")
+
+    monkeypatch.setattr(storage, "open_json", fail)
+    assert session_of(f"{NAME}={GOOD}{'x' * 16384}") == {}
+
+
+# --- the mark ----------------------------------------------------------------------------------
+
+
+def test_the_mark_is_no_part_of_the_session() -> None:
+    session = session_of(cookie_of('{"a":1,"$iron":{"created":5},"b":2}'))
+    assert dict(session) == {"a": 1, "b": 2}
+    assert "$iron" not in session
+    assert session.get("$iron") is None
+    assert len(session) == 2
+
+
+def test_members_of_the_mark_that_nobody_knows_are_kept() -> None:
+    """A later version, or a newer front end, has put them there."""
+    mark = {"sid": "abc", "created": NOW - 5000, "nested": {"x": [1, None]}, "ttl": 900}
+    browser = Browser({NAME: seal_text(json.dumps({"user": 1, "$iron": mark}))})
+    for number in range(3):
+        browser.visit(make_options(), user=number)
+        assert open_text(browser.cookies[NAME]) == {"user": number, "$iron": mark}
+
+
+def test_a_session_without_a_mark_is_sealed_bare() -> None:
+    """As JavaScript seals it, so that it stays as small."""
+    browser = Browser()
+    browser.visit(make_options(), user=1)
+    assert open_text(browser.cookies[NAME]) == {"user": 1}
+
+
+def test_the_mark_survives_where_all_data_is_gone() -> None:
+    browser = Browser({NAME: seal_text('{"user":1,"$iron":{"created":5}}')})
+    session = browser.request(make_options())
+    session.clear()
+    session.save()
+    browser.answer()
+    assert open_text(browser.cookies[NAME]) == {"$iron": {"created": 5}}
+
+
+@pytest.mark.parametrize(
+    ("mark", "expected"),
+    [
+        ({}, None),
+        ({"created": 0}, 0),
+        ({"created": 5}, 5),
+        ({"created": True}, None),
+        ({"created": "5"}, None),
+        ({"created": 5.5}, None),
+        ({"created": None}, None),
+    ],
+)
+def test_created_is_a_whole_number_or_nothing(mark: dict[str, Any], expected: int | None) -> None:
+    assert storage.created_ms(mark) == expected
+
+
+@pytest.mark.parametrize(
+    ("mark", "expected"),
+    [
+        ({}, None),
+        ({"ttl": 0}, 0),
+        ({"ttl": 60}, 60_000),
+        ({"ttl": 0.5}, 500),
+        ({"ttl": -1}, None),
+        ({"ttl": True}, None),
+        ({"ttl": "60"}, None),
+        ({"ttl": None}, None),
+        ({"ttl": 1e300}, None),
+        pytest.param({"ttl": 10**400}, None, id="10**400"),
+    ],
+)
+def test_an_own_ttl_is_seconds_or_nothing(mark: dict[str, Any], expected: int | None) -> None:
+    """What is no ttl, whoever wrote it, is as if it were not there."""
+    assert storage.own_ttl_ms(mark) == expected
+
+
+@pytest.mark.parametrize("ttl", ['"60"', "-1", "null", "{}", "1e300", "1" + "0" * 400])
+def test_a_strange_ttl_in_the_mark_is_ignored(ttl: str) -> None:
+    session = session_of(cookie_of('{"a":1,"$iron":{"ttl":' + ttl + "}}"))
+    session["a"] = 2
+    session.save()
+    assert session.expires_at is not None
+    assert session.expires_at.timestamp() * 1000 == NOW + 1_209_600_000
+
+
+def test_the_mark_is_updated_in_a_copy() -> None:
+    mark = {"sid": "abc", "ttl": 5}
+    updated = storage.update_mark(mark, created=7, ttl_ms=60_000)
+    assert updated == {"sid": "abc", "ttl": 60, "created": 7}
+    assert mark == {"sid": "abc", "ttl": 5}
+    assert storage.update_mark(mark, created=None, ttl_ms=None) == mark
+
+
+@pytest.mark.parametrize(
+    ("ttl_ms", "written"),
+    [(0, "0"), (60_000, "60"), (1500, "1.5"), (1, "0.001"), (86_400_000, "86400")],
+)
+def test_an_own_ttl_is_written_in_seconds_as_node_would(ttl_ms: int, written: str) -> None:
+    mark = storage.update_mark({}, created=None, ttl_ms=ttl_ms)
+    assert storage.join_mark(b"{}", mark) == f'{{"$iron":{{"ttl":{written}}}}}'.encode()
+
+
+@pytest.mark.parametrize(
+    ("data", "mark", "expected"),
+    [
+        (b"{}", {}, b"{}"),
+        (b'{"a":1}', {}, b'{"a":1}'),
+        (b"{}", {"x": 1}, b'{"$iron":{"x":1}}'),
+        (b'{"a":{}}', {"x": "\u00e9"}, '{"a":{},"$iron":{"x":"é"}}'.encode()),
+    ],
+)
+def test_the_mark_is_joined_to_the_json_text(
+    data: bytes, mark: dict[str, Any], expected: bytes
+) -> None:
+    assert storage.join_mark(data, mark) == expected
+
+
+# --- passwords -----------------------------------------------------------------------------------
+
+
+def test_every_password_of_a_rotation_opens() -> None:
+    both = {1: OLD, 2: PASSWORD}
+    for password in ({1: OLD}, {2: PASSWORD}, both):
+        header = cookie_of('{"user":1}', password=password)
+        assert session_of(header, password=both) == {"user": 1}
+
+
+def test_a_password_taken_out_of_the_rotation_opens_nothing(failures: Failures) -> None:
+    header = cookie_of('{"user":1}', password={1: OLD})
+    assert session_of(header, password={2: PASSWORD}, on_unseal_error=failures) == {}
+    assert failures.reasons == ["unknown-password"]
+
+
+# --- time ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("late_ms", "opens"), [(-1, True), (0, True), (59_999, True), (60_000, False), (60_001, False)]
+)
+def test_a_seal_opens_for_a_minute_after_its_end(late_ms: int, opens: bool) -> None:
+    """Other machines' clocks may be off by that: @hapi/iron's timestampSkewSec."""
+    session = session_of(cookie_of('{"user":1}', expires=NOW - late_ms))
+    assert (session == {"user": 1}) is opens

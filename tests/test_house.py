@@ -1,0 +1,274 @@
+"""The house: imports run down only, each thing has its one place, and the front door is quick."""
+
+import ast
+import importlib
+import inspect
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.util import resolve_name
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import iron_session
+from iron_session import seals
+
+ROOT = Path(iron_session.__file__).parent
+FILES = {path.relative_to(ROOT).as_posix(): path for path in sorted(ROOT.rglob("*.py"))}
+
+# From the ground up. What is in none of these (the front door, the command, the tools for tests)
+# stands above them all.
+FLOORS = ["errors", "seals", "sessions", "integrations"]
+
+# An integration imports another only where its framework is built on the other's, or beside it.
+NEIGHBOURS = {
+    "fastapi": {"asgi", "starlette"},
+    "starlette": {"asgi"},
+    "quart": {"flask"},
+}
+
+FRAMEWORKS = {
+    "aiohttp",
+    "asgiref",
+    "bottle",
+    "django",
+    "fastapi",
+    "flask",
+    "itsdangerous",
+    "jinja2",
+    "litestar",
+    "pydantic",
+    "quart",
+    "sanic",
+    "starlette",
+    "werkzeug",
+}
+
+PUBLIC = {
+    "get_iron_session",
+    "Session",
+    "SessionOptions",
+    "CookieOptions",
+    "CookieJar",
+    "HeaderJar",
+    "seal_data",
+    "unseal_data",
+    "Passwords",
+    "generate_password",
+    "UnsealFailure",
+    "UnsealReason",
+    "IronSessionError",
+    "ConfigurationError",
+    "UnsealError",
+    "NotSerializableError",
+    "CookieTooLargeError",
+    "HeadersAlreadySentError",
+    "SessionDestroyedError",
+}
+PUBLIC_IN_SEALS = {
+    "seal",
+    "unseal",
+    "SealOptions",
+    "KeyOptions",
+    "Secret",
+    "seal_data",
+    "unseal_data",
+    "Passwords",
+    "PasswordInput",
+    "generate_password",
+}
+
+
+def tree(name: str) -> ast.Module:
+    return ast.parse(FILES[name].read_text(encoding="utf-8"))
+
+
+def module_name(name: str) -> str:
+    """Turn `seals/iron.py` into `iron_session.seals.iron`."""
+    parts = ["iron_session", *name.removesuffix(".py").split("/")]
+    return ".".join(parts).removesuffix(".__init__")
+
+
+def imports_of(name: str) -> Iterator[str]:
+    """Give every module that a file imports, wherever in it; and of a package, what it takes."""
+    module = module_name(name)
+    package = module if name.endswith("__init__.py") else module.rpartition(".")[0]
+    for node in ast.walk(tree(name)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            source = resolve_name("." * node.level + (node.module or ""), package)
+            yield source
+            yield from (f"{source}.{alias.name}" for alias in node.names)
+
+
+def of_the_house(imported: str) -> bool:
+    return imported == "iron_session" or imported.startswith("iron_session.")
+
+
+def floor_of(module: str) -> int:
+    """Count from the ground; what is on no floor is above them all."""
+    part = module.split(".")[1] if "." in module else ""
+    return FLOORS.index(part) if part in FLOORS else len(FLOORS)
+
+
+def integration_of(module: str) -> str | None:
+    parts = module.split(".")
+    return parts[2] if len(parts) > 2 and parts[1] == "integrations" else None
+
+
+def test_every_floor_is_there() -> None:
+    """The rules below would all hold for a house that was looked for in the wrong place."""
+    assert {module_name(name).split(".")[1] for name in FILES if "/" in name} == set(FLOORS[1:])
+    assert "errors.py" in FILES
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_imports_run_down_only(name: str) -> None:
+    """The integrations → sessions → seals → errors, and none imports the front door."""
+    own = floor_of(module_name(name))
+    above = [
+        imported
+        for imported in imports_of(name)
+        if of_the_house(imported) and floor_of(imported) > own
+    ]
+    assert above == []
+
+
+def test_errors_stand_on_nothing() -> None:
+    assert not [imported for imported in imports_of("errors.py") if of_the_house(imported)]
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name.startswith("integrations/")])
+def test_integrations_do_not_import_each_other(name: str) -> None:
+    own = integration_of(module_name(name))
+    others = {integration_of(imported) for imported in imports_of(name)} - {own, None}
+    assert others <= NEIGHBOURS.get(own or "", set())
+
+
+def test_no_integration_is_reached_from_the_front_door() -> None:
+    """Not even by way of the command: a framework is loaded by who asks for it."""
+    for name in ("__init__.py", "__main__.py", "_cli.py"):
+        assert not [each for each in imports_of(name) if each.startswith("iron_session.integ")]
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if not name.startswith("integrations/")])
+def test_below_the_integrations_only_cryptography_is_needed(name: str) -> None:
+    """And `testing`, which is for the tests of an application, needs no more."""
+    foreign = {imported.split(".")[0] for imported in imports_of(name)}
+    foreign -= {*sys.stdlib_module_names, "iron_session"}
+    assert foreign <= ({"cryptography"} if name == "seals/_crypto.py" else set())
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name != "seals/_crypto.py"])
+def test_only_one_file_touches_cryptography(name: str) -> None:
+    roots = {imported.split(".")[0] for imported in imports_of(name)}
+    assert not roots & {"cryptography", "hashlib", "hmac", "ssl", "_hashlib"}
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name != "seals/_time.py"])
+def test_only_one_file_reads_the_clock(name: str) -> None:
+    """A test that stops that one clock has stopped them all."""
+    assert "time" not in {imported.split(".")[0] for imported in imports_of(name)}
+    assert not [node for node in ast.walk(tree(name)) if is_date_of_now(node)]
+
+
+def is_date_of_now(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Attribute)
+        and node.attr in {"now", "utcnow", "today"}
+        and ast.unparse(node.value).split(".")[-1] in {"datetime", "date"}
+    )
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_nothing_unpickles_or_evaluates(name: str) -> None:
+    """A seal's content is JSON: data, and never a program."""
+    roots = {imported.split(".")[0] for imported in imports_of(name)}
+    assert not roots & {"pickle", "marshal", "shelve", "dill"}
+    calls = [node.func for node in ast.walk(tree(name)) if isinstance(node, ast.Call)]
+    assert not {ast.unparse(called) for called in calls} & {"eval", "exec", "compile"}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_nothing_is_validated_by_assert(name: str) -> None:
+    """`python -O` would leave it out."""
+    assert not [node for node in ast.walk(tree(name)) if isinstance(node, ast.Assert)]
+
+
+@pytest.mark.parametrize("name", ["__init__.py", "seals/__init__.py", "sessions/__init__.py"])
+def test_the_doors_only_re_export(name: str) -> None:
+    docstring, *rest = tree(name).body
+    assert isinstance(docstring, ast.Expr)
+    *imports, names = rest
+    assert all(isinstance(node, ast.ImportFrom) for node in imports)
+    assert isinstance(names, ast.Assign)
+    assert ast.unparse(names.targets[0]) == "__all__"
+
+
+def test_the_front_door_loads_no_framework() -> None:
+    """A process of its own, since this one has loaded everything."""
+    code = "import sys, iron_session; print(*{name.split('.')[0] for name in sys.modules})"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(run.stdout.split())
+    assert {"iron_session", "cryptography"} <= loaded
+    assert not loaded & FRAMEWORKS
+    assert not loaded & {"asyncio", "socket", "ssl"}
+
+
+def test_the_front_door_loads_no_integration() -> None:
+    code = "import sys, iron_session; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not [name for name in run.stdout.split() if "iron_session.integrations" in name]
+
+
+@pytest.mark.parametrize(
+    ("module", "names"), [(iron_session, PUBLIC), (seals, PUBLIC_IN_SEALS)], ids=["root", "seals"]
+)
+def test_the_public_names_are_those_of_the_design(module: ModuleType, names: set[str]) -> None:
+    assert set(module.__all__) == names
+    assert len(module.__all__) == len(names)
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if not name.startswith("integrations/")])
+def test_every_name_that_a_module_offers_exists(name: str) -> None:
+    if name == "__main__.py":  # running it is tested elsewhere, and importing it is running it
+        return
+    module = importlib.import_module(module_name(name))
+    offered = getattr(module, "__all__", [])
+    assert [each for each in offered if not hasattr(module, each)] == []
+    assert list(offered) == list(dict.fromkeys(offered))
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_file_says_what_it_is(name: str) -> None:
+    assert ast.get_docstring(tree(name))
+
+
+def public_objects() -> Iterator[tuple[str, object]]:
+    """Give each public class and function, and what is public of each class."""
+    for name in sorted(PUBLIC | PUBLIC_IN_SEALS):
+        thing = getattr(iron_session, name, None) or getattr(seals, name)
+        if inspect.isclass(thing):
+            yield name, thing
+            own = {key: value for key, value in vars(thing).items() if not key.startswith("_")}
+            for member, value in own.items():
+                if isinstance(value, (property, classmethod)) or inspect.isfunction(value):
+                    yield f"{name}.{member}", value
+        elif inspect.isfunction(thing):
+            yield name, thing
+
+
+@pytest.mark.parametrize(
+    "thing", [pytest.param(thing, id=name) for name, thing in public_objects()]
+)
+def test_every_public_class_and_function_is_documented(thing: object) -> None:
+    """A dataclass that has no docstring is given its signature as one: that does not count."""
+    docstring = thing.__doc__ or ""
+    assert docstring.split("\n")[0].rstrip().endswith((".", ":"))
+
+
+def test_the_package_tells_type_checkers_that_it_is_typed() -> None:
+    assert (ROOT / "py.typed").is_file()
