@@ -1442,3 +1442,17 @@ def test_requests_share_nothing(clock: Clock) -> None:
 def test_a_seal_is_never_the_same_twice(browser: Browser) -> None:
     options = make_options()
     assert browser.visit(options, n=1)[NAME].value != browser.visit(options, n=1)[NAME].value
+
+
+def test_a_cleared_session_starts_over_with_a_lifetime_of_its_own() -> None:
+    """A login that clears the session first must not inherit what is left of the old one's time."""
+    mark = f'"$iron":{{"created":{NOW - 1_000_000},"ttl":60}}'
+    options = make_options(ttl=3600, max_lifetime=7200)
+    jar = HeaderJar(cookie_of(f'{{"visitor":1,{mark}}}'))
+    session = get_iron_session(jar, options)
+    session.clear()
+    session["user"] = 1
+    session.commit()
+    seal = jar.set_cookie_headers[0].partition(";")[0].partition("=")[2]
+    assert open_text(seal) == f'{{"user":1,"$iron":{{"created":{NOW}}}}}'
+    assert expiration_of(seal) == NOW + 3_600_000

@@ -118,8 +118,12 @@ class Session(MutableMapping[str, Any]):
         return key in self._load()
 
     def clear(self) -> None:
-        """Take everything out; an integration then expires the cookie."""
+        """Take everything out and start over: what is written then is a session begun now.
+
+        If nothing is written into it, an integration expires the cookie.
+        """
         self._load().clear()
+        self._stored = self._stored._replace(mark={})
 
     def __repr__(self) -> str:
         """Tell the state, never the data, and without reading the cookie."""
