@@ -1454,5 +1454,5 @@ def test_a_cleared_session_starts_over_with_a_lifetime_of_its_own() -> None:
     session["user"] = 1
     session.commit()
     seal = jar.set_cookie_headers[0].partition(";")[0].partition("=")[2]
-    assert open_text(seal) == f'{{"user":1,"$iron":{{"created":{NOW}}}}}'
+    assert open_text(seal) == {"user": 1, "$iron": {"created": NOW}}
     assert expiration_of(seal) == NOW + 3_600_000

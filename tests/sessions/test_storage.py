@@ -284,7 +284,7 @@ def test_a_session_without_a_mark_is_sealed_bare() -> None:
 def test_the_mark_survives_where_all_data_is_gone() -> None:
     browser = Browser({NAME: seal_text('{"user":1,"$iron":{"created":5}}')})
     session = browser.request(make_options())
-    session.clear()
+    del session["user"]
     session.save()
     browser.answer()
     assert open_text(browser.cookies[NAME]) == {"$iron": {"created": 5}}
