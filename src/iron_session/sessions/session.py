@@ -306,11 +306,7 @@ class Session(MutableMapping[str, Any]):
         if self._data is None:
             return
         if self._data:
-            if (
-                self._forced
-                or storage.is_outdated(self._stored, self._options, _time.now_ms())
-                or self.modified
-            ):
+            if self._is_due() or self.modified:
                 self._save()
         elif not self._destroyed and self._stored.json != storage.NOTHING.json:
             self._expire()
