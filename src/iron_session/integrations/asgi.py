@@ -5,14 +5,13 @@ It needs no framework; Starlette and FastAPI are served by it as it is.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, Final, TypeAlias
 
 from iron_session.errors import ConfigurationError, IronSessionError
 from iron_session.sessions.jar import HeaderJar
 from iron_session.sessions.options import SessionOptions, check_options
-from iron_session.sessions.responses import header_changes
+from iron_session.sessions.responses import header_changes, replace_cookie, report_lost
 from iron_session.sessions.session import Session
 
 __all__ = ["REGISTRY", "Connection", "IronSessionMiddleware", "cookie_header"]
@@ -29,8 +28,6 @@ REGISTRY: Final = "iron_session"
 
 # Every message with which headers go: a response, a WebSocket's handshake, and its refusal.
 _STARTS = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
-
-logger: logging.Logger = logging.getLogger("iron_session")
 
 
 class IronSessionMiddleware:
@@ -94,6 +91,7 @@ class Connection:
         "_interrupted",
         "_jar",
         "_key",
+        "_refused",
         "_send",
         "_session",
         "application",
@@ -108,6 +106,7 @@ class Connection:
         self.started: bool = False
         self.failure: IronSessionError | None = None
         self._interrupted = False
+        self._refused = False
         self._key = key
         self._send = send
         headers = scope["headers"]  # not the scope: it holds the session, that would be a cycle
@@ -133,7 +132,8 @@ class Connection:
         elif message["type"] in _STARTS:
             await self._start(message if self._is_untouched() else self._with_session(message))
         elif message["type"] == "websocket.close":
-            await self._start(message)  # the server refuses the handshake, with its own headers
+            self._refused = True  # the server answers the handshake, with its own headers
+            await self._start(message)
         else:
             await self._send(message)
 
@@ -183,22 +183,21 @@ class Connection:
         if changes.cache_control is not None:
             headers.append((b"cache-control", changes.cache_control.encode("latin-1")))
         for value in changes.set_cookie:
-            _set_cookie(headers, value.encode("latin-1"))
+            _set_cookie(headers, value)
 
     def end(self) -> None:
         """Say so in the log when the application has left changes that nobody will get."""
         session = self._session
         if not session.accessed:
             return
-        name = session.options.cookie_name
-        if self.started and session.is_unsaved:
-            logger.error(
-                "session %r was changed after the response's headers had gone: the change is "
-                "lost; change it before the response starts",
-                name,
-            )
-        elif not self.started and self._interrupted and self._jar.set_cookie_headers:
-            logger.error("session %r was not written: its response could not be sent", name)
+        if self._refused:
+            if session.is_unsaved or self._jar.set_cookie_headers:
+                report_lost(session, "the WebSocket was refused, by an answer without cookies")
+        elif self.started:
+            if session.is_unsaved:
+                report_lost(session, "it came after the response's headers had gone")
+        elif self._interrupted and self._jar.set_cookie_headers:
+            report_lost(session, "its response could not be sent")
 
 
 def cookie_header(headers: Iterable[tuple[bytes, bytes]]) -> str:
@@ -212,12 +211,8 @@ def _value(headers: Headers, name: bytes) -> str | None:
     return b", ".join(found).decode("latin-1") if found else None
 
 
-def _set_cookie(headers: Headers, value: bytes) -> None:
+def _set_cookie(headers: Headers, value: str) -> None:
     """Add a `Set-Cookie` header, in the place of any other for this cookie."""
-    start = value.partition(b"=")[0] + b"="
-    headers[:] = [
-        pair
-        for pair in headers
-        if not (pair[0].lower() == b"set-cookie" and pair[1].startswith(start))
-    ]
-    headers.append((b"set-cookie", value))
+    there = [one.decode("latin-1") for name, one in headers if name.lower() == b"set-cookie"]
+    headers[:] = [pair for pair in headers if pair[0].lower() != b"set-cookie"]
+    headers += [(b"set-cookie", one.encode("latin-1")) for one in replace_cookie(there, value)]

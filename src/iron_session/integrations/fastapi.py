@@ -4,7 +4,7 @@ app.add_middleware(IronSessionMiddleware, options=options)
 CurrentSession = Annotated[Session, Depends(SessionDependency(options))]
 
 @app.get("/")
-def home(session: CurrentSession) -> ...
+def home(session: CurrentSession): ...
 """
 
 from __future__ import annotations
@@ -18,11 +18,15 @@ except ImportError as _cause:
 
 from iron_session.errors import ConfigurationError
 from iron_session.integrations.asgi import REGISTRY
-from iron_session.integrations.starlette import IronSessionMiddleware, get_iron_session
+from iron_session.integrations.starlette import (
+    IronSessionMiddleware,
+    get_iron_session,
+    get_session,
+)
 from iron_session.sessions.options import SessionOptions, check_options
 from iron_session.sessions.session import Session
 
-__all__ = ["IronSessionMiddleware", "SessionDependency", "get_iron_session"]
+__all__ = ["IronSessionMiddleware", "SessionDependency", "get_iron_session", "get_session"]
 
 
 class SessionDependency:
@@ -32,15 +36,16 @@ class SessionDependency:
     every response, also one that the handler builds itself or streams.
 
     Args:
-        options: the ones that the middleware was given.
+        options: the very ones that the middleware was given.
 
     Raises:
         ConfigurationError: the options are no `SessionOptions`; at the first request: the
-            middleware is not installed.
+            middleware is not installed, or was given other options.
     """
 
     def __init__(self, options: SessionOptions) -> None:
         self._options = check_options(options)
+        self._checked = False
 
     async def __call__(self, connection: HTTPConnection) -> Session:
         """Give the session; async, so that FastAPI starts no thread for it."""
@@ -51,4 +56,10 @@ class SessionDependency:
                 f"no IronSessionMiddleware is installed for the cookie {name!r}: add "
                 "app.add_middleware(IronSessionMiddleware, options=options)"
             )
+        if not self._checked and session.options != self._options:
+            raise ConfigurationError(
+                f"the IronSessionMiddleware for the cookie {name!r} has other options than this "
+                "dependency: build SessionOptions once, and give it to both"
+            )
+        self._checked = True
         return session

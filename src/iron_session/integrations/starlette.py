@@ -8,6 +8,7 @@ session = get_iron_session(request, response, options)          # then: session.
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from typing import Any
 
 try:
@@ -20,15 +21,15 @@ except ImportError as _cause:
         "iron_session.integrations.starlette needs Starlette: pip install starlette"
     ) from _cause
 
-from iron_session.errors import IronSessionError
+from iron_session.errors import ConfigurationError, IronSessionError
 from iron_session.integrations import asgi
 from iron_session.sessions import SessionOptions, SetCookie
 from iron_session.sessions import session as core
 from iron_session.sessions.jar import HeaderJar
-from iron_session.sessions.responses import vary_on_cookie
+from iron_session.sessions.responses import NO_STORE, replace_cookie, vary_on_cookie
 from iron_session.sessions.session import Session
 
-__all__ = ["IronSessionMiddleware", "get_iron_session"]
+__all__ = ["IronSessionMiddleware", "get_iron_session", "get_session"]
 
 
 class IronSessionMiddleware(asgi.IronSessionMiddleware):
@@ -68,6 +69,25 @@ def _find_handler(connection: asgi.Connection, failure: IronSessionError) -> Any
     return None
 
 
+def get_session(connection: HTTPConnection, *, scope_key: str = "session") -> Session:
+    """Give the middleware's session: `request.session`, with its type known to type checkers.
+
+    Args:
+        connection: a Request or a WebSocket.
+        scope_key: the one that the middleware was given.
+
+    Raises:
+        ConfigurationError: the middleware is not installed.
+    """
+    session = connection.scope.get(scope_key)
+    if not isinstance(session, Session):
+        raise ConfigurationError(
+            f"there is no session in the scope under {scope_key!r}: add "
+            "app.add_middleware(IronSessionMiddleware, options=options)"
+        )
+    return session
+
+
 def get_iron_session(
     connection: HTTPConnection, response: Response, options: SessionOptions
 ) -> Session:
@@ -93,17 +113,21 @@ class _ResponseJar(HeaderJar):
         super().__init__(lambda: asgi.cookie_header(connection.scope["headers"]))
         self._headers = headers
 
+    def read(self, name: str) -> Sequence[str]:
+        """Give the cookie's values; from here on the response depends on them."""
+        self._vary()
+        return super().read(name)
+
     def write(self, cookie: SetCookie) -> None:
         """Set a cookie on the response at once, in the place of any other of its name."""
         headers = self._headers
-        others = [value for value in headers.getlist("set-cookie") if not _sets(value, cookie.name)]
+        values = headers.getlist("set-cookie")
         del headers["set-cookie"]
-        for value in [*others, cookie.header]:
+        for value in replace_cookie(values, cookie.header):
             headers.append("set-cookie", value)
-        if (vary := vary_on_cookie(headers.get("vary"))) is not None:
-            headers["vary"] = vary
-        headers.setdefault("cache-control", "no-store")
+        self._vary()
+        headers.setdefault("cache-control", NO_STORE)
 
-
-def _sets(header: str, name: str) -> bool:
-    return header.partition("=")[0].strip() == name
+    def _vary(self) -> None:
+        if (vary := vary_on_cookie(", ".join(self._headers.getlist("vary")))) is not None:
+            self._headers["vary"] = vary

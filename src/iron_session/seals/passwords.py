@@ -135,7 +135,12 @@ def _secret(id_: int, value: object) -> Secret:
     if not value:
         raise ConfigurationError(f"password {id_} is empty")
     secret = Secret(str(id_), value)
-    secret.require_fit(DEFAULTS)
+    length, least = secret.encryption_key.length, DEFAULTS.encryption.min_password_length
+    if length < least:
+        raise ConfigurationError(
+            f"password {id_} has {length} characters and needs at least {least}: make one with "
+            "`iron-session generate-password`"
+        )
     return secret
 
 

@@ -45,7 +45,8 @@ def seal_data(
     Args:
         data: dict, list, tuple (comes back as a list), str, int, float, bool or None.
         password: text of at least 32 characters, a mapping of ids to such, or `Passwords`.
-        ttl: life of the seal, in seconds or as a timedelta; 0 never expires.
+        ttl: life of the seal, in seconds or as a timedelta; 0 never expires. Readers allow for
+            clocks that differ, so a seal opens for up to 60 seconds longer.
         purpose: what the seal is for, as `"magic-link"`: it opens for this purpose only. Needs
             data to be a dict.
 
@@ -60,13 +61,15 @@ def seal_data(
 
 
 @overload
-def unseal_data(text: str, *, password: PasswordInput, purpose: str | None = None) -> Any: ...
+def unseal_data(
+    text: str | None, *, password: PasswordInput, purpose: str | None = None
+) -> Any: ...
 @overload
 def unseal_data(
-    text: str, *, password: PasswordInput, purpose: str | None = None, default: T
+    text: str | None, *, password: PasswordInput, purpose: str | None = None, default: T
 ) -> Any | T: ...
 def unseal_data(
-    text: str,
+    text: str | None,
     *,
     password: PasswordInput,
     purpose: str | None = None,
@@ -75,7 +78,7 @@ def unseal_data(
     """Open what `seal_data`, or iron-session in JavaScript, has sealed.
 
     Args:
-        text: the seal, with or without its `~2`.
+        text: the seal, with or without its `~2`; None, as of a missing query parameter, is none.
         password: as for `seal_data`; every password of a mapping opens the seals that name it.
         purpose: the one that it was sealed for. A seal for another purpose or for none is refused,
             and so is a purposed seal where none is named.
@@ -111,8 +114,10 @@ def seal_json(plaintext: bytes, passwords: Passwords, expires: int | None) -> st
     return seal_bytes(plaintext, passwords.newest, DEFAULTS, expires) + _VERSION
 
 
-def open_json(text: str, passwords: Passwords, now: int) -> OpenedSeal:
+def open_json(text: str | None, passwords: Passwords, now: int) -> OpenedSeal:
     """Verify and decrypt a seal, whatever stands behind its first `~`."""
+    if text is None:
+        raise UnsealError("not a seal: there is no text")
     if not isinstance(text, str):
         raise ConfigurationError(f"a seal is a str, not {type(text).__name__}")
     return open_seal(text.partition("~")[0], passwords.by_id, DEFAULTS, now)

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import Literal
 
+from iron_session.seals.iron import DEFAULTS
 from iron_session.seals.sealing import expiration
 
 __all__ = ["cookie_max_age", "has_outlived", "is_due", "new_expiration"]
 
-_SKEW_MS = 60_000  # @hapi/iron's timestampSkewSec: what other machines' clocks may be off
+_SKEW_MS = DEFAULTS.skew_ms
 _LONGEST_MAX_AGE = 2147483647  # what iron-session writes for ttl=0; browsers cap it at 400 days
 
 

@@ -159,9 +159,17 @@ class SessionOptions:
         chunk: split a session that does not fit in one cookie over up to four.
         on_unseal_error: called with one `UnsealFailure` when a cookie could not be read.
         renew_after: write a session again that was only looked at, once this much of its ttl has
-            gone (seconds or timedelta, below ttl); None: only changes are written.
+            gone (seconds or timedelta, below ttl); None: only changes are written. Of a session
+            with a shorter ttl of its own it is the same part.
         max_lifetime: how long a session may live in all, whatever saves and renewals it sees
             (seconds or timedelta, at least ttl); None: no bound.
+
+    Attributes:
+        passwords: the `password`, as `Passwords`; `seal_data` takes it too.
+        cookie: the `cookie_options`, as `CookieOptions`.
+        ttl_ms: the `ttl`, in milliseconds, as are the two below.
+        renew_after_ms: the `renew_after`.
+        max_lifetime_ms: the `max_lifetime`.
 
     Raises:
         ConfigurationError: a value that can't work, or two that contradict each other.

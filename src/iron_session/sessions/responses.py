@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from iron_session.sessions.jar import HeaderJar
 from iron_session.sessions.session import Session
 
-__all__ = ["HeaderChanges", "header_changes", "vary_on_cookie"]
+__all__ = [
+    "NO_STORE",
+    "HeaderChanges",
+    "header_changes",
+    "replace_cookie",
+    "report_lost",
+    "vary_on_cookie",
+]
+
+NO_STORE = "no-store"
+"""A shared cache must not hand one visitor's cookie to the next (RFC 9111, 5.2.2.5)."""
 
 
 class HeaderChanges(NamedTuple):
@@ -48,9 +59,8 @@ def header_changes(
     return HeaderChanges(
         set_cookie=set_cookie,
         vary=vary_on_cookie(vary),
-        # A shared cache must not hand one visitor's cookie to the next; what the application says
-        # of caching itself is respected.
-        cache_control="no-store" if set_cookie and cache_control is None else None,
+        # What the application says of caching itself is respected.
+        cache_control=NO_STORE if set_cookie and cache_control is None else None,
     )
 
 
@@ -60,3 +70,18 @@ def vary_on_cookie(vary: str | None) -> str | None:
     if "cookie" in known or "*" in known:
         return None
     return f"{vary}, Cookie" if vary else "Cookie"
+
+
+def replace_cookie(values: Iterable[str], header: str) -> list[str]:
+    """Add a `Set-Cookie` value to others, in the place of any for the same cookie."""
+    name = header.partition("=")[0]
+    return [*(one for one in values if one.partition("=")[0].strip() != name), header]
+
+
+def report_lost(session: Session, why: str) -> None:
+    """Log that the browser will not get what the application has changed."""
+    import logging  # noqa: PLC0415 - here, as it takes longer to import than most of this package
+
+    logging.getLogger("iron_session").error(
+        "the change of session %r is lost: %s", session.options.cookie_name, why
+    )

@@ -45,7 +45,8 @@ def get_iron_session(jar: CookieJar, options: SessionOptions) -> Session:
     """
     if not (hasattr(jar, "read") and hasattr(jar, "write")):
         raise ConfigurationError(
-            f"a cookie jar has read(name) and write(cookie), {type(jar).__name__} has not"
+            f"a cookie jar has read(name) and write(cookie), {type(jar).__name__} has not; for a "
+            "framework's request, take get_iron_session from iron_session.integrations.…"
         )
     return Session(jar, check_options(options))
 
@@ -53,7 +54,8 @@ def get_iron_session(jar: CookieJar, options: SessionOptions) -> Session:
 class Session(MutableMapping[str, Any]):
     """A session's data as a mapping of text to JSON values, and its life.
 
-    It is read at the first look at it, and a cookie that can't be read gives an empty session.
+    It is read at the first look at it, and a cookie that can't be read gives an empty session. What
+    comes back is what JSON carries: a tuple comes back as a list. `dict(session)` is a copy.
 
     Attributes:
         accessed: whether anybody has looked, so that the response depends on the cookie.
@@ -64,12 +66,12 @@ class Session(MutableMapping[str, Any]):
         "_cookie",
         "_data",
         "_destroyed",
+        "_failure_known",
         "_forced",
         "_is_new",
         "_jar",
         "_options",
         "_stored",
-        "_told",
         "_written",
         "accessed",
     )
@@ -85,7 +87,7 @@ class Session(MutableMapping[str, Any]):
         self._is_new = True
         self._destroyed = False
         self._forced = False
-        self._told = False  # whether the application knows that it can't be written
+        self._failure_known = False  # whether the application knows that it can't be written
         self.accessed: bool = False
 
     # --- the mapping ---------------------------------------------------------------------
@@ -168,7 +170,10 @@ class Session(MutableMapping[str, Any]):
 
     @property
     def expires_at(self) -> datetime | None:
-        """When the seal that the browser has expires (UTC); None for never, or not saved yet."""
+        """When the seal that the browser has expires (UTC).
+
+        None for never, and for a session that is new and was not saved yet.
+        """
         self._load()
         expires = self._stored.expires
         if expires is None:
@@ -183,7 +188,7 @@ class Session(MutableMapping[str, Any]):
         self.accessed = True
 
     def mark_modified(self) -> None:
-        """Have the integration write the session, changed or not."""
+        """Have the integration write the session, if there is anything in it, changed or not."""
         self.accessed = True
         self._forced = True
 
@@ -216,7 +221,8 @@ class Session(MutableMapping[str, Any]):
             ttl: a life of its own for this session ("remember me"), in seconds or as a timedelta;
                 later saves keep it.
             cookie_options: other attributes for this session's cookie in this response:
-                `CookieOptions`, or a mapping of the attributes to change.
+                `CookieOptions`, or a mapping of the attributes to change. A later request that
+                writes the session uses the options' own again.
 
         Raises:
             NotSerializableError: data that JSON can't carry; the message names the path.
@@ -231,7 +237,7 @@ class Session(MutableMapping[str, Any]):
         try:
             self._save(ttl, cookie_options)
         except IronSessionError:
-            self._told = True
+            self._failure_known = True
             raise
 
     def _save(
@@ -257,7 +263,7 @@ class Session(MutableMapping[str, Any]):
         life_ms = None if stored.expires is None else stored.expires - now
         self._write(seal, cookie, lifetime.cookie_max_age(cookie.max_age, life_ms))
         self._cookie, self._stored = cookie, stored
-        self._forced = self._told = False
+        self._forced = self._failure_known = False
 
     def destroy(self) -> None:
         """Empty the session and expire its cookies; no later save can bring it back.
@@ -292,11 +298,11 @@ class Session(MutableMapping[str, Any]):
             IronSessionError: as `save`; once. Where the application was told already, by `save` or
                 by an earlier response that it came with, the browser keeps the session it has.
         """
-        told = self._told
+        told = self._failure_known
         try:
             self._commit()
         except IronSessionError:
-            self._told = True
+            self._failure_known = True
             if not told:
                 raise
 
@@ -318,7 +324,7 @@ class Session(MutableMapping[str, Any]):
     @property
     def is_unsaved(self) -> bool:
         """Whether it holds changes that the browser does not get, and nobody was told so."""
-        if self._told:
+        if self._failure_known:
             return False
         if self._destroyed:
             return bool(self._data)
@@ -326,7 +332,9 @@ class Session(MutableMapping[str, Any]):
 
     def _own_ttl_ms(self, ttl: _time.Seconds) -> int:
         ttl_ms, most = _time.to_milliseconds(ttl, "ttl"), self._options.max_lifetime_ms
-        if most is not None and (ttl_ms > most or not ttl_ms):
+        if most is not None and not ttl_ms:
+            raise ConfigurationError("ttl=0 never expires, and there is a max_lifetime")
+        if most is not None and ttl_ms > most:
             raise ConfigurationError("ttl must not be longer than max_lifetime")
         return ttl_ms
 

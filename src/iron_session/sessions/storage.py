@@ -128,13 +128,11 @@ def is_outdated(stored: Stored, options: SessionOptions, now: int) -> bool:
         return True
     if options.max_lifetime_ms is not None and created_ms(stored.mark) is None:
         return True  # begun under other options, or in JavaScript: its lifetime starts now
-    return lifetime.is_due(
-        now,
-        stored.expires,
-        _expiration(stored.mark, options, now),
-        _life_ms(stored.mark, options),
-        options.renew_after_ms,
-    )
+    life_ms, renew_after_ms = _life_ms(stored.mark, options), options.renew_after_ms
+    if renew_after_ms is not None and life_ms < options.ttl_ms:
+        renew_after_ms = renew_after_ms * life_ms // options.ttl_ms  # the same part of its own ttl
+    renewed = _expiration(stored.mark, options, now)
+    return lifetime.is_due(now, stored.expires, renewed, life_ms, renew_after_ms)
 
 
 def _expiration(mark: dict[str, Any], options: SessionOptions, now: int) -> int | None:
@@ -181,4 +179,4 @@ def join_mark(json: bytes, mark: dict[str, Any]) -> bytes:
     if not mark:
         return json
     comma = b"" if json == b"{}" else b","
-    return json[:-1] + comma + b'"$iron":' + _json.encode(mark, RESERVED) + b"}"
+    return json[:-1] + comma + f'"{RESERVED}":'.encode() + _json.encode(mark, RESERVED) + b"}"
