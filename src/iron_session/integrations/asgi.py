@@ -9,9 +9,11 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, Final, TypeAlias
 
 from iron_session.errors import ConfigurationError, IronSessionError
+from iron_session.sessions import chunks
+from iron_session.sessions.events import report_lost
 from iron_session.sessions.jar import HeaderJar
 from iron_session.sessions.options import SessionOptions, check_options
-from iron_session.sessions.responses import header_changes, replace_cookie, report_lost
+from iron_session.sessions.responses import header_changes, sets_same_cookie
 from iron_session.sessions.session import Session
 
 __all__ = ["REGISTRY", "Connection", "IronSessionMiddleware", "cookie_header"]
@@ -59,10 +61,11 @@ class IronSessionMiddleware:
         connection = Connection(scope, self.scope_key, self.options, send)
         try:
             await self.app(scope, receive, connection.send)
-        except Exception:
-            if connection.failure is None or connection.started:
+        except Exception as error:
+            failure = connection.failure
+            if failure is None or connection.started or not _stems_from(error, failure):
                 raise
-            await self.answer_failure(connection.failure, connection, receive)
+            await self.answer_failure(failure, connection, receive)
         finally:
             connection.end()
 
@@ -117,7 +120,9 @@ class Connection:
     def _register(self, cookie_name: str) -> None:
         registry = self.scope.setdefault(REGISTRY, {})
         there = self.scope.get(self._key)
-        if cookie_name in registry or (there is not None and isinstance(there, Session)):
+        if (registry and _overlaps(cookie_name, registry)) or (
+            there is not None and isinstance(there, Session)
+        ):
             raise ConfigurationError(
                 f"IronSessionMiddleware is installed twice for the cookie {cookie_name!r} or the "
                 f"scope_key {self._key!r}: remove one, or give each names of its own"
@@ -166,8 +171,7 @@ class Connection:
         """Take over a plain dict that the application has put in the session's place."""
         found = self.scope.get(self._key)
         if type(found) is dict:
-            self._session.clear()
-            self._session.update(found)
+            self._session.replace(found)
             self.scope[self._key] = self._session
 
     def _apply(self, headers: Headers) -> None:
@@ -187,17 +191,35 @@ class Connection:
 
     def end(self) -> None:
         """Say so in the log when the application has left changes that nobody will get."""
-        session = self._session
-        if not session.accessed:
-            return
-        if self._refused:
-            if session.is_unsaved or self._jar.set_cookie_headers:
-                report_lost(session, "the WebSocket was refused, by an answer without cookies")
-        elif self.started:
-            if session.is_unsaved:
-                report_lost(session, "it came after the response's headers had gone")
-        elif self._interrupted and self._jar.set_cookie_headers:
-            report_lost(session, "its response could not be sent")
+        why = self._find_loss() if self._session.accessed else None
+        if why is not None:
+            report_lost(self._session.options.cookie_name, why)
+
+    def _find_loss(self) -> str | None:
+        unsaved, unsent = self._session.is_unsaved, bool(self._jar.set_cookie_headers)
+        if self._refused and (unsaved or unsent):
+            return "the WebSocket was refused, by an answer without cookies: accept it first"
+        if self.started and unsaved:
+            return (
+                "it came after the response's headers had gone: change it before the response "
+                "starts"
+            )
+        if self._interrupted and unsent and not self.started:
+            return "its response could not be sent"
+        return None
+
+
+def _overlaps(cookie_name: str, others: Iterable[str]) -> bool:
+    """Tell whether a session's cookies, chunks included, have a name of another session's."""
+    mine = set(chunks.names(cookie_name))
+    return any(not mine.isdisjoint(chunks.names(other)) for other in others)
+
+
+def _stems_from(error: BaseException | None, failure: BaseException) -> bool:
+    """Tell whether an error is this failure, perhaps wrapped."""
+    while error is not None and error is not failure:
+        error = error.__cause__ or error.__context__
+    return error is failure
 
 
 def cookie_header(headers: Iterable[tuple[bytes, bytes]]) -> str:
@@ -213,6 +235,9 @@ def _value(headers: Headers, name: bytes) -> str | None:
 
 def _set_cookie(headers: Headers, value: str) -> None:
     """Add a `Set-Cookie` header, in the place of any other for this cookie."""
-    there = [one.decode("latin-1") for name, one in headers if name.lower() == b"set-cookie"]
-    headers[:] = [pair for pair in headers if pair[0].lower() != b"set-cookie"]
-    headers += [(b"set-cookie", one.encode("latin-1")) for one in replace_cookie(there, value)]
+    headers[:] = [
+        (name, there)
+        for name, there in headers
+        if name.lower() != b"set-cookie" or not sets_same_cookie(there.decode("latin-1"), value)
+    ]
+    headers.append((b"set-cookie", value.encode("latin-1")))

@@ -26,7 +26,8 @@ from iron_session.integrations import asgi
 from iron_session.sessions import SessionOptions, SetCookie
 from iron_session.sessions import session as core
 from iron_session.sessions.jar import HeaderJar
-from iron_session.sessions.responses import NO_STORE, replace_cookie, vary_on_cookie
+from iron_session.sessions.options import check_options
+from iron_session.sessions.responses import NO_STORE, sets_same_cookie, vary_on_cookie
 from iron_session.sessions.session import Session
 
 __all__ = ["IronSessionMiddleware", "get_iron_session", "get_session"]
@@ -99,8 +100,14 @@ def get_iron_session(
         options: built once, at import time.
 
     Raises:
-        ConfigurationError: the options are no `SessionOptions`.
+        ConfigurationError: the options are no `SessionOptions`, or the middleware serves this
+            cookie already: of two sessions in one request, the one could undo the other's logout.
     """
+    if check_options(options).cookie_name in connection.scope.get(asgi.REGISTRY, {}):
+        raise ConfigurationError(
+            f"IronSessionMiddleware serves the cookie {options.cookie_name!r} already: use "
+            "request.session, or take the middleware away"
+        )
     return core.get_iron_session(_ResponseJar(connection, response.headers), options)
 
 
@@ -123,7 +130,8 @@ class _ResponseJar(HeaderJar):
         headers = self._headers
         values = headers.getlist("set-cookie")
         del headers["set-cookie"]
-        for value in replace_cookie(values, cookie.header):
+        others = [value for value in values if not sets_same_cookie(value, cookie.header)]
+        for value in [*others, cookie.header]:
             headers.append("set-cookie", value)
         self._vary()
         headers.setdefault("cache-control", NO_STORE)

@@ -40,7 +40,7 @@ MAC_KEY_BYTES = 32
 
 random_bytes = os.urandom
 equal = compare_digest
-"""Compare two ASCII texts in a time that depends on their lengths only."""
+"""Compare two ASCII texts, or bytes, in a time that depends on their lengths only."""
 
 _IPAD = bytes(byte ^ 0x36 for byte in range(256))
 _OPAD = bytes(byte ^ 0x5C for byte in range(256))
@@ -76,6 +76,12 @@ class PasswordKey:
         self._password = password.encode("utf-8")
         # SHA-1 is the format's choice; inside HMAC its known weaknesses do not apply.
         self._hmac = HMAC(self._password, SHA1())  # noqa: S303
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PasswordKey) and equal(self._password, other._password)
+
+    def __hash__(self) -> int:
+        return hash(PasswordKey)  # nothing of the password shows in it
 
     def derive(self, salt: bytes, size: int, iterations: int) -> bytes:
         """Make the key of `size` bytes (at most 40) for this salt."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, NoReturn, Self, TypeAlias
 
 from iron_session.errors import ConfigurationError, NotSerializableError, UnsealError
 from iron_session.seals import _crypto, _json, _time
@@ -128,7 +128,23 @@ class SealOptions:
 DEFAULTS = SealOptions()
 
 
-class Secret:
+class KeepsSecrets:
+    """Never changes, so it is its own copy, and does not let itself be pickled."""
+
+    __slots__ = ()
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        """Give itself: frameworks copy the options that hold it."""
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"{type(self).__name__} can't be pickled: that would write secrets out")
+
+
+class Secret(KeepsSecrets):
     """A password with an id, or separate passwords for encryption and integrity.
 
     Args:
@@ -349,7 +365,7 @@ def open_seal(text: str, secrets: Secrets, options: SealOptions, now: int) -> Op
 def _split(text: str) -> _Parts:
     if not isinstance(text, str):
         raise ConfigurationError(f"a seal is a str, not {type(text).__name__}")
-    pieces = text.split("*")
+    pieces = text.split("*", 8)  # one more than there may be: a text of stars stays cheap
     if len(pieces) != 8 or pieces[0] != PREFIX or not text.isascii():
         raise UnsealError("not a seal: it does not have the eight parts of Fe26.2")
     _, password_id, salt, iv, ciphertext, expiration, mac_salt, mac = pieces

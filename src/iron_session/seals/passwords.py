@@ -6,10 +6,11 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from typing import Any, NoReturn, TypeAlias
+from types import MappingProxyType
+from typing import Any, TypeAlias
 
 from iron_session.errors import ConfigurationError
-from iron_session.seals.iron import DEFAULTS, Secret
+from iron_session.seals.iron import DEFAULTS, KeepsSecrets, Secret
 
 __all__ = ["PasswordInput", "Passwords", "generate_password"]
 
@@ -20,7 +21,7 @@ _HIGHEST_ID = 2**53 - 1
 _MOST_DIGITS = 16
 
 
-class Passwords:
+class Passwords(KeepsSecrets):
     """The passwords that open seals; the one with the highest id makes new ones.
 
     Args:
@@ -28,22 +29,17 @@ class Passwords:
             numbers, as int or text) to passwords. Each needs at least 32 characters, counted as
             JavaScript counts them, in UTF-16 units.
 
-    Attributes:
-        by_id: the prepared secrets, by the id that stands in a seal.
-        newest: the one that seals.
-
     Raises:
         ConfigurationError: a password too short, an id that is not a whole number, no password.
     """
 
-    __slots__ = ("by_id", "newest")
+    __slots__ = ("_by_id", "_newest")
 
     def __init__(self, password: str | Mapping[int, str] | Mapping[str, str]) -> None:
         by_id = {1: password} if isinstance(password, str) else _by_number(password)
-        self.by_id: Mapping[str, Secret] = {
-            str(id_): _secret(id_, value) for id_, value in by_id.items()
-        }
-        self.newest: Secret = self.by_id[str(max(by_id))]
+        secrets = {str(id_): _secret(id_, value) for id_, value in by_id.items()}
+        self._by_id: Mapping[str, Secret] = MappingProxyType(secrets)
+        self._newest: Secret = secrets[str(max(by_id))]
 
     @classmethod
     def of(cls, password: PasswordInput) -> Passwords:
@@ -68,6 +64,28 @@ class Passwords:
         """
         return cls(_read_environment(name, environ))
 
+    def __eq__(self, other: object) -> bool:
+        """Tell whether both have the same passwords under the same ids."""
+        if not isinstance(other, Passwords) or self.ids != other.ids:
+            return False
+        return all(
+            secret.encryption_key == other.by_id[id_].encryption_key
+            for id_, secret in self.by_id.items()
+        )
+
+    def __hash__(self) -> int:
+        return hash(self.ids)
+
+    @property
+    def by_id(self) -> Mapping[str, Secret]:
+        """The prepared secrets, by the id that stands in a seal."""
+        return self._by_id
+
+    @property
+    def newest(self) -> Secret:
+        """The one that seals."""
+        return self._newest
+
     @property
     def ids(self) -> tuple[int, ...]:
         """All ids, the newest first."""
@@ -75,16 +93,6 @@ class Passwords:
 
     def __repr__(self) -> str:
         return f"Passwords(ids={list(self.ids)})"
-
-    def __copy__(self) -> Passwords:
-        return self
-
-    def __deepcopy__(self, memo: object) -> Passwords:
-        """Give itself: it never changes, and frameworks copy the options that hold it."""
-        return self
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("Passwords can't be pickled: that would write secrets out")
 
 
 PasswordInput: TypeAlias = "str | Mapping[int, str] | Mapping[str, str] | Passwords"

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice, product
 
 from iron_session.errors import ConfigurationError, CookieTooLargeError
+from iron_session.seals.iron import PREFIX
 from iron_session.sessions.cookies import serialize_cookie
 from iron_session.sessions.options import CookieOptions
 
@@ -30,7 +31,7 @@ MAX_CHUNKS = 4
 """Four are 16 kB in every request already, and proxies cap the whole header at 8 kB."""
 
 # A sibling subdomain can add cookies of our names to a request. Each way of reading them is tried,
-# up to this many: enough for one tossed cookie beside each of our own.
+# up to this many whole ones and as many joined: enough for one tossed chunk beside each of four.
 _MAX_CANDIDATES = 16
 _MAX_SEAL_LENGTH = MAX_CHUNKS * MAX_COOKIE_BYTES
 
@@ -51,19 +52,25 @@ def candidates(read: Callable[[str], Sequence[str]], name: str) -> Iterator[str]
     Empty values are no cookies, as in JavaScript: that is how an expired one may look.
     """
     joined = ("".join(parts) for parts in product(*_chunk_values(read, name)))
-    found = (value for source in (read(name), joined) for value in source if value)
-    return islice(found, _MAX_CANDIDATES)
+    yield from islice(_values(read, name), _MAX_CANDIDATES)
+    yield from islice(filter(None, joined), _MAX_CANDIDATES)
 
 
 def _chunk_values(read: Callable[[str], Sequence[str]], name: str) -> list[list[str]]:
     """Every value of `name.0`, of `name.1`, …, up to the first gap."""
     found: list[list[str]] = []
     for index in range(MAX_CHUNKS):
-        values = [value for value in read(chunk_name(name, index)) if value]
+        values = _values(read, chunk_name(name, index))
         if not values:
             break
         found.append(values)
     return found
+
+
+def _values(read: Callable[[str], Sequence[str]], name: str) -> list[str]:
+    """Every value that is not empty; first those that start as a seal does, so that junk waits."""
+    values = [value for value in read(name) if value]
+    return sorted(values, key=lambda value: not value.startswith(PREFIX))
 
 
 def is_too_long(text: str) -> bool:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from iron_session.errors import UnsealError, UnsealReason
+from iron_session.errors import CookieTooLargeError, UnsealError, UnsealReason
 
-__all__ = ["UnsealFailure", "report"]
+if TYPE_CHECKING:
+    import logging
+
+__all__ = ["UnsealFailure", "report", "report_lost", "report_too_large"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,26 +38,44 @@ def report(
     error: UnsealError, cookie_name: str, hook: Callable[[UnsealFailure], object] | None
 ) -> None:
     """Log that a cookie could not be read and call the hook, whatever the hook does."""
-    import logging  # noqa: PLC0415 - here, as it takes longer to import than most of this package
-
-    logger = logging.getLogger("iron_session")
     failure = UnsealFailure(
         reason=error.reason,
         cookie_name=cookie_name,
         password_id=error.password_id,
         error=error,
     )
-    logger.log(
-        logging.DEBUG if failure.reason == "expired" else logging.WARNING,
-        "session cookie %r could not be read (%s, password id %s): %s",
-        cookie_name,
-        failure.reason,
-        failure.password_id,
-        error,
-    )
+    _log(failure)
     if hook is None:
         return
     try:
         hook(failure)
     except Exception:
-        logger.exception("on_unseal_error raised; the request goes on with an empty session")
+        _logger().exception("on_unseal_error raised; the request goes on with an empty session")
+
+
+def _log(failure: UnsealFailure) -> None:
+    with suppress(Exception):  # a filter of the application's may raise
+        _logger().log(
+            10 if failure.reason == "expired" else 30,  # logging.DEBUG, logging.WARNING
+            "session cookie %r could not be read (%s, password id %s): %s",
+            failure.cookie_name,
+            failure.reason,
+            failure.password_id,
+            failure.error,
+        )
+
+
+def _logger() -> logging.Logger:
+    import logging  # noqa: PLC0415 - here, as it takes longer to import than most of this package
+
+    return logging.getLogger("iron_session")
+
+
+def report_lost(cookie_name: str, why: str) -> None:
+    """Log that the browser will not get what the application has changed."""
+    _logger().error("the change of session %r is lost: %s", cookie_name, why)
+
+
+def report_too_large(cookie_name: str, error: CookieTooLargeError) -> None:
+    """Log that a session that was only read could not be written again; the browser keeps it."""
+    _logger().error("session %r was not renewed: %s", cookie_name, error)

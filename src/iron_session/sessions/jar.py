@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from iron_session.errors import ConfigurationError, HeadersAlreadySentError
-from iron_session.sessions.cookies import SetCookie, parse_cookies
+from iron_session.sessions.cookies import SetCookie, decode_value, parse_cookies
 
 __all__ = ["CookieJar", "HeaderJar"]
 
@@ -29,6 +29,9 @@ class CookieJar(Protocol):
         """
 
 
+_MOST_VALUES = 32  # twice as many as are ever tried
+
+
 class HeaderJar:
     """A jar over header text: a `Cookie` header in, `Set-Cookie` headers out.
 
@@ -46,10 +49,13 @@ class HeaderJar:
         self._closed = False
 
     def read(self, name: str) -> Sequence[str]:
-        """Give every value that the request has for this name, in their order."""
+        """Give every value that the request has for this name, in their order: the first 32.
+
+        Only these are decoded: other cookies are none of ours, and decoding costs time.
+        """
         if self._cookies is None:
             self._cookies = parse_cookies(self._header_text())
-        return self._cookies.get(name, ())
+        return [decode_value(value) for value in self._cookies.get(name, ())[:_MOST_VALUES]]
 
     def _header_text(self) -> str:
         header = self._header() if callable(self._header) else self._header

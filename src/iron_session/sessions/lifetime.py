@@ -41,10 +41,17 @@ def new_expiration(
     return end if expires is None else min(expires, end)
 
 
-def has_outlived(now: int, created: int | None, max_lifetime_ms: int | None) -> bool:
-    """Tell whether a session is past its absolute lifetime, whatever its seal says."""
-    if created is None or max_lifetime_ms is None:
+def has_outlived(
+    now: int, created: int | None, expires: int | None, max_lifetime_ms: int | None
+) -> bool:
+    """Tell whether a session is past its absolute lifetime, whatever its seal says.
+
+    One that says neither when it began nor when it ends could be of any age, so it counts as past.
+    """
+    if max_lifetime_ms is None:
         return False
+    if created is None:
+        return expires is None
     return created + max_lifetime_ms <= now - _SKEW_MS
 
 

@@ -175,7 +175,7 @@ class SessionOptions:
         ConfigurationError: a value that can't work, or two that contradict each other.
     """
 
-    password: PasswordInput
+    password: PasswordInput = field(repr=False)
     cookie_name: str
     ttl: Seconds = DEFAULT_TTL
     cookie_options: CookieOptions | Mapping[str, Any] = DEFAULT_COOKIE_OPTIONS
@@ -185,7 +185,7 @@ class SessionOptions:
     max_lifetime: Seconds | None = None
 
     # The same, prepared: what sessions work with.
-    passwords: Passwords = field(init=False, repr=False, compare=False)
+    passwords: Passwords = field(init=False, compare=False)
     cookie: CookieOptions = field(init=False, repr=False, compare=False)
     ttl_ms: int = field(init=False, repr=False, compare=False)
     renew_after_ms: int | None = field(init=False, repr=False, compare=False)
@@ -217,6 +217,12 @@ def override_cookie(
 ) -> CookieOptions:
     """Give the cookie's attributes with some of them changed, checked as the options' own are."""
     cookie = _as_cookie_options(changes, options.cookie)
+    for name in ("path", "domain", "partitioned"):
+        if getattr(cookie, name) != getattr(options.cookie, name):
+            raise ConfigurationError(
+                f"cookie_options.{name} can't be changed for one response: browsers would keep it "
+                "as a second cookie, which no logout expires. Set it in SessionOptions"
+            )
     _check_prefix(options.cookie_name, cookie)
     return cookie
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from iron_session.sessions.jar import HeaderJar
@@ -12,8 +11,7 @@ __all__ = [
     "NO_STORE",
     "HeaderChanges",
     "header_changes",
-    "replace_cookie",
-    "report_lost",
+    "sets_same_cookie",
     "vary_on_cookie",
 ]
 
@@ -72,16 +70,6 @@ def vary_on_cookie(vary: str | None) -> str | None:
     return f"{vary}, Cookie" if vary else "Cookie"
 
 
-def replace_cookie(values: Iterable[str], header: str) -> list[str]:
-    """Add a `Set-Cookie` value to others, in the place of any for the same cookie."""
-    name = header.partition("=")[0]
-    return [*(one for one in values if one.partition("=")[0].strip() != name), header]
-
-
-def report_lost(session: Session, why: str) -> None:
-    """Log that the browser will not get what the application has changed."""
-    import logging  # noqa: PLC0415 - here, as it takes longer to import than most of this package
-
-    logging.getLogger("iron_session").error(
-        "the change of session %r is lost: %s", session.options.cookie_name, why
-    )
+def sets_same_cookie(header: str, other: str) -> bool:
+    """Tell whether two values of `Set-Cookie` are for one name: a response has only one."""
+    return header.partition("=")[0].strip() == other.partition("=")[0].strip()

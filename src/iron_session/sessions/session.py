@@ -12,11 +12,13 @@ from iron_session.errors import (
     IronSessionError,
     NotSerializableError,
     SessionDestroyedError,
+    UnsealError,
 )
 from iron_session.seals import _json, _time
 from iron_session.seals.sealing import RESERVED
 from iron_session.sessions import chunks, lifetime, storage
 from iron_session.sessions.cookies import SetCookie
+from iron_session.sessions.events import report, report_too_large
 from iron_session.sessions.jar import CookieJar
 from iron_session.sessions.options import (
     CookieOptions,
@@ -97,14 +99,7 @@ class Session(MutableMapping[str, Any]):
 
     def __setitem__(self, key: str, value: Any) -> None:
         """Set a value; NotSerializableError at once if JSON can't carry it."""
-        if not isinstance(key, str):
-            raise NotSerializableError(
-                _ROOT, f"has a key of type {type(key).__name__}: JSON's keys are text, use str(…)"
-            )
-        if key == RESERVED:
-            raise NotSerializableError(_json.show((_ROOT, RESERVED)), "is a reserved name")
-        if type(value) not in _SAFE_TYPES:
-            _json.check(value, (_ROOT, key))
+        _check_item(key, value)
         self._load()[key] = value
 
     def __delitem__(self, key: str) -> None:
@@ -125,7 +120,21 @@ class Session(MutableMapping[str, Any]):
         If nothing is written into it, an integration expires the cookie.
         """
         self._load().clear()
-        self._stored = self._stored._replace(mark={})
+        if self._stored.mark:
+            self._stored = self._stored._replace(mark={})
+            self._forced = True  # the browser's seal has the old life, even if the data comes back
+
+    def replace(self, data: Mapping[str, Any]) -> None:
+        """Make the data that of a mapping; the session's life goes on.
+
+        Raises:
+            NotSerializableError: data that JSON can't carry; the session is as before.
+        """
+        content = dict(data)
+        for key, value in content.items():
+            _check_item(key, value)
+        self._load().clear()
+        self._load().update(content)
 
     def __repr__(self) -> str:
         """Tell the state, never the data, and without reading the cookie."""
@@ -199,12 +208,17 @@ class Session(MutableMapping[str, Any]):
         if data is None:
             self.accessed = True
             found = storage.load(self._jar, self._options, _time.now_ms())
-            if found is None:
-                data = {}
-            else:
+            if self._data is not None:  # another thread was faster
+                return self._data
+            if isinstance(found, tuple):
                 data, self._stored = found
                 self._is_new = False
-            self._data = data
+                self._data = data
+            else:
+                data = self._data = {}
+            if isinstance(found, UnsealError):
+                # Only now: the log's filters and the hook may look at the session themselves.
+                report(found, self._options.cookie_name, self._options.on_unseal_error)
         return data
 
     # --- writing -------------------------------------------------------------------------
@@ -312,14 +326,19 @@ class Session(MutableMapping[str, Any]):
         if self._data is None:
             return
         if self._data:
-            if self._is_due() or self.modified:
+            if self._forced or self.modified:
                 self._save()
+            elif storage.is_outdated(self._stored, self._options, _time.now_ms()):
+                self._renew()
         elif not self._destroyed and self._stored.json != storage.NOTHING.json:
             self._expire()
 
-    def _is_due(self) -> bool:
-        """Tell whether it is to be written though nothing changed."""
-        return self._forced or storage.is_outdated(self._stored, self._options, _time.now_ms())
+    def _renew(self) -> None:
+        """Write what was only read; if it does not fit any more, the visitor did nothing wrong."""
+        try:
+            self._save()
+        except CookieTooLargeError as error:
+            report_too_large(self._options.cookie_name, error)
 
     @property
     def is_unsaved(self) -> bool:
@@ -380,3 +399,14 @@ def _require_future(cookie: CookieOptions, now: int) -> None:
             "cookie_options.expires is in the past, so browsers would drop the cookie: "
             "compute it for each response, or use ttl"
         )
+
+
+def _check_item(key: object, value: object) -> None:
+    if not isinstance(key, str):
+        raise NotSerializableError(
+            _ROOT, f"has a key of type {type(key).__name__}: JSON's keys are text, use str(…)"
+        )
+    if key == RESERVED:
+        raise NotSerializableError(_json.show((_ROOT, RESERVED)), "is a reserved name")
+    if type(value) not in _SAFE_TYPES:
+        _json.check(value, (_ROOT, key))

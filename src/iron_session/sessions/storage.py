@@ -23,7 +23,6 @@ from iron_session.seals.sealing import (
     split_mark,
 )
 from iron_session.sessions import chunks, lifetime
-from iron_session.sessions.events import report
 from iron_session.sessions.jar import CookieJar
 from iron_session.sessions.options import SessionOptions
 
@@ -60,17 +59,18 @@ class Stored(NamedTuple):
 NOTHING: Final = Stored(b"{}", {}, None, None)
 
 
-def load(jar: CookieJar, options: SessionOptions, now: int) -> tuple[dict[str, Any], Stored] | None:
-    """Open the first of the request's seals that opens; None, and one report, if none does."""
+def load(
+    jar: CookieJar, options: SessionOptions, now: int
+) -> tuple[dict[str, Any], Stored] | UnsealError | None:
+    """Open the first of the request's seals that opens; else give why the first one does not."""
     failure: UnsealError | None = None
     for text in chunks.candidates(lambda name: read_values(jar, name), options.cookie_name):
         try:
             return _open(text, options, now)
         except UnsealError as error:
-            failure = failure or error
-    if failure is not None:
-        report(failure, options.cookie_name, options.on_unseal_error)
-    return None
+            # Its traceback would lead an error tracker to the seal and what is in it.
+            failure = failure or error.with_traceback(None)
+    return failure
 
 
 def read_values(jar: CookieJar, name: str) -> Sequence[str]:
@@ -94,7 +94,8 @@ def _open(text: str, options: SessionOptions, now: int) -> tuple[dict[str, Any],
         return {}, NOTHING._replace(password_id=opened.password_id, expires=opened.expires)
     if not isinstance(data, dict):
         raise UnsealError("the seal's content is not an object", password_id=opened.password_id)
-    if lifetime.has_outlived(now, created_ms(mark.members), options.max_lifetime_ms):
+    created = created_ms(mark.members)
+    if lifetime.has_outlived(now, created, opened.expires, options.max_lifetime_ms):
         raise UnsealError(
             "the session is past its max_lifetime",
             reason="expired",
