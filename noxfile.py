@@ -43,7 +43,11 @@ def runs(python: Path, version: str) -> bool:
     return run.returncode == 0 and run.stdout.strip() == version
 
 
-def test_wheel(session: nox.Session) -> None:
+LOWEST = "cryptography==42.0.0"  # the bound in pyproject.toml
+CORE = ("tests/seals", "tests/sessions", "tests/property")
+
+
+def install(session: nox.Session) -> None:
     (wheel,) = Path("dist").glob("*.whl")
     project = nox.project.load_toml("pyproject.toml")
     requirements = nox.project.dependency_groups(project, "test")
@@ -51,8 +55,18 @@ def test_wheel(session: nox.Session) -> None:
     # An environment that is used again may hold an older build of the same version.
     session.install("--quiet", "--no-deps", "--force-reinstall", str(wheel))
     session.run("python", "-c", WHERE)
+
+
+def test_wheel(session: nox.Session) -> None:
+    install(session)
     node = os.environ.get("IRON_SESSION_NODE", str(NODE))
     session.run("python", "-m", "pytest", *session.posargs, env={"IRON_SESSION_NODE": node})
+
+
+def test_lowest(session: nox.Session) -> None:
+    install(session)
+    session.install("--quiet", LOWEST)
+    session.run("python", "-m", "pytest", *CORE)
 
 
 def missing(session: nox.Session) -> None:
@@ -66,5 +80,7 @@ for version, python in found.items():
         nox.session(python=str(python), name=f"wheel-{version}")(test_wheel)
     else:
         nox.session(python=False, name=f"wheel-{version}")(missing)
-if not any(found.values()):
+if lowest := next(filter(None, found.values()), None):
+    nox.session(python=str(lowest), name="lowest-cryptography")(test_lowest)
+else:
     sys.exit(f"Found none of Python {', '.join(PYTHONS)} to test the wheel on.")

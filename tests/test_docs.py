@@ -27,6 +27,7 @@ def blocks(language: str) -> list[str]:
 def readme(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
     """All Python of the README, run from top to bottom, and what it printed."""
     monkeypatch.setenv("SESSION_PASSWORD", PASSWORD)
+    monkeypatch.setenv("ADMIN_PASSWORD", PASSWORD[::-1])
     namespace: dict[str, Any] = {"__name__": "readme"}
     exec("\n".join(blocks("python")), namespace)  # noqa: S102 - the README is ours
     return {**namespace, "printed": capsys.readouterr().out}
