@@ -171,8 +171,8 @@ class Connection:
         """Take over a plain dict that the application has put in the session's place."""
         found = self.scope.get(self._key)
         if type(found) is dict:
+            self.scope[self._key] = self._session  # first: should it be refused, then only once
             self._session.replace(found)
-            self.scope[self._key] = self._session
 
     def _apply(self, headers: Headers) -> None:
         changes = header_changes(
