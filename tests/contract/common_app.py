@@ -11,13 +11,16 @@ A request's path says in which manner the handler answers:
     /redirect    303 to /
     /error       the framework's own 404
     /crash       an exception that nobody handles, after all else
-    /explicit    `get_iron_session(request, response, options)`
     /ws          a WebSocket; `late` is done after the accept
     /ws-close    … that is closed before it was accepted
     /ws-deny     … that is refused with a response
 
-and its query holds a `Call`: what the handler does to the session. An `IronSessionError` that
-reaches the application is answered with `TOO_LARGE` and the name of its class.
+and, in an app of its own:
+
+    /explicit    `get_iron_session(request, response, options)`
+
+Its query holds a `Call`: what the handler does to the session. An `IronSessionError` that reaches
+the application is answered with `TOO_LARGE` and the name of its class.
 """
 
 import asyncio

@@ -38,6 +38,14 @@ def visitor(welcome: Welcome) -> Visitor:
     return welcome()
 
 
+@pytest.fixture
+def by_hand(door: Door, visitor: Visitor) -> Iterator[Visitor]:
+    """Take the visitor's browser to a site whose handler gets the session by hand."""
+    assert door.make_explicit_app is not None
+    with door.open(door.make_explicit_app(make_options())) as site:
+        yield Visitor(site, visitor.cookies)
+
+
 @pytest.fixture(scope="session")
 def node_site() -> Iterator[node.Site]:
     """Run a site on Node with iron-session 9."""

@@ -103,9 +103,12 @@ class Door:
     Attributes:
         name: as it stands in the names of the tests.
         make_app: gives the common app with a session for each of the options.
-        open: runs it, for the length of a block.
+        open: runs an app, for the length of a block.
+        make_explicit_app: gives an app of one route, /explicit, in which nothing but that route's
+            handler serves the options' cookie; None where there is no such form.
     """
 
     name: str
     make_app: Callable[[Sequence[SessionOptions]], Any]
     open: Callable[[Any], AbstractContextManager[Site]]
+    make_explicit_app: Callable[[SessionOptions], Any] | None = None

@@ -1,8 +1,12 @@
 """Points 6 and 7 of the contract: sessions by old passwords, and those that are too big."""
 
+from typing import Any
+
 import pytest
 
+from tests.contract.logs import errors_in
 from tests.contract.visitor import Visitor, Welcome
+from tests.helpers.clock import Clock
 from tests.sessions.browser import (
     NAME,
     OLD,
@@ -41,6 +45,40 @@ def test_a_session_by_a_password_that_is_gone_is_empty(welcome: Welcome) -> None
     visitor.cookies[NAME] = saved({"a": 1}, password={1: OLD}).partition("=")[2]
     assert visitor.session == {}
     assert failures.reasons == ["unknown-password"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "days"),
+    [
+        ({"password": OLD}, {"password": {1: OLD, 2: PASSWORD}}, 0),
+        ({}, {}, 8),
+        ({}, {"max_lifetime": 30 * 24 * 3600}, 0),
+    ],
+    ids=["rotation", "renewal", "lifetime"],
+)
+@pytest.mark.parametrize("manner", ["", "own", "stream", "file", "redirect", "error"])
+def test_a_session_that_was_only_read_and_no_longer_fits_is_kept_as_it_is(
+    welcome: Welcome,
+    clock: Clock,
+    caplog: pytest.LogCaptureFixture,
+    before: dict[str, Any],
+    after: dict[str, Any],
+    days: int,
+    manner: str,
+) -> None:
+    """The visitor did nothing wrong: the page is served, the cookie stays, the log says so."""
+    header = saved({"large": "x" * 7000}, chunk=True, **before)
+    visitor = welcome(make_options(renew_after=7 * 24 * 3600, **after))
+    visitor.cookies = dict(pair.split("=") for pair in header.split("; "))
+    clock.advance(days * 24 * 3600)
+    answer = visitor.ask("read", manner=manner)
+    assert answer.status == {"redirect": 303, "error": 404}.get(manner, 200)
+    assert answer.failure is None
+    assert NAME not in {name.partition(".")[0] for name in answer.cookies}
+    (message,) = errors_in(caplog)
+    assert f"session {NAME!r} was not renewed" in message
+    assert visitor.header.startswith(header)
+    assert visitor.session == {"large": "x" * 7000}
 
 
 @pytest.mark.parametrize("manner", ["", "own", "stream", "file", "redirect", "error"])

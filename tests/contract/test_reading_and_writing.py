@@ -227,18 +227,44 @@ def test_saving_by_hand_as_well_writes_one_cookie(visitor: Visitor) -> None:
 
 
 @doors_with("explicit")
-def test_the_explicit_form_reads_what_the_others_write(door: Door, visitor: Visitor) -> None:
+def test_the_explicit_form_reads_what_the_others_write(
+    door: Door, visitor: Visitor, by_hand: Visitor
+) -> None:
+    """And a cache is told that the response depends on it."""
     visitor.ask("update", {"a": 1})
-    answer = visitor.ask("read", manner="explicit")
+    answer = by_hand.ask("read", manner="explicit")
     assert answer.json == {"a": 1}
     assert answer.cookies == {}
+    assert (answer.vary, answer.cache_control) == ("Cookie", None)
 
 
 @doors_with("explicit")
-def test_the_explicit_form_writes_on_save_only(door: Door, visitor: Visitor) -> None:
+def test_the_explicit_form_varies_the_response_also_for_a_visitor_without_a_cookie(
+    door: Door, by_hand: Visitor
+) -> None:
+    answer = by_hand.ask("read", manner="explicit")
+    assert (answer.json, answer.cookies) == ({}, {})
+    assert (answer.vary, answer.cache_control) == ("Cookie", None)
+
+
+@doors_with("explicit")
+def test_the_explicit_form_that_is_left_alone_has_no_header_of_ours(
+    door: Door, visitor: Visitor, by_hand: Visitor
+) -> None:
+    visitor.ask("update", {"a": 1})
+    answer = by_hand.ask(manner="explicit")
+    assert not {"set-cookie", "vary", "cache-control"} & {name for name, _ in answer.headers}
+
+
+@doors_with("explicit")
+def test_the_explicit_form_writes_on_save_only(
+    door: Door, visitor: Visitor, by_hand: Visitor
+) -> None:
     """As in JavaScript."""
-    assert visitor.ask("update", {"a": 1}, manner="explicit").cookies == {}
-    answer = visitor.ask("update and save", {"a": 1}, manner="explicit")
+    answer = by_hand.ask("update", {"a": 1}, manner="explicit")
+    assert answer.cookies == {}
+    assert (answer.vary, answer.cache_control) == ("Cookie", None)
+    answer = by_hand.ask("update and save", {"a": 1}, manner="explicit")
     assert list(answer.cookies) == [NAME]
     assert answer.cookies[NAME].attributes == {"Max-Age": str(TTL - 60), **DEFAULT_ATTRIBUTES}
     assert answer.vary == "Cookie"
@@ -247,9 +273,9 @@ def test_the_explicit_form_writes_on_save_only(door: Door, visitor: Visitor) -> 
 
 
 @doors_with("explicit")
-def test_the_explicit_form_destroys(door: Door, visitor: Visitor) -> None:
+def test_the_explicit_form_destroys(door: Door, visitor: Visitor, by_hand: Visitor) -> None:
     visitor.ask("update", {"a": 1})
-    answer = visitor.ask("destroy", manner="explicit")
+    answer = by_hand.ask("destroy", manner="explicit")
     assert answer.cookies[NAME].max_age == 0
     assert answer.vary == "Cookie"
     assert visitor.session == {}

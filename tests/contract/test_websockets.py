@@ -58,14 +58,21 @@ def test_saving_after_the_accept_raises(visitor: Visitor, late: str) -> None:
     assert visitor.session == {"a": 1}
 
 
-def test_a_change_before_a_close_that_takes_the_accept_s_place_is_logged_as_lost(
-    visitor: Visitor, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("action", ["update", "update and save", "clear", "destroy"])
+def test_a_change_before_a_close_that_takes_the_accept_s_place_is_logged_as_refused(
+    visitor: Visitor, caplog: pytest.LogCaptureFixture, action: str
 ) -> None:
-    """The server answers such a handshake by itself."""
-    handshake = visitor.connect("update", {"a": 1}, manner="ws-close")
+    """The server answers such a handshake by itself; it did not come too late."""
+    visitor.ask("update", {"a": 1})
+    handshake = visitor.connect(action, {"b": 2}, manner="ws-close")
     assert not handshake.accepted
     assert handshake.cookies == {}
-    assert len(lost_changes(caplog)) == 1
+    (message,) = lost_changes(caplog)
+    assert repr(NAME) in message
+    assert "the WebSocket was refused" in message
+    assert "accept it first" in message
+    assert "after" not in message
+    assert visitor.session == {"a": 1}
 
 
 def test_a_close_before_the_accept_without_a_change_is_not_logged(

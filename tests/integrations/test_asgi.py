@@ -6,6 +6,7 @@ import logging
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from iron_session import (
     CookieTooLargeError,
     HeaderJar,
     HeadersAlreadySentError,
+    NotSerializableError,
     Session,
     get_iron_session,
 )
@@ -31,7 +33,8 @@ from iron_session.integrations.asgi import (
 from tests.contract.asgi_driver import Connection, request
 from tests.contract.door import Answer, HeaderList, Visit
 from tests.contract.logs import lost_changes
-from tests.sessions.browser import NAME, make_options, saved, session_of
+from tests.helpers.clock import Clock
+from tests.sessions.browser import NAME, Failures, make_options, open_text, saved, session_of
 
 RawHeaders = list[tuple[bytes, bytes]]
 
@@ -330,6 +333,123 @@ def test_two_middlewares_that_collide_are_a_configuration_error(
     assert "remove one, or give each names of its own" in message
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [(NAME, f"{NAME}.{index}") for index in range(4)] + [(f"{NAME}.1", f"{NAME}.1.2")],
+)
+@pytest.mark.parametrize("reverse", [False, True], ids=["outer", "inner"])
+def test_two_middlewares_whose_chunks_would_collide_are_a_configuration_error(
+    one: str, other: str, reverse: bool
+) -> None:
+    """The cookie of the one is a chunk of the other: each would expire or read the other's."""
+    inner, outer = (other, one) if reverse else (one, other)
+    with pytest.raises(ConfigurationError, match="twice") as caught:
+        run(two_sessions(outer, inner), {"type": "http", "headers": []})
+    assert repr(inner) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "other", [f"{NAME}.4", f"{NAME}.00", f"{NAME}.0.0", f"{NAME}0", f"x{NAME}.0", NAME.upper()]
+)
+@pytest.mark.parametrize("reverse", [False, True], ids=["outer", "inner"])
+def test_two_middlewares_with_names_that_only_look_alike_work(other: str, reverse: bool) -> None:
+    outer, inner = (other, NAME) if reverse else (NAME, other)
+    assert visit(two_sessions(outer, inner)).status == 204
+
+
+def two_sessions(outer: str, inner: str) -> ASGIApp:
+    """Put two middlewares around an application, for cookies of these names."""
+    app = IronSessionMiddleware(untouched, make_options(cookie_name=inner), scope_key="inner")
+    return IronSessionMiddleware(app, make_options(cookie_name=outer), scope_key="outer")
+
+
+# --- the report of a hostile cookie ----------------------------------------------------------
+
+
+LOOKS: dict[str, Callable[[Session], object]] = {
+    "dict": dict,
+    "len": len,
+    "get": lambda session: session.get("a"),
+    "in": lambda session: "a" in session,
+    "is_new": lambda session: session.is_new,
+    "expires_at": lambda session: session.expires_at,
+    "modified": lambda session: session.modified,
+    "repr": repr,
+}
+
+
+@contextmanager
+def log_filter(decide: Callable[[logging.LogRecord], bool]) -> Iterator[None]:
+    """Filter the package's log, as an application does that adds who is logged in."""
+    logger = logging.getLogger("iron_session")
+    logger.addFilter(decide)
+    try:
+        yield
+    finally:
+        logger.removeFilter(decide)
+
+
+def keeping_the_session(sessions: list[Session], options: Any) -> ASGIApp:
+    """Make an application that hands its session out, as by a ContextVar, and then reads it."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        sessions.append(scope["session"])
+        assert dict(scope["session"]) == {}
+        await untouched(scope, receive, send)
+
+    return IronSessionMiddleware(app, options)
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_a_log_filter_may_look_at_the_session_whose_cookie_is_reported(look: str) -> None:
+    sessions: list[Session] = []
+    seen: list[object] = []
+    failures = Failures()
+
+    def look_at_it(record: logging.LogRecord) -> bool:
+        seen.append(LOOKS[look](sessions[0]))
+        return True
+
+    app = keeping_the_session(sessions, make_options(on_unseal_error=failures))
+    with log_filter(look_at_it):
+        answer = visit(app, ("cookie", f"{NAME}=garbage"))
+    assert (answer.status, answer.failure, answer.cookies) == (204, None, {})
+    assert len(seen) == 1
+    assert failures.reasons == ["invalid"]
+
+
+@pytest.mark.parametrize("error", [LookupError, RuntimeError, RecursionError])
+def test_a_log_filter_that_raises_does_no_harm(error: type[Exception]) -> None:
+    """Neither to the request nor to the hook, which is told all the same."""
+    failures = Failures()
+
+    def fail(record: logging.LogRecord) -> bool:
+        raise error("in the filter")
+
+    app = keeping_the_session([], make_options(on_unseal_error=failures))
+    with log_filter(fail):
+        answer = visit(app, ("cookie", f"{NAME}=garbage"))
+    assert (answer.status, answer.failure) == (204, None)
+    assert failures.reasons == ["invalid"]
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_a_hook_may_look_at_the_session_whose_cookie_it_is_told_of(
+    caplog: pytest.LogCaptureFixture, look: str
+) -> None:
+    sessions: list[Session] = []
+    seen: list[object] = []
+
+    def hook(failure: object) -> None:
+        seen.append(LOOKS[look](sessions[0]))
+
+    app = keeping_the_session(sessions, make_options(on_unseal_error=hook))
+    answer = visit(app, ("cookie", f"{NAME}=garbage"))
+    assert (answer.status, answer.failure) == (204, None)
+    assert len(seen) == 1
+    assert [one.levelname for one in caplog.records if one.name == "iron_session"] == ["WARNING"]
+
+
 # --- a plain dict in the session's place -----------------------------------------------------
 
 
@@ -364,6 +484,74 @@ def test_a_dict_that_equals_the_session_is_no_change() -> None:
 def test_a_dict_that_json_can_t_carry_is_named_by_its_path() -> None:
     failure = visit(replacing({"a": {"b": [object()]}})).failure
     assert 'session["a"]["b"][0] is an object' in str(failure)
+
+
+BAD_REPLACEMENTS: dict[str, tuple[dict[Any, Any], str]] = {
+    "object": ({"a": {"b": [object()]}}, 'session["a"]["b"][0]'),
+    "last of several": ({"good": 1, "bad": {1, 2}}, 'session["bad"]'),
+    "NaN": ({"ratio": float("nan")}, 'session["ratio"]'),
+    "number as key": ({1: "one"}, "session"),
+    "reserved": ({"$iron": {"created": 0}}, 'session["$iron"]'),
+}
+
+
+@pytest.mark.parametrize("how", BAD_REPLACEMENTS)
+@pytest.mark.parametrize("before", [{}, {"a": 1}], ids=["new", "old"])
+def test_a_dict_that_is_refused_leaves_the_browser_its_cookie(
+    how: str, before: dict[str, Any]
+) -> None:
+    """The application is told once, by the path, and what it answers goes out."""
+    bad, path = BAD_REPLACEMENTS[how]
+    caught: list[NotSerializableError] = []
+    seen: list[dict[str, Any]] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["session"] = bad
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+        except NotSerializableError as error:
+            caught.append(error)
+            seen.append(dict(scope["session"]))
+            await send({"type": "http.response.start", "status": 400, "headers": []})
+        await send({"type": "http.response.body"})
+
+    headers = [("cookie", saved(before))] if before else []
+    answer = visit(IronSessionMiddleware(app, OPTIONS), *headers)
+    assert [error.path for error in caught] == [path]
+    assert seen == [before]
+    assert (answer.status, answer.cookies, answer.failure) == (400, {}, None)
+
+
+@pytest.mark.parametrize("how", BAD_REPLACEMENTS)
+def test_a_dict_that_is_refused_and_not_answered_reaches_the_server(how: str) -> None:
+    bad, path = BAD_REPLACEMENTS[how]
+    answer = visit(replacing(bad), ("cookie", saved({"a": 1})))
+    assert isinstance(answer.failure, NotSerializableError)
+    assert answer.failure.path == path
+    assert answer.headers == []
+
+
+@pytest.mark.parametrize("ttl", [None, 900], ids=["usual ttl", "ttl of its own"])
+def test_a_dict_in_the_session_s_place_goes_on_with_its_life(clock: Clock, ttl: int | None) -> None:
+    """`{**session, "x": 1}` is a change like any other: max_lifetime runs on, the ttl is kept."""
+    options = make_options(ttl=1800, max_lifetime=3600)
+    begun = clock.now
+
+    async def begin(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["session"]["user"] = 1
+        scope["session"].save(ttl=ttl)
+        await untouched(scope, receive, send)
+
+    async def go_on(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["session"] = {**scope["session"], "x": 1}
+        await untouched(scope, receive, send)
+
+    first = visit(IronSessionMiddleware(begin, options)).cookies[NAME].value
+    clock.advance(600)
+    second = visit(IronSessionMiddleware(go_on, options), ("cookie", f"{NAME}={first}"))
+    content = open_text(second.cookies[NAME].value, now=clock.now)
+    mark = {"created": begun} if ttl is None else {"created": begun, "ttl": ttl}
+    assert content == {"user": 1, "x": 1, "$iron": mark}
 
 
 def test_a_session_of_somebody_else_is_left_to_them() -> None:
@@ -408,6 +596,21 @@ def test_an_error_that_was_wrapped_on_its_way_reaches_the_server_unwrapped() -> 
 
     failure = visit(IronSessionMiddleware(wrapping, OPTIONS)).failure
     assert isinstance(failure, CookieTooLargeError)
+
+
+def test_an_error_that_follows_one_that_was_swallowed_reaches_the_server_itself() -> None:
+    """It says what went wrong; the session's, which the application dealt with, does not."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["session"].update(TOO_LARGE)
+        with suppress(CookieTooLargeError):
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise ValueError("the application's own")
+
+    answer = visit(IronSessionMiddleware(app, OPTIONS))
+    assert isinstance(answer.failure, ValueError)
+    assert str(answer.failure) == "the application's own"
+    assert answer.headers == []
 
 
 def giving_up(answer_with: dict[str, Any] | None) -> ASGIApp:

@@ -1,7 +1,7 @@
 """FastAPI: the session as a dependency, and what FastAPI does around it."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any
 
 import pytest
@@ -10,16 +10,31 @@ from fastapi.responses import JSONResponse
 from fastapi.testclient import TestClient
 from pydantic import BaseModel
 
-from iron_session import ConfigurationError, CookieTooLargeError, Session
+from iron_session import (
+    ConfigurationError,
+    CookieOptions,
+    CookieTooLargeError,
+    Passwords,
+    Session,
+    SessionOptions,
+)
 from iron_session.integrations import fastapi as fastapi_integration
 from iron_session.integrations import starlette as starlette_integration
 from iron_session.integrations.fastapi import (
     IronSessionMiddleware,
     SessionDependency,
     get_iron_session,
+    get_session,
 )
 from tests.contract.logs import lost_changes
-from tests.sessions.browser import NAME, ReceivedCookie, make_options
+from tests.sessions.browser import (
+    NAME,
+    OLD,
+    PASSWORD,
+    Failures,
+    ReceivedCookie,
+    make_options,
+)
 
 OPTIONS = make_options()
 CurrentSession = Annotated[Session, Depends(SessionDependency(OPTIONS))]
@@ -171,16 +186,43 @@ def test_the_session_is_no_parameter_in_the_api_s_description(app: FastAPI) -> N
     assert "requestBody" not in operation
 
 
-def test_options_that_were_built_twice_still_mean_one_session(app: FastAPI) -> None:
-    """The cookie's name is what counts."""
+def notice(failure: object) -> None:
+    """Stand for a hook."""
 
-    @app.get("/")
-    def home(session: Annotated[Session, Depends(SessionDependency(make_options()))]) -> None:
-        session["a"] = 1
 
-    client = browser(app)
-    client.get("/")
-    assert client.get("/session").json() == {"a": 1}
+@pytest.mark.parametrize(
+    "build",
+    [
+        make_options,
+        lambda: make_options(password={1: OLD, 2: PASSWORD}),
+        lambda: make_options(password=Passwords({1: OLD, 2: PASSWORD})),
+        lambda: make_options(cookie_options={"path": "/app"}),
+        lambda: make_options(cookie_options=CookieOptions(same_site="strict")),
+        lambda: make_options(ttl=900, renew_after=300, max_lifetime=3600, chunk=True),
+        lambda: make_options(on_unseal_error=notice),
+    ],
+    ids=["defaults", "passwords", "Passwords", "mapping", "CookieOptions", "lifetimes", "hook"],
+)
+def test_equal_options_that_were_built_twice_still_mean_one_session(
+    build: Callable[[], SessionOptions],
+) -> None:
+    client = browser(guarded_by(build(), build()))
+    for visits in (1, 2, 3):
+        assert client.get("/app").json() == visits
+
+
+def guarded_by(middleware: SessionOptions, dependency: SessionOptions) -> FastAPI:
+    """Make an app with these options for the middleware, and those for the dependency."""
+    app = FastAPI()
+    app.add_middleware(IronSessionMiddleware, options=middleware)
+
+    @app.get("/app")
+    def home(session: Annotated[Session, Depends(SessionDependency(dependency))]) -> int:
+        session["visits"] = session.get("visits", 0) + 1
+        visits: int = session["visits"]
+        return visits
+
+    return app
 
 
 def test_two_dependencies_give_two_sessions(app: FastAPI) -> None:
@@ -223,6 +265,50 @@ def test_without_the_middleware_the_first_request_says_what_to_add(other: bool) 
     message = str(caught.value)
     assert repr(NAME) in message
     assert "app.add_middleware(IronSessionMiddleware, options=options)" in message
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"password": OLD},
+        {"password": {2: PASSWORD}},
+        {"password": {1: PASSWORD, 2: OLD}},
+        {"ttl": 900},
+        {"renew_after": 900},
+        {"max_lifetime": 30 * 24 * 3600},
+        {"chunk": True},
+        {"cookie_options": {"same_site": "strict"}},
+        {"on_unseal_error": Failures()},
+    ],
+    ids=",".join,
+)
+@pytest.mark.parametrize("swapped", [False, True], ids=["dependency", "middleware"])
+def test_other_options_than_the_middleware_s_are_told_at_every_request(
+    changes: dict[str, Any], swapped: bool
+) -> None:
+    """From the first one on: whoever wrote them believes that they are in force."""
+    one, other = make_options(), make_options(**changes)
+    client = browser(guarded_by(other, one) if swapped else guarded_by(one, other))
+    for _ in range(2):
+        with pytest.raises(ConfigurationError) as caught:
+            client.get("/app")
+        assert repr(NAME) in str(caught.value)
+        assert "build SessionOptions once, and give it to both" in str(caught.value)
+        assert PASSWORD not in str(caught.value)
+
+
+def test_other_options_than_the_middleware_s_are_told_in_a_websocket_too(app: FastAPI) -> None:
+    other = SessionDependency(make_options(ttl=900))
+
+    @app.websocket("/ws")
+    async def talk(websocket: WebSocket, session: Annotated[Session, Depends(other)]) -> None:
+        await websocket.close()
+
+    with (
+        pytest.raises(ConfigurationError, match="other options than this dependency"),
+        browser(app).websocket_connect("/ws"),
+    ):
+        pass
 
 
 def test_without_the_middleware_a_websocket_says_so_too() -> None:
@@ -324,7 +410,48 @@ def test_what_a_background_task_changes_is_too_late(
     assert client.get("/session").json() == {}
 
 
+# --- get_session -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scope_key", ["session", "visitor"])
+def test_get_session_gives_the_very_session_that_the_dependency_gives(scope_key: str) -> None:
+    app = FastAPI()
+    app.add_middleware(IronSessionMiddleware, options=OPTIONS, scope_key=scope_key)
+    seen: list[object] = []
+
+    @app.get("/")
+    def home(request: Request, session: CurrentSession) -> None:
+        seen.extend([session, get_session(request, scope_key=scope_key)])
+
+    browser(app).get("/")
+    assert isinstance(seen[0], Session)
+    assert seen[0] is seen[1]
+
+
+@pytest.mark.parametrize("scope_key", ["session", "visitor"])
+def test_get_session_says_what_to_add_without_the_middleware(scope_key: str) -> None:
+    app = FastAPI()
+
+    @app.get("/")
+    def home(request: Request) -> None:
+        get_session(request, scope_key=scope_key)
+
+    with pytest.raises(ConfigurationError) as caught:
+        browser(app).get("/")
+    assert repr(scope_key) in str(caught.value)
+    assert "app.add_middleware(IronSessionMiddleware, options=options)" in str(caught.value)
+
+
 # --- the explicit form -----------------------------------------------------------------------
+
+
+def test_by_hand_a_cookie_that_the_middleware_serves_is_refused(app: FastAPI) -> None:
+    @app.get("/")
+    def home(request: Request, response: Response) -> None:
+        get_iron_session(request, response, OPTIONS)
+
+    with pytest.raises(ConfigurationError, match="serves the cookie 'myapp' already"):
+        browser(app).get("/")
 
 
 def test_by_hand_a_session_is_written_to_the_injected_response() -> None:

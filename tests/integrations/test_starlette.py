@@ -3,6 +3,7 @@
 import functools
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -26,9 +27,16 @@ from iron_session import (
     IronSessionError,
     NotSerializableError,
     Session,
+    SessionOptions,
 )
-from iron_session.integrations.starlette import IronSessionMiddleware, get_iron_session
+from iron_session.integrations.asgi import ASGIApp, Receive, Scope, Send
+from iron_session.integrations.starlette import (
+    IronSessionMiddleware,
+    get_iron_session,
+    get_session,
+)
 from tests.contract.logs import lost_changes
+from tests.helpers.clock import Clock
 from tests.sessions.browser import NAME, TTL, ReceivedCookie, make_options, saved
 
 OPTIONS = make_options()
@@ -93,6 +101,80 @@ def test_request_session_replaced_by_a_plain_dict_is_taken_over() -> None:
     assert client.get("/session").json() == {"user": 1}
 
 
+def test_request_session_replaced_by_an_extended_copy_does_not_live_longer(clock: Clock) -> None:
+    """However often it is replaced, `max_lifetime` ends it."""
+
+    async def extend(request: Request) -> Response:
+        request.scope["session"] = {**request.session, "visits": request.session["visits"] + 1}
+        return PlainTextResponse()
+
+    options = make_options(ttl=1800, max_lifetime=3600)
+    middleware = Middleware(IronSessionMiddleware, options=options)
+    app = Starlette(
+        routes=[Route("/", extend), Route("/session", show)],
+        middleware=[middleware],
+    )
+    client = browser(app, saved({"visits": 0}, ttl=1800, max_lifetime=3600))
+    for _ in range(3):
+        clock.advance(1000)
+        client.get("/")
+    assert client.get("/session").json() == {"visits": 3}
+    clock.advance(661)
+    assert client.get("/session").json() == {}
+
+
+@pytest.mark.parametrize(
+    ("bad", "path"),
+    [
+        ({"when": datetime(2024, 2, 29)}, 'session["when"]'),
+        ({"cart": [{"when": datetime(2024, 2, 29)}]}, 'session["cart"][0]["when"]'),
+        ({1: "one"}, "session"),
+        ({"$iron": {}}, 'session["$iron"]'),
+    ],
+)
+def test_request_session_replaced_by_what_json_can_t_carry_is_answered_by_the_handler(
+    bad: dict[Any, Any], path: str
+) -> None:
+    """Which has the session as it was before, and the browser keeps its cookie."""
+    seen: list[object] = []
+
+    async def replace(request: Request) -> Response:
+        request.scope["session"] = bad
+        return PlainTextResponse()
+
+    async def name(request: Request, error: NotSerializableError) -> Response:
+        seen.append(dict(request.session))
+        return PlainTextResponse(error.path, status_code=400)
+
+    client = browser(make_app(replace, {NotSerializableError: name}), saved({"a": 1}))
+    answer = client.get("/")
+    assert (answer.status_code, answer.text) == (400, path)
+    assert seen == [{"a": 1}]
+    assert "set-cookie" not in answer.headers
+    assert client.get("/session").json() == {"a": 1}
+
+
+@pytest.mark.parametrize("another", [f"{NAME}=x; Path=/", f" {NAME} =x", f"{NAME}=; Max-Age=0"])
+@pytest.mark.parametrize("spelling", ["set-cookie", "Set-Cookie"])
+def test_a_cookie_of_the_session_s_name_by_the_application_is_replaced(
+    another: str, spelling: str
+) -> None:
+    """A response has one Set-Cookie for each name (RFC 6265bis, 4.1.1), and others stay."""
+
+    async def log_in(request: Request) -> Response:
+        request.session["user"] = 1
+        response = PlainTextResponse()
+        response.set_cookie("theme", "dark")
+        response.headers.append(spelling, another)
+        response.set_cookie(f"{NAME}2", "kept")
+        return response
+
+    client = browser(make_app(log_in))
+    cookies = [ReceivedCookie.parse(one) for one in client.get("/").headers.get_list("set-cookie")]
+    assert [cookie.name for cookie in cookies] == ["theme", f"{NAME}2", NAME]
+    assert client.get("/session").json() == {"user": 1}
+
+
 def test_starlette_s_own_ways_of_marking_a_session_work() -> None:
     """Code that was written for Starlette's middleware may call them."""
 
@@ -118,6 +200,85 @@ def test_starlette_s_own_session_middleware_further_in_keeps_to_itself() -> None
     client.get("/")
     assert set(client.cookies) == {"theirs", NAME}
     assert client.get("/session").json() == {"theirs": 1}
+
+
+# --- get_session -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scope_key", ["session", "visitor"])
+def test_get_session_gives_the_very_session_of_a_request(scope_key: str) -> None:
+    seen: list[object] = []
+
+    async def look(request: Request) -> Response:
+        session = get_session(request, scope_key=scope_key)
+        seen.extend([session, request.scope[scope_key], request.scope["iron_session"][NAME]])
+        return PlainTextResponse()
+
+    middleware = Middleware(IronSessionMiddleware, options=OPTIONS, scope_key=scope_key)
+    app = Starlette(routes=[Route("/", look)], middleware=[middleware])
+    assert "vary" not in browser(app).get("/").headers  # nobody has looked into it
+    assert isinstance(seen[0], Session)
+    assert seen[0] is seen[1] is seen[2]
+
+
+def test_get_session_gives_what_request_session_gives() -> None:
+    async def look(request: Request) -> Response:
+        there: object = request.session
+        assert get_session(request) is there
+        return PlainTextResponse()
+
+    assert browser(make_app(look)).get("/").status_code == 200
+
+
+def test_what_is_written_into_it_by_get_session_is_saved() -> None:
+    """And type checkers know its methods."""
+
+    async def log_in(request: Request) -> Response:
+        session: Session = get_session(request)
+        session["a"] = 1
+        session.save(ttl=900)
+        return PlainTextResponse()
+
+    client = browser(make_app(log_in))
+    assert ReceivedCookie.parse(client.get("/").headers["set-cookie"]).max_age == 840
+    assert client.get("/session").json() == {"a": 1}
+
+
+def test_get_session_works_in_a_websocket() -> None:
+    async def talk(websocket: WebSocket) -> None:
+        there: object = websocket.session
+        assert get_session(websocket) is there
+        await websocket.accept()
+        await websocket.send_json(dict(get_session(websocket)))
+        await websocket.close()
+
+    app = Starlette(routes=[WebSocketRoute("/", talk)], middleware=[OURS])
+    with browser(app, saved({"a": 1})).websocket_connect("wss://testserver/") as websocket:
+        assert websocket.receive_json() == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("middleware", "scope_key"),
+    [
+        ([], "session"),
+        ([OURS], "visitor"),
+        ([Middleware(IronSessionMiddleware, options=OPTIONS, scope_key="visitor")], "session"),
+        ([Middleware(SessionMiddleware, secret_key="key")], "session"),
+    ],
+    ids=["none", "another key", "under another key", "Starlette's own"],
+)
+def test_get_session_says_what_to_add_where_there_is_no_session(
+    middleware: list[Middleware], scope_key: str
+) -> None:
+    async def look(request: Request) -> Response:
+        get_session(request, scope_key=scope_key)
+        return PlainTextResponse()
+
+    app = Starlette(routes=[Route("/", look)], middleware=middleware)
+    with pytest.raises(ConfigurationError) as caught:
+        browser(app).get("/")
+    assert repr(scope_key) in str(caught.value)
+    assert "app.add_middleware(IronSessionMiddleware, options=options)" in str(caught.value)
 
 
 # --- exception handlers ----------------------------------------------------------------------
@@ -376,6 +537,30 @@ def test_an_error_that_nobody_expected_commits_nothing(handlers: Handlers) -> No
     assert client.get("/session").json() == {"a": 1}
 
 
+class Swallowing:
+    """A middleware that swallows what goes wrong within, and then fails itself."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with suppress(Exception):
+            await self.app(scope, receive, send)
+        raise OddError
+
+
+@pytest.mark.parametrize("handlers", [{}, {IronSessionError: answer_async}])
+def test_an_error_after_one_that_was_swallowed_is_the_application_s_own(handlers: Handlers) -> None:
+    """The handler for the session's errors is not asked about it."""
+    app = Starlette(
+        routes=[Mount("/", Swallowing(Route("/", fill).app))],
+        middleware=[OURS],
+        exception_handlers=handlers,
+    )
+    with pytest.raises(OddError):
+        browser(app).get("/")
+
+
 # --- background tasks ------------------------------------------------------------------------
 
 
@@ -622,6 +807,20 @@ def explicit(act: Callable[[Session, Response], None], cookie: str | None = None
 
 def test_by_hand_nothing_is_written_before_a_save() -> None:
     headers = explicit(lambda session, _: session.update(a=1))
+    assert not {"set-cookie", "cache-control"} & set(headers)
+    assert headers.get_list("vary") == ["Cookie"]
+
+
+@pytest.mark.parametrize("cookie", [None, "myapp=garbage", saved({"a": 1})])
+def test_by_hand_the_first_look_varies_the_response(cookie: str | None) -> None:
+    """What was answered to one visitor may not be cached for the next."""
+    headers = explicit(lambda session, _: session.get("a") and session.get("a"), cookie)
+    assert not {"set-cookie", "cache-control"} & set(headers)
+    assert headers.get_list("vary") == ["Cookie"]
+
+
+def test_by_hand_a_session_that_is_left_alone_adds_no_header() -> None:
+    headers = explicit(lambda session, _: None, saved({"a": 1}))
     assert not {"set-cookie", "vary", "cache-control"} & set(headers)
 
 
@@ -705,7 +904,7 @@ def test_by_hand_a_cache_control_of_the_application_s_own_is_respected() -> None
 
 def test_by_hand_a_session_that_is_too_big_leaves_the_response_as_it_was() -> None:
     def save(session: Session, response: Response) -> None:
-        session["large"] = TOO_LARGE
+        session["large"] = TOO_LARGE  # from the first look on, the response varies
         before = list(response.raw_headers)
         with pytest.raises(CookieTooLargeError):
             session.save()
@@ -747,19 +946,58 @@ def test_by_hand_options_of_another_type_are_refused(options: Any) -> None:
         get_iron_session(request, PlainTextResponse(), options)
 
 
-def test_a_response_has_one_cookie_of_a_name_though_both_forms_wrote_it() -> None:
-    """By hand in a handler, and by the middleware around it: the last word is the middleware's."""
+@pytest.mark.parametrize("scope_key", ["session", "visitor"])
+@pytest.mark.parametrize("options", [OPTIONS, make_options(), make_options(ttl=900)])
+def test_by_hand_a_cookie_that_the_middleware_serves_is_refused(
+    options: SessionOptions, scope_key: str
+) -> None:
+    """Of two sessions over one cookie, the one could undo the other's logout."""
 
     async def both(request: Request) -> Response:
         response = PlainTextResponse()
-        session = get_iron_session(request, response, OPTIONS)
-        session["by hand"] = 1
-        session.save()
-        request.session["by the middleware"] = 1
+        get_iron_session(request, response, options)
         return response
 
-    answer = browser(make_app(both)).get("/")
-    assert len(answer.headers.get_list("set-cookie")) == 1
+    middleware = Middleware(IronSessionMiddleware, options=OPTIONS, scope_key=scope_key)
+    app = Starlette(routes=[Route("/", both)], middleware=[middleware])
+    with pytest.raises(ConfigurationError) as caught:
+        browser(app, saved({"a": 1})).get("/")
+    assert str(caught.value) == (
+        f"IronSessionMiddleware serves the cookie {NAME!r} already: use request.session, or take "
+        "the middleware away"
+    )
+
+
+def test_by_hand_a_cookie_that_the_middleware_serves_is_refused_in_a_websocket() -> None:
+    async def both(websocket: WebSocket) -> None:
+        get_iron_session(websocket, PlainTextResponse(), OPTIONS)
+        await websocket.close()
+
+    app = Starlette(routes=[WebSocketRoute("/", both)], middleware=[OURS])
+    with (
+        pytest.raises(ConfigurationError, match="serves the cookie"),
+        browser(app).websocket_connect("/"),
+    ):
+        pass
+
+
+def test_by_hand_another_cookie_than_the_middleware_s_is_a_session_of_its_own() -> None:
+    other = make_options(cookie_name="other")
+
+    async def both(request: Request) -> Response:
+        response = PlainTextResponse()
+        session = get_iron_session(request, response, other)
+        session["visits"] = request.session["visits"] = session.get("visits", 0) + 1
+        session.save()
+        return response
+
+    client = browser(make_app(both))
+    for _ in range(3):
+        answer = client.get("/")
+    cookies = [ReceivedCookie.parse(one).name for one in answer.headers.get_list("set-cookie")]
+    assert cookies == ["other", NAME]
+    assert (answer.headers["vary"], answer.headers["cache-control"]) == ("Cookie", "no-store")
+    assert client.get("/session").json() == {"visits": 3}
 
 
 def test_an_error_that_is_answered_leaves_nothing_in_the_log(

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -136,7 +136,7 @@ class BrowserAndSite(RuleBasedStateMachine):
         self.readable = self.sealed is not None and self.opens(self.sealed)
         self.base = self.sealed if self.readable else None
         self.model = json.loads(as_json(self.base.data)) if self.base else {}
-        self.destroyed = self.looked = self.told = False
+        self.destroyed = self.looked = self.told = self.forced = False
 
     def opens(self, sealed: Sealed) -> bool:
         now = self.clock.now / 1000
@@ -165,10 +165,14 @@ class BrowserAndSite(RuleBasedStateMachine):
         if self.renew_after is None:
             return False
         gone = self.clock.now / 1000 - (base.expires - base.life)
-        return gone >= self.renew_after and self.seal().expires > base.expires
+        renew_after = self.renew_after * min(base.life, TTL) / TTL
+        return gone >= renew_after and self.seal().expires > base.expires
 
-    def write(self, write: Callable[[], None], sealed: Sealed) -> None:
-        """Save or commit; it may fail if it has reason to, and then nothing of it is written."""
+    def write(self, write: Callable[[], None], sealed: Sealed, *, changed: bool = True) -> None:
+        """Save or commit; it may fail if it has reason to, and then nothing of it is written.
+
+        What was only read, and is too large to be written again, is left as it is.
+        """
         before, size = self.jar.set_cookie_headers, len(as_json(self.model))
         too_large = size > (11_000 if self.chunk else 2500)
         try:
@@ -176,13 +180,16 @@ class BrowserAndSite(RuleBasedStateMachine):
         except CookieTooLargeError:
             note(f"too large: {size}")
             assert too_large
+            assert changed
             assert self.jar.set_cookie_headers == before
             self.told = True
         else:
             # A commit says what a save has said no second time.
-            if not (self.told and too_large and self.jar.set_cookie_headers == before):
+            left = (self.told or not changed) and too_large
+            if not (left and self.jar.set_cookie_headers == before):
                 assert self.jar.set_cookie_headers != before
                 self.base = self.sealed = sealed
+                self.forced = False
 
     # --- within a request ------------------------------------------------------------------
 
@@ -223,6 +230,9 @@ class BrowserAndSite(RuleBasedStateMachine):
     def clear(self) -> None:
         self.touch().clear()
         self.model.clear()
+        if self.base and (self.base.own_ttl, self.base.created) != (None, None):
+            self.base = replace(self.base, own_ttl=None, created=None, life=TTL)
+            self.forced = True
 
     @rule()
     def destroy(self) -> None:
@@ -277,10 +287,9 @@ class BrowserAndSite(RuleBasedStateMachine):
             assert self.jar.set_cookie_headers == before
             return
         if self.looked and self.model:
-            changed = base is None or as_json(base.data) != as_json(self.model)
-            changed = changed or (base is not None and self.is_due(base))
-            if changed:
-                self.write(self.session.commit, self.seal())
+            changed = base is None or as_json(base.data) != as_json(self.model) or self.forced
+            if changed or (base is not None and self.is_due(base)):
+                self.write(self.session.commit, self.seal(), changed=changed)
                 return
             self.session.commit()
             assert self.jar.set_cookie_headers == before

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from iron_session import CookieOptions, HeaderJar, UnsealFailure, get_iron_session
 from iron_session.sessions import chunks
-from iron_session.sessions.cookies import parse_cookies, serialize_cookie
+from iron_session.sessions.cookies import decode_value, parse_cookies, serialize_cookie
 from iron_session.sessions.options import override_cookie
 from tests.sessions.browser import (
     FOREIGN,
@@ -197,7 +197,9 @@ def test_a_set_cookie_header_says_what_the_options_said(
     assert header.isprintable()
     cookie = ReceivedCookie.parse(header)
     assert cookie.name == name
-    assert parse_cookies(f"{name}={cookie.value}") == {name: [value]}
+    assert parse_cookies(f"{name}={cookie.value}") == {name: [cookie.value]}
+    assert decode_value(cookie.value) == value
+    assert HeaderJar(f"{name}={cookie.value}").read(name) == [value]
     attributes = dict(cookie.attributes)
     expires = attributes.pop("Expires", None)
     if options.expires is None:
@@ -228,4 +230,6 @@ def test_attributes_may_be_given_one_by_one_as_a_mapping(options: CookieOptions)
     """Whichever way they are given, they are the same."""
     fields = {name: getattr(options, name) for name in CookieOptions.__dataclass_fields__}
     assert make_options(cookie_options=fields).cookie == options
-    assert override_cookie(make_options(), fields) == options
+    identity = {name: fields[name] for name in ("path", "domain", "partitioned")}
+    base = make_options(cookie_options=identity)
+    assert override_cookie(base, fields) == override_cookie(base, options) == options

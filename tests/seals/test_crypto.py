@@ -22,6 +22,28 @@ NIST_KEY_256 = bytes.fromhex("603deb1015ca71be2b73aef0857d77811f352c073b6108d72d
 
 
 @pytest.mark.parametrize(
+    ("other", "expected"),
+    [
+        (PasswordKey("pässword"), True),
+        (PasswordKey("password"), False),
+        (PasswordKey("pässword "), False),
+        (PasswordKey("Pässword"), False),
+        (RawKey("pässword".encode()), False),
+        ("pässword", False),
+        (None, False),
+    ],
+)
+def test_keys_of_passwords_are_equal_by_their_passwords(other: object, expected: bool) -> None:
+    key = PasswordKey("pässword")
+    assert (key == other) is expected
+    assert not expected or hash(key) == hash(other)
+
+
+def test_the_hash_of_a_key_tells_nothing_of_its_password() -> None:
+    assert hash(PasswordKey("one")) == hash(PasswordKey("two"))
+
+
+@pytest.mark.parametrize(
     ("password", "salt", "iterations", "key"),
     [
         ("password", b"salt", 1, "0c60c80f961f0e71f3a9b524af6012062fe037a6"),

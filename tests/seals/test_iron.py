@@ -1,7 +1,10 @@
 """The Fe26.2 protocol: each part of a seal, each option, and the order of the checks."""
 
+import copy
 import hmac
 import inspect
+import pickle
+import tracemalloc
 from collections.abc import Mapping
 from dataclasses import FrozenInstanceError
 from datetime import timedelta
@@ -540,6 +543,32 @@ def test_a_secret_shows_its_id_only() -> None:
     assert str(Secret("", encryption=PASSWORD, integrity=OTHER)) == "Secret(id='')"
 
 
+SECRETS = {
+    "text": Secret("7", PASSWORD),
+    "bytes": Secret("7", KEY_32),
+    "a pair of texts": Secret("7", encryption=PASSWORD, integrity=OTHER),
+    "a pair of both": Secret("7", encryption=KEY_32, integrity=OTHER),
+}
+
+
+@pytest.mark.parametrize("secret", SECRETS.values(), ids=SECRETS)
+def test_a_secret_is_copied_as_itself(secret: Secret) -> None:
+    """Frameworks copy the options that hold it."""
+    assert copy.copy(secret) is secret
+    assert copy.deepcopy(secret) is secret
+    assert copy.deepcopy({"a": [secret]})["a"][0] is secret
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize("secret", SECRETS.values(), ids=SECRETS)
+def test_a_secret_is_never_pickled(secret: Secret, protocol: int) -> None:
+    """That would write the key out; the message names whose it is."""
+    for holder in (secret, {"a": [secret]}):
+        with pytest.raises(TypeError, match=r"^Secret can't be pickled") as caught:
+            pickle.dumps(holder, protocol)
+        assert PASSWORD not in told_by(caught.value)
+
+
 # --- which password --------------------------------------------------------------------------
 
 MAPPING = {"1": PASSWORD, "two": OTHER, "default": "the_default_password_of_32_or_more_characters"}
@@ -650,6 +679,20 @@ def test_a_text_of_another_form_is_refused(text: str) -> None:
     error = refusal(text)
     assert str(error) == "not a seal: it does not have the eight parts of Fe26.2"
     assert (error.reason, error.password_id) == ("invalid", None)
+
+
+@pytest.mark.parametrize("start", ["", "Fe26.2", HAPI])
+def test_a_text_of_stars_is_refused_without_being_taken_apart(start: str) -> None:
+    """A million pieces would take eight times the memory that the text has."""
+    text = start + "*" * 1_000_000
+    tracemalloc.start()
+    try:
+        error = refusal(text)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert str(error) == "not a seal: it does not have the eight parts of Fe26.2"
+    assert peak < 3 * len(text)
 
 
 def test_another_prefix_is_refused_even_when_its_mac_is_right() -> None:

@@ -211,8 +211,73 @@ def test_passwords_are_copied_as_themselves_and_never_pickled() -> None:
     passwords = Passwords(PASSWORD)
     assert copy.copy(passwords) is passwords
     assert copy.deepcopy({"a": [passwords]})["a"][0] is passwords
-    with pytest.raises(TypeError, match="can't be pickled"):
-        pickle.dumps(passwords)
+    assert copy.copy(passwords.newest) is passwords.newest
+    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+        for holder in (passwords, [passwords]):
+            with pytest.raises(TypeError, match=r"^Passwords can't be pickled"):
+                pickle.dumps(holder, protocol)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (PASSWORD, PASSWORD),
+        (PASSWORD, {1: PASSWORD}),
+        ({1: PASSWORD}, {"1": PASSWORD}),
+        ({1: PASSWORD, 2: OTHER}, {2: OTHER, 1: PASSWORD}),
+        ("é" * 40, "\N{LATIN SMALL LETTER E WITH ACUTE}" * 40),
+    ],
+)
+def test_passwords_are_equal_by_ids_and_secrets(one: Any, other: Any) -> None:
+    """However they were given; equal ones have the same hash."""
+    assert Passwords(one) == Passwords(other)
+    assert hash(Passwords(one)) == hash(Passwords(other))
+    assert len({Passwords(one), Passwords(other)}) == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {1: PASSWORD},
+        {1: PASSWORD, 3: OTHER},
+        {1: PASSWORD, 2: OTHER, 3: THIRD},
+        {1: PASSWORD, 2: PASSWORD},
+        {1: OTHER, 2: OTHER},
+        {1: OTHER, 2: PASSWORD},
+        {1: PASSWORD, 2: OTHER + "x"},
+        {1: PASSWORD, 2: OTHER.upper()},
+    ],
+)
+def test_passwords_that_differ_in_an_id_or_a_secret_are_not_equal(other: Any) -> None:
+    passwords = Passwords({1: PASSWORD, 2: OTHER})
+    assert passwords != Passwords(other)
+    assert Passwords(other) != passwords
+    assert len({passwords, Passwords(other)}) == 2
+
+
+@pytest.mark.parametrize("other", [PASSWORD, {1: PASSWORD}, None, (1,)])
+def test_passwords_are_not_equal_to_what_they_were_made_of(other: Any) -> None:
+    assert Passwords(PASSWORD) != other
+
+
+def test_the_hash_of_passwords_tells_nothing_of_the_secrets() -> None:
+    assert hash(Passwords(PASSWORD)) == hash(Passwords(OTHER))
+
+
+def test_passwords_can_not_be_changed() -> None:
+    """Every session's options may hold the same."""
+    passwords: Any = Passwords({1: PASSWORD, 2: OTHER})
+    secret = passwords.by_id["1"]
+    with pytest.raises(TypeError):
+        passwords.by_id["1"] = passwords.by_id["2"]
+    with pytest.raises(TypeError):
+        del passwords.by_id["1"]
+    for name in ("by_id", "newest", "ids", "other"):
+        with pytest.raises(AttributeError):
+            setattr(passwords, name, secret)
+    assert passwords.ids == (2, 1)
+    assert passwords.newest.id == "2"
+    assert passwords.by_id["1"] is secret
 
 
 # --- rotation --------------------------------------------------------------------------------

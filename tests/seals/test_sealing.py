@@ -375,7 +375,6 @@ def test_the_default_is_given_for_another_purpose() -> None:
         {"password": None},
         {"password": {}},
         {"password": {1: PASSWORD, 2: "short"}},
-        {"text": None},
         {"text": NODE.encode()},
         {"text": 5},
         {"purpose": ""},
@@ -387,7 +386,20 @@ def test_the_default_does_not_hide_the_programmers_mistake(wrong: dict[str, Any]
         unseal_data(given.pop("text"), **given)
 
 
-@pytest.mark.parametrize("text", [None, 5, NODE.encode(), [NODE]])
+@pytest.mark.parametrize("purpose", [None, "login"])
+def test_no_text_is_no_seal(purpose: str | None) -> None:
+    """A query parameter or cookie that is missing is the visitor's doing."""
+    with pytest.raises(UnsealError, match=r"^not a seal: there is no text$") as caught:
+        unseal_data(None, password=PASSWORD, purpose=purpose)
+    assert (caught.value.reason, caught.value.password_id) == ("invalid", None)
+    assert unseal_data(None, password=PASSWORD, purpose=purpose, default="x") == "x"
+    with pytest.raises(ConfigurationError):
+        unseal_data(None, password="short", default="x")
+    with pytest.raises(ConfigurationError):
+        unseal_data(None, password=PASSWORD, purpose="", default="x")
+
+
+@pytest.mark.parametrize("text", [5, NODE.encode(), [NODE]])
 def test_what_is_not_text_is_named(text: Any) -> None:
     with pytest.raises(ConfigurationError, match=f"a seal is a str, not {type(text).__name__}"):
         unseal_data(text, password=PASSWORD)

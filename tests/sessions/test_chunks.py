@@ -139,6 +139,10 @@ def candidates(cookies: Mapping[str, Sequence[str]]) -> list[str]:
         ({"a.0": ["p"], "a.1": ["", "Q"]}, ["pQ"]),
         ({f"a.{index}": [str(index)] for index in range(10)}, ["0123"]),
         ({"a.9": ["t"], "a.x": ["u"], "a.": ["v"], "a.00": ["z"]}, []),
+        # What starts as a seal does is tried before what does not, each in their order.
+        ({"a": ["w", "Fe26.2*1", "x", "Fe26.2*2"]}, ["Fe26.2*1", "Fe26.2*2", "w", "x"]),
+        ({"a.0": ["p", "Fe26.2*"], "a.1": ["q"]}, ["Fe26.2*q", "pq"]),
+        ({"a": ["w"], "a.0": ["Fe26.2*"]}, ["w", "Fe26.2*"]),
     ],
 )
 def test_every_way_of_reading_is_given_whole_ones_first(
@@ -147,11 +151,13 @@ def test_every_way_of_reading_is_given_whole_ones_first(
     assert candidates(cookies) == expected
 
 
-def test_no_more_than_sixteen_ways_are_tried() -> None:
-    """A request full of tossed cookies costs no more than sixteen seals."""
+def test_no_more_than_sixteen_whole_ones_and_as_many_joined_are_tried() -> None:
+    """A request full of tossed cookies costs no more, and neither kind displaces the other."""
     values = [str(number) for number in range(20)]
     assert candidates({"a": values}) == values[:16]
-    assert candidates({"a": values[:15], "a.0": values}) == [*values[:15], "0"]
+    assert candidates({"a.0": values}) == values[:16]
+    assert candidates({"a": values[:15], "a.0": values}) == [*values[:15], *values[:16]]
+    assert candidates({"a": values, "a.0": values}) == [*values[:16], *values[:16]]
     assert len(candidates({f"a.{index}": values for index in range(4)})) == 16
 
 
@@ -417,6 +423,35 @@ def test_a_duplicate_of_every_chunk_does_not_shadow_them(browser: Browser) -> No
     tossed = [f"{NAME}.{index}=tossed" for index in range(4)]
     header = "; ".join([*tossed, *(f"{name}={value}" for name, value in cookies.items())])
     assert session_of(header) == {"text": text(9500)}
+
+
+@pytest.mark.parametrize("place", ["before", "behind"])
+@pytest.mark.parametrize("whole", [0, 1, 15, 16, 31, 100])
+def test_tossed_whole_cookies_and_a_duplicate_of_every_chunk_do_not_shadow_it(
+    browser: Browser, failures: Failures, whole: int, place: str
+) -> None:
+    """Whole ones and joined ones have a bound each."""
+    pairs = [f"{name}={value}" for name, value in chunked(browser, 9500).items()]
+    assert len(pairs) == 4
+    tossed = [f"{NAME}=x"] * whole + [f"{NAME}.{index}=x" for index in range(4)]
+    header = "; ".join([*tossed, *pairs] if place == "before" else [*pairs, *tossed])
+    assert session_of(header, on_unseal_error=failures) == {"text": text(9500)}
+    assert failures == []
+
+
+@pytest.mark.parametrize("first", [1, 15, 16, 17, 31])
+@pytest.mark.parametrize("whole", [0, 16, 31])
+def test_junk_beside_the_first_chunk_does_not_hide_the_session(
+    browser: Browser, failures: Failures, first: int, whole: int
+) -> None:
+    """Only one of them starts as a seal does."""
+    pairs = [f"{name}={value}" for name, value in chunked(browser, 9500).items()]
+    tossed = [f"{NAME}=x"] * whole + [f"{NAME}.0=x"] * first
+    tossed += [f"{NAME}.{index}=x" for index in range(1, 4)]
+    assert session_of("; ".join([*tossed, *pairs]), on_unseal_error=failures) == {
+        "text": text(9500)
+    }
+    assert failures == []
 
 
 # --- too large ---------------------------------------------------------------------------------

@@ -2,12 +2,20 @@
 
 import dataclasses
 import logging
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from iron_session import HeaderJar, UnsealError, UnsealFailure, UnsealReason, get_iron_session
-from iron_session.sessions.events import report
+from iron_session import (
+    HeaderJar,
+    Session,
+    UnsealError,
+    UnsealFailure,
+    UnsealReason,
+    get_iron_session,
+)
+from iron_session.sessions.events import report, report_lost
 from tests.helpers.clock import Clock
 from tests.sessions.browser import (
     FOREIGN,
@@ -114,6 +122,85 @@ def test_a_hook_that_raises_is_logged_and_ignored(
     assert second.getMessage().startswith("on_unseal_error raised")
 
 
+@pytest.mark.parametrize("reason", REASONS)
+def test_the_error_that_the_hook_is_told_carries_no_traceback(
+    clock: Clock, failures: Failures, reason: UnsealReason
+) -> None:
+    """Its frames would lead an error tracker to the seal, and to the keys it was tried with."""
+    session_of(f"{NAME}={REASONS[reason]}; {NAME}=junk", on_unseal_error=failures).get("user")
+    (failure,) = failures
+    assert failure.error.__traceback__ is None
+    assert failure.error.__context__ is None
+    assert failure.error.__cause__ is None
+
+
+@pytest.mark.parametrize("look", [lambda session: session.get("user"), dict, len])
+def test_a_hook_that_reads_the_session_finds_it_empty_and_is_called_once(
+    clock: Clock, look: Callable[[Session], object]
+) -> None:
+    calls: list[UnsealFailure] = []
+
+    def hook(failure: UnsealFailure) -> None:
+        calls.append(failure)
+        assert len(calls) == 1
+        look(session)
+        assert session == {}
+        assert session.is_new
+        session["seen"] = failure.reason
+
+    session = session_of(f"{NAME}=junk", on_unseal_error=hook)
+    look(session)
+    assert session == {"seen": "invalid"}
+    assert len(calls) == 1
+
+
+class ReadingFilter(logging.Filter):
+    """What a structured log does that adds the user to every record."""
+
+    session: Session
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[object] = []
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        self.seen.append(dict(self.session))
+        return True
+
+
+class RaisingFilter(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        raise LookupError("the filter's own fault")
+
+
+@pytest.fixture
+def logger() -> Iterator[logging.Logger]:
+    """Give the package's logger, and take away what filters a test has added."""
+    logger = logging.getLogger("iron_session")
+    before = list(logger.filters)
+    yield logger
+    logger.filters[:] = before
+
+
+def test_a_filter_of_the_log_may_read_the_session(
+    clock: Clock, failures: Failures, logger: logging.Logger
+) -> None:
+    reading = ReadingFilter()
+    reading.session = session_of(f"{NAME}=junk", on_unseal_error=failures)
+    logger.addFilter(reading)
+    assert reading.session.get("user") is None
+    assert reading.seen == [{}]
+    assert failures.reasons == ["invalid"]
+
+
+def test_a_filter_of_the_log_that_raises_costs_neither_the_session_nor_the_hook(
+    clock: Clock, failures: Failures, logger: logging.Logger
+) -> None:
+    logger.addFilter(RaisingFilter())
+    assert session_of(f"{NAME}=junk", on_unseal_error=failures) == {}
+    assert failures.reasons == ["invalid"]
+
+
 def test_a_hook_is_not_a_place_to_swallow_an_exit(clock: Clock) -> None:
     def hook(failure: UnsealFailure) -> None:
         raise KeyboardInterrupt
@@ -174,6 +261,15 @@ def test_a_report_hands_over_the_very_error(failures: Failures) -> None:
     assert failures == [
         UnsealFailure(reason="expired", cookie_name="a", password_id="3", error=error)
     ]
+
+
+def test_a_lost_change_is_an_error_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    report_lost("a\nb", "nobody was there to take it")
+    (record,) = caplog.records
+    assert (record.name, record.levelno) == ("iron_session", logging.ERROR)
+    assert record.getMessage() == (
+        "the change of session 'a\\nb' is lost: nobody was there to take it"
+    )
 
 
 def test_the_hook_may_use_the_session_library_itself(clock: Clock) -> None:

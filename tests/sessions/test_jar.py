@@ -14,6 +14,7 @@ from iron_session import (
     get_iron_session,
 )
 from iron_session.sessions import SetCookie
+from iron_session.sessions.cookies import decode_value
 from tests.sessions.browser import NAME, Browser, make_options, saved
 
 
@@ -58,6 +59,50 @@ def test_a_header_that_is_no_text_is_told_so(header: Any) -> None:
     """The integration's fault, not the visitor's: it must not read as no cookie."""
     with pytest.raises(ConfigurationError, match=r"Cookie header as str, not (bytes|list|int)"):
         HeaderJar(header).read("a")
+
+
+def spied(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Give the values that jars decode from here on."""
+    decoded: list[str] = []
+
+    def spy(value: str) -> str:
+        decoded.append(value)
+        return decode_value(value)
+
+    monkeypatch.setattr("iron_session.sessions.jar.decode_value", spy)
+    return decoded
+
+
+def test_only_the_values_of_the_name_asked_for_are_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What others put beside them costs nobody's time."""
+    decoded = spied(monkeypatch)
+    jar = HeaderJar("other=%41; a=%42; a.0=%43; %61=%44; a=%45; other=%46")
+    assert list(jar.read("a")) == ["B", "E"]
+    assert decoded == ["%42", "%45"]
+    assert list(jar.read("nobody")) == []
+    assert decoded == ["%42", "%45"]
+
+
+def test_a_session_decodes_its_own_cookies_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    header = saved({"user": 1})
+    decoded = spied(monkeypatch)
+    noise = "; ".join(f"other{number}=%41" for number in range(5))
+    jar = HeaderJar(f"{noise}; {NAME}.0=%42; {header}; {NAME}.9=%43; {NAME}x=%44; {noise}")
+    session = get_iron_session(jar, make_options())
+    assert session == {"user": 1}
+    session["user"] = 2
+    session.save()
+    assert set(decoded) <= {header.partition("=")[2], "%42"}
+
+
+@pytest.mark.parametrize(("sent", "read"), [(31, 31), (32, 32), (33, 32), (1000, 32)])
+def test_of_the_values_of_one_name_the_first_32_are_read(
+    monkeypatch: pytest.MonkeyPatch, sent: int, read: int
+) -> None:
+    decoded = spied(monkeypatch)
+    jar = HeaderJar("; ".join(f"a={number}" for number in range(sent)))
+    assert list(jar.read("a")) == [str(number) for number in range(read)]
+    assert len(decoded) == read
 
 
 def test_a_later_cookie_of_a_name_replaces_an_earlier_one() -> None:

@@ -63,8 +63,6 @@ def test_an_expiration_is_the_ttl_from_now_and_never_past_the_lifetime(
 @pytest.mark.parametrize(
     ("created", "max_lifetime_ms", "expected"),
     [
-        (None, None, False),
-        (None, 1, False),
         (0, None, False),
         (NOW - 5000, 5000, False),
         (NOW - 5000 - 59_999, 5000, False),
@@ -73,10 +71,30 @@ def test_an_expiration_is_the_ttl_from_now_and_never_past_the_lifetime(
         (NOW + 5000, 1, False),
     ],
 )
+@pytest.mark.parametrize("expires", [None, NOW - 1, NOW + 10**9])
 def test_a_session_outlives_its_lifetime_with_a_minute_of_clock_skew(
-    created: int | None, max_lifetime_ms: int | None, expected: bool
+    created: int, max_lifetime_ms: int | None, expires: int | None, expected: bool
 ) -> None:
-    assert has_outlived(NOW, created, max_lifetime_ms) is expected
+    """Counted from its beginning, whatever end its seal says."""
+    assert has_outlived(NOW, created, expires, max_lifetime_ms) is expected
+
+
+@pytest.mark.parametrize(
+    ("expires", "max_lifetime_ms", "expected"),
+    [
+        (None, None, False),
+        (None, 1, True),
+        (None, 10**12, True),
+        (NOW + 1, None, False),
+        (NOW + 1, 1, False),
+        (NOW + 10**9, 1, False),
+    ],
+)
+def test_a_session_that_says_neither_when_it_began_nor_when_it_ends_is_past(
+    expires: int | None, max_lifetime_ms: int | None, expected: bool
+) -> None:
+    """It could be of any age, and would begin anew whenever it is read; with an end, once."""
+    assert has_outlived(NOW, None, expires, max_lifetime_ms) is expected
 
 
 @pytest.mark.parametrize(

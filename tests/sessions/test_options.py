@@ -7,12 +7,15 @@ import dataclasses
 import functools
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import pytest
 
+import iron_session
 from iron_session import (
     ConfigurationError,
     CookieOptions,
@@ -28,6 +31,7 @@ from tests.helpers.clock import Clock
 from tests.sessions.browser import NAME, OLD, PASSWORD, Browser, make_options
 
 FAR = datetime(2099, 1, 1, tzinfo=UTC)
+PACKAGE = Path(iron_session.__file__).parent
 
 
 # --- what is there without asking ------------------------------------------------------------
@@ -553,8 +557,6 @@ def test_the_repr_shows_the_arguments_and_nothing_twice() -> None:
     shown = re.findall(r"(\w+)=", repr(make_options(cookie_options={"path": None})))
     attributes = [one.name for one in dataclasses.fields(CookieOptions)]
     assert [name for name in shown if name not in attributes] == [
-        "password",
-        "ids",
         "cookie_name",
         "ttl",
         "cookie_options",
@@ -562,7 +564,56 @@ def test_the_repr_shows_the_arguments_and_nothing_twice() -> None:
         "on_unseal_error",
         "renew_after",
         "max_lifetime",
+        "passwords",
+        "ids",
     ]
+    assert "passwords=Passwords(ids=[1])" in repr(make_options())
+
+
+def locals_shown(error: BaseException) -> str:
+    """Give what an error tracker shows of the frames in this package's files."""
+    shown, traceback = [], error.__traceback__
+    while traceback is not None:
+        frame = traceback.tb_frame
+        if Path(frame.f_code.co_filename).is_relative_to(PACKAGE):
+            for name, value in frame.f_locals.items():
+                with suppress(AttributeError):  # of options that are only half built
+                    shown.append(f"{name}={value!r}")
+        traceback = traceback.tb_next
+    assert shown
+    return "\n".join(shown)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"cookie_options": {"secure": "false"}},
+        {"cookie_options": 5},
+        {"ttl": -1},
+        {"renew_after": 0},
+        {"max_lifetime": "1"},
+        {"cookie_name": "a b"},
+        {"cookie_name": "__Host-a", "cookie_options": {"path": "/a"}},
+        {"chunk": "yes"},
+        {"on_unseal_error": 5},
+        {"ttl": 60, "renew_after": 60},
+    ],
+)
+@pytest.mark.parametrize("password", [PASSWORD, {1: PASSWORD}])
+def test_options_that_are_refused_do_not_show_the_password_to_an_error_tracker(
+    wrong: dict[str, Any], password: Any
+) -> None:
+    """It prints the repr of every local, of the half-built options too."""
+    with pytest.raises(ConfigurationError) as caught:
+        make_options(password=password, **wrong)
+    assert PASSWORD not in locals_shown(caught.value)
+
+
+def test_options_are_equal_by_what_they_were_built_from() -> None:
+    assert make_options() == make_options(password={"1": PASSWORD})
+    assert hash(make_options()) == hash(make_options())
+    assert make_options() != make_options(password=OLD)
+    assert make_options() != make_options(ttl=60)
 
 
 def test_replace_changes_one_option_and_checks_again(clock: Clock) -> None:
@@ -606,20 +657,65 @@ def test_what_is_no_options_is_told_so(options: Any) -> None:
 
 def test_a_mapping_changes_some_attributes_and_keeps_the_others() -> None:
     options = make_options(cookie_options={"path": "/a", "same_site": "strict"})
-    changed = override_cookie(options, {"path": "/b"})
-    assert changed == CookieOptions(path="/b", same_site="strict")
+    changed = override_cookie(options, {"priority": "low", "max_age": 5})
+    assert changed == CookieOptions(path="/a", same_site="strict", priority="low", max_age=5)
     assert options.cookie == CookieOptions(path="/a", same_site="strict")
 
 
 def test_an_instance_replaces_all_attributes() -> None:
     options = make_options(cookie_options={"path": "/a", "same_site": "strict"})
-    assert override_cookie(options, CookieOptions(path="/b")) == CookieOptions(path="/b")
+    changed = CookieOptions(path="/a", priority="low", http_only=False, secure=False, max_age=None)
+    assert override_cookie(options, changed) == changed
+
+
+IDENTITY: dict[str, Any] = {"path": "/a", "domain": "example.com", "partitioned": True}
 
 
 @pytest.mark.parametrize(
-    "changes", [{"secure": False}, CookieOptions(secure=False), {"domain": "a.example"}]
+    ("attribute", "value"),
+    [
+        ("path", "/b"),
+        ("path", "/A"),
+        ("path", "/"),
+        ("path", None),
+        ("domain", "other.example"),
+        ("domain", ".example.com"),
+        ("domain", None),
+        ("partitioned", False),
+    ],
 )
-def test_changed_attributes_are_held_to_the_prefix_too(changes: Any) -> None:
-    options = make_options(cookie_name="__Host-a")
-    with pytest.raises(ConfigurationError, match="__Host-"):
+def test_what_a_browser_knows_a_cookie_by_can_not_be_changed(attribute: str, value: Any) -> None:
+    """It would keep two, and the next logout would leave one of them."""
+    options = make_options(cookie_options=IDENTITY)
+    for changes in ({attribute: value}, CookieOptions(**{**IDENTITY, attribute: value})):
+        with pytest.raises(
+            ConfigurationError,
+            match=rf"^cookie_options\.{attribute} can't be changed.*Set it in SessionOptions$",
+        ):
+            override_cookie(options, changes)
+
+
+@pytest.mark.parametrize("attribute", ["path", "domain", "partitioned"])
+def test_what_a_browser_knows_a_cookie_by_can_not_be_added(attribute: str) -> None:
+    with pytest.raises(ConfigurationError, match=rf"^cookie_options\.{attribute} can't be changed"):
+        override_cookie(make_options(), {attribute: IDENTITY[attribute]})
+
+
+def test_what_a_browser_knows_a_cookie_by_may_be_repeated() -> None:
+    options = make_options(cookie_options=IDENTITY)
+    changed = override_cookie(options, {**IDENTITY, "priority": "high"})
+    assert changed == CookieOptions(**IDENTITY, priority="high")
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("__Host-a", {"secure": False}),
+        ("__Host-a", CookieOptions(secure=False)),
+        ("__Http-a", {"http_only": False}),
+    ],
+)
+def test_changed_attributes_are_held_to_the_prefix_too(name: str, changes: Any) -> None:
+    options = make_options(cookie_name=name)
+    with pytest.raises(ConfigurationError, match=f"prefix {name[:-1]} needs"):
         override_cookie(options, changes)

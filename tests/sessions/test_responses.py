@@ -5,7 +5,12 @@ from collections.abc import Callable
 import pytest
 
 from iron_session import HeaderJar, Session, get_iron_session
-from iron_session.sessions.responses import HeaderChanges, header_changes, vary_on_cookie
+from iron_session.sessions.responses import (
+    HeaderChanges,
+    header_changes,
+    sets_same_cookie,
+    vary_on_cookie,
+)
 from tests.sessions.browser import NAME, Browser, make_options, saved
 
 
@@ -102,6 +107,24 @@ def test_what_the_application_says_of_caching_is_respected(own: str) -> None:
 def test_vary_names_the_cookie_once(vary: str | None, expected: str | None) -> None:
     assert vary_on_cookie(vary) == expected
     assert changes_after(look, vary=vary).vary == expected
+
+
+@pytest.mark.parametrize(
+    ("header", "other", "expected"),
+    [
+        ("a=1; Path=/", "a=2", True),
+        ("a=1", "a=", True),
+        (" a =1", "a=2", True),
+        ("a=1", " a=2", True),
+        ("a", "a=2", True),
+        ("a=1", "b=1", False),
+        ("a=1", "A=1", False),
+        ("a=1", "a.0=1", False),
+        ("b=a=1", "a=1", False),
+    ],
+)
+def test_cookies_are_the_same_by_their_names(header: str, other: str, expected: bool) -> None:
+    assert sets_same_cookie(header, other) is expected
 
 
 def test_an_error_of_the_commit_reaches_the_integration() -> None:

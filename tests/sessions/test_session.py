@@ -1,8 +1,10 @@
 """The session: a mapping, what it knows of itself, and what is written when."""
 
 import copy
-from collections.abc import Callable, MutableMapping, Sequence
+import json
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -135,6 +137,29 @@ def test_the_cookies_are_read_once() -> None:
         session.get("user")
         assert session.is_new
     assert len(reads) == len(set(reads))
+
+
+@pytest.mark.parametrize("header", ["", cookie_of('{"list":[]}'), f"{NAME}=junk"])
+def test_two_that_read_the_session_at_once_get_the_same_data(
+    failures: Failures, header: str
+) -> None:
+    """Threads of one request, as of Starlette's sync handlers: a change of either is in both."""
+
+    class BusyJar(HeaderJar):
+        def read(self, name: str) -> Sequence[str]:
+            if not found:
+                found.append({})  # the second finds the first still reading
+                found[0] = session._load()
+                session["second"] = 1
+            return super().read(name)
+
+    found: list[dict[str, Any]] = []
+    session = get_iron_session(BusyJar(header), make_options(on_unseal_error=failures))
+    assert session._load() is found[0]
+    assert session["second"] == 1
+    assert session.modified
+    assert session.is_new is ("Fe26" not in header)
+    assert failures.reasons == (["invalid"] if "junk" in header else [])
 
 
 # --- a mapping ---------------------------------------------------------------------------------
@@ -331,6 +356,66 @@ def test_assigning_a_value_looks_at_the_request_first(browser: Browser) -> None:
     session.commit()
     browser.answer()
     assert browser.request(options) == {"a": 1, "b": 2}
+
+
+# --- replace -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("data", [{"b": [2]}, {}, {"a": 1}, MappingProxyType({"b": None})])
+def test_replacing_leaves_the_new_data_only_and_the_session_its_life(
+    browser: Browser, clock: Clock, data: Mapping[str, Any]
+) -> None:
+    """As a plain dict in the session's place does; to clear is to begin a life anew."""
+    options = make_options(ttl=600, max_lifetime=1000)
+    session = browser.request(options)
+    session["a"] = 1
+    session.save(ttl=900)
+    browser.answer()
+    clock.advance(300)
+    session = browser.request(options)
+    session.replace(data)
+    assert session == data
+    assert list(session) == list(data)
+    session.save()
+    seal = browser.answer()[NAME].value
+    assert open_text(seal) == {**data, "$iron": {"created": NOW, "ttl": 900}}
+    assert expiration_of(seal) == NOW + 1_000_000
+
+
+def test_replacing_by_the_same_data_is_no_change(browser: Browser) -> None:
+    header = cookie_of(f'{{"a":[1],"$iron":{{"created":{NOW}}}}}')
+    assert written_by(header, lambda session: session.replace({"a": [1]})) == {}
+    assert written_by(header, lambda session: session.replace(session)) == {}
+
+
+def test_replacing_takes_over_a_copy(browser: Browser) -> None:
+    session, data = session_of(cookie_of('{"a":1}')), {"b": 2}
+    session.replace(data)
+    data["c"] = 3
+    assert session == {"b": 2}
+
+
+@pytest.mark.parametrize(
+    ("data", "path"),
+    [
+        ({"b": 1, "c": object()}, 'session["c"]'),
+        ({"b": object()}, 'session["b"]'),
+        ({"b": 1, "c": {"d": [float("nan")]}}, 'session["c"]["d"][0]'),
+        ({"b": 1, "$iron": {}}, 'session["$iron"]'),
+        ({"b": 1, 2: 3}, "session"),
+    ],
+)
+def test_replacing_by_what_json_can_not_carry_leaves_the_session_as_it_was(
+    data: Any, path: str
+) -> None:
+    session = session_of(cookie_of(f'{{"a":[1],"$iron":{{"created":{NOW}}}}}'))
+    before = session["a"]
+    with pytest.raises(NotSerializableError) as caught:
+        session.replace(data)
+    assert caught.value.path == path
+    assert session == {"a": [1]}
+    assert session["a"] is before
+    assert flags(session) == set()
 
 
 # --- what is shown of it -----------------------------------------------------------------------
@@ -633,11 +718,26 @@ def test_a_ttl_that_is_none_is_refused_and_nothing_written(browser: Browser, ttl
     assert open_text(browser.answer()[NAME].value) == {"user": 1}
 
 
-@pytest.mark.parametrize("ttl", [101, 100.001, 0, timedelta(seconds=101)])
-def test_a_ttl_beyond_the_absolute_lifetime_is_refused(browser: Browser, ttl: Any) -> None:
+NEVER = "ttl=0 never expires, and there is a max_lifetime"
+TOO_LONG = "ttl must not be longer than max_lifetime"
+
+
+@pytest.mark.parametrize(
+    ("ttl", "message"),
+    [
+        (101, TOO_LONG),
+        (100.001, TOO_LONG),
+        (timedelta(seconds=101), TOO_LONG),
+        (0, NEVER),
+        (timedelta(0), NEVER),
+    ],
+)
+def test_a_ttl_beyond_the_absolute_lifetime_is_refused(
+    browser: Browser, ttl: Any, message: str
+) -> None:
     session = browser.request(make_options(ttl=50, max_lifetime=100))
     session["user"] = 1
-    with pytest.raises(ConfigurationError, match="ttl must not be longer than max_lifetime"):
+    with pytest.raises(ConfigurationError, match=f"^{message}$"):
         session.save(ttl=ttl)
     assert browser.answer() == {}
 
@@ -654,10 +754,10 @@ def test_one_session_s_life_changes_nobody_else_s(clock: Clock) -> None:
     one, other = Browser(), Browser()
     session = one.request(options)
     session["user"] = 1
-    session.save(ttl=60, cookie_options={"path": "/a"})
+    session.save(ttl=60, cookie_options={"same_site": "strict"})
     received = other.visit(options, user=2)[NAME]
     assert received.max_age == 1209540
-    assert received.attributes["Path"] == "/"
+    assert received.attributes["SameSite"] == "Lax"
 
 
 # --- attributes of its own ---------------------------------------------------------------------
@@ -666,35 +766,33 @@ def test_one_session_s_life_changes_nobody_else_s(clock: Clock) -> None:
 def test_a_mapping_of_attributes_changes_those_and_keeps_the_rest(browser: Browser) -> None:
     session = browser.request(make_options(cookie_options={"path": "/a", "priority": "low"}))
     session["user"] = 1
-    session.save(cookie_options={"path": "/b", "max_age": None})
+    session.save(cookie_options={"same_site": "strict", "max_age": None, "http_only": False})
     assert browser.answer()[NAME].attributes == {
-        "Path": "/b",
-        "HttpOnly": None,
+        "Path": "/a",
         "Secure": None,
         "Priority": "Low",
-        "SameSite": "Lax",
+        "SameSite": "Strict",
     }
 
 
 def test_an_instance_of_attributes_replaces_all(browser: Browser) -> None:
     session = browser.request(make_options(cookie_options={"path": "/a", "priority": "low"}))
     session["user"] = 1
-    session.save(cookie_options=CookieOptions(same_site="strict"))
+    session.save(cookie_options=CookieOptions(path="/a", same_site="strict", secure=False))
     assert browser.answer()[NAME].attributes == {
         "Max-Age": "1209540",
-        "Path": "/",
+        "Path": "/a",
         "HttpOnly": None,
-        "Secure": None,
         "SameSite": "Strict",
     }
 
 
 @pytest.mark.parametrize("end", ["destroy", "save", "clear", "shrink"])
 def test_attributes_of_its_own_hold_for_the_whole_response(browser: Browser, end: str) -> None:
-    """A deletion must name the cookie that was just set."""
+    """A deletion must match the cookie that was just set."""
     session = browser.request(make_options(chunk=True))
     session["text"] = "x" * 4000
-    session.save(cookie_options={"path": "/b", "domain": "example.com"})
+    session.save(cookie_options={"same_site": "strict", "priority": "high", "http_only": False})
     if end == "destroy":
         session.destroy()
     elif end == "clear":
@@ -703,15 +801,21 @@ def test_attributes_of_its_own_hold_for_the_whole_response(browser: Browser, end
         session["text"] = "x"
     session.commit()
     for cookie in browser.answer().values():
-        assert cookie.attributes["Path"] == "/b"
-        assert cookie.attributes["Domain"] == "example.com"
+        assert cookie.attributes["SameSite"] == "Strict"
+        assert cookie.attributes["Priority"] == "High"
+        assert "HttpOnly" not in cookie.attributes
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"secure": False}, "__Host-"),
-        (CookieOptions(path="/b"), "__Host-"),
+        (CookieOptions(secure=False), "__Host-"),
+        (CookieOptions(path="/b"), "path can't be changed for one response"),
+        ({"path": "/b"}, "path can't be changed for one response"),
+        ({"path": None}, "path can't be changed for one response"),
+        ({"domain": "example.com"}, "domain can't be changed for one response"),
+        ({"partitioned": True}, "partitioned can't be changed for one response"),
         ({"sameSite": "lax"}, "same_site"),
         ({"path": "/\n"}, "path"),
         ("strict", "mapping"),
@@ -897,10 +1001,11 @@ def test_other_options_hold_for_the_data_at_hand(browser: Browser) -> None:
 def test_other_options_replace_attributes_given_on_save(browser: Browser) -> None:
     session = browser.request(make_options())
     session["user"] = 1
-    session.save(cookie_options={"path": "/b"})
+    session.save(cookie_options={"same_site": "strict"})
     session.update_config(make_options(cookie_options={"priority": "low"}))
     session.save()
-    assert browser.answer()[NAME].attributes["Path"] == "/"
+    attributes = browser.answer()[NAME].attributes
+    assert (attributes["SameSite"], attributes["Priority"]) == ("Lax", "Low")
 
 
 def test_what_is_no_options_changes_nothing(browser: Browser) -> None:
@@ -965,6 +1070,21 @@ def empty(session: Session) -> None:
             {},
             None,
         ),
+        (
+            cookie_of('{"a":1,"$iron":{"ttl":60}}'),
+            lambda session: (session.clear(), session.update(a=1)),
+            {},
+            "write",
+        ),
+        (cookie_of('{"a":1,"$iron":{"ttl":60}}'), empty, {}, "expire"),
+        (
+            cookie_of('{"a":1,"$iron":{"ttl":60}}'),
+            lambda session: session.replace({"a": 1}),
+            {},
+            None,
+        ),
+        (cookie_of('{"a":1}'), lambda session: session.replace({"a": 2}), {}, "write"),
+        (cookie_of('{"a":1}'), lambda session: session.replace({}), {}, "expire"),
         (
             cookie_of('{"a":1}'),
             lambda session: (session.clear(), session.update(b=1)),
@@ -1173,6 +1293,104 @@ def test_a_life_of_its_own_is_renewed_by_its_own_length(browser: Browser, clock:
     assert expiration_of(browser.answer()[NAME].value) == clock.now + 3_600_000
 
 
+@pytest.mark.parametrize(
+    ("after", "renewed"),
+    [(0, False), (299.999, False), (300, True), (300.001, True), (599, True), (659, True)],
+)
+def test_a_shorter_life_of_its_own_is_renewed_after_the_same_part_of_it(
+    browser: Browser, clock: Clock, after: float, renewed: bool
+) -> None:
+    """Half of 600 s, as the options say half of 3600 s; after 1800 s it would be long over."""
+    options = make_options(ttl=3600, renew_after=1800)
+    session = browser.request(options)
+    session["user"] = 1
+    session.save(ttl=600)
+    browser.answer()
+    clock.advance(after)
+    session = browser.request(options)
+    assert session["user"] == 1
+    session.commit()
+    received = browser.answer()
+    assert bool(received) is renewed
+    if renewed:
+        assert expiration_of(received[NAME].value) == clock.now + 600_000
+        assert open_text(received[NAME].value, now=clock.now)["$iron"] == {"ttl": 600}
+
+
+# Why a session that was only read is written: the options that it is read by, and how much later.
+REWRITES: dict[str, tuple[dict[str, Any], float]] = {
+    "a new password": ({"password": {1: PASSWORD, 2: OLD}}, 0),
+    "a renewal": ({"renew_after": 60}, 60),
+    "a bound": ({"max_lifetime": TTL}, 0),
+}
+
+
+@pytest.mark.parametrize(("changes", "after"), REWRITES.values(), ids=REWRITES)
+def test_a_rewrite_of_what_was_only_read_that_does_not_fit_is_left_out(
+    browser: Browser,
+    clock: Clock,
+    caplog: pytest.LogCaptureFixture,
+    changes: dict[str, Any],
+    after: float,
+) -> None:
+    """The visitor did nothing wrong, and has a session that opens; the log tells the developer."""
+    browser.visit(make_options(chunk=True), text="x" * 4000)
+    before = dict(browser.cookies)
+    clock.advance(after)
+    session = browser.request(make_options(**changes))
+    assert session == {"text": "x" * 4000}
+    with caplog.at_level("DEBUG"):
+        session.commit()
+    assert browser.answer() == {}
+    assert browser.cookies == before
+    assert flags(session) == set()
+    assert session == {"text": "x" * 4000}
+    (record,) = caplog.records
+    assert (record.name, record.levelname) == ("iron_session", "ERROR")
+    message = record.getMessage()
+    assert message.startswith(f"session {NAME!r} was not renewed: ")
+    assert "chunk=True" in message
+    assert "xxx" not in message
+
+
+@pytest.mark.parametrize(("changes", "after"), REWRITES.values(), ids=REWRITES)
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda session: session.update(more=1),
+        lambda session: session.update(text="y" * 4000),
+        Session.mark_modified,
+    ],
+)
+def test_a_change_that_does_not_fit_is_an_error_though_a_rewrite_is_due(
+    browser: Browser,
+    clock: Clock,
+    caplog: pytest.LogCaptureFixture,
+    changes: dict[str, Any],
+    after: float,
+    change: Callable[[Session], object],
+) -> None:
+    """Or it would be lost without a word."""
+    browser.visit(make_options(chunk=True), text="x" * 4000)
+    clock.advance(after)
+    session = browser.request(make_options(**changes))
+    change(session)
+    with pytest.raises(CookieTooLargeError):
+        session.commit()
+    assert browser.answer() == {}
+    assert caplog.records == []
+
+
+def test_a_rewrite_that_fails_for_another_reason_is_an_error(browser: Browser) -> None:
+    """Headers that have gone are a fault of the integration."""
+    browser.visit(make_options(password={1: OLD}), user=1)
+    session = browser.request(make_options(password={1: OLD, 2: PASSWORD}))
+    assert session["user"] == 1
+    browser.jar.close()
+    with pytest.raises(HeadersAlreadySentError):
+        session.commit()
+
+
 # --- absolute lifetime -------------------------------------------------------------------------
 
 BOUNDED = {"ttl": 600, "renew_after": 100, "max_lifetime": 1000}
@@ -1318,14 +1536,31 @@ def test_a_life_of_its_own_is_capped_too(browser: Browser, clock: Clock) -> None
     assert open_text(received.value, now=clock.now)["$iron"] == {"created": NOW, "ttl": 1000}
 
 
-def test_a_life_for_ever_from_before_the_bound_is_capped(browser: Browser) -> None:
+@pytest.mark.parametrize("ttl", [0, timedelta(0)])
+def test_a_life_for_ever_that_says_when_it_began_is_capped(browser: Browser, ttl: Any) -> None:
+    """The bound was taken away between two deployments, and came back."""
+    browser.visit(make_options(**BOUNDED), n=0)
     session = browser.request(make_options())
-    session["n"] = 0
-    session.save(ttl=0)
-    browser.answer()
+    session.save(ttl=ttl)
+    assert expiration_of(browser.answer()[NAME].value) is None
     received = browser.visit(make_options(**BOUNDED))[NAME]
     assert expiration_of(received.value) == NOW + 1_000_000
     assert received.max_age == 940
+
+
+@pytest.mark.parametrize("mark", ["", ',"$iron":{"ttl":0}', ',"$iron":{"created":"x"}'])
+def test_a_life_for_ever_that_does_not_say_when_it_began_is_over_under_a_bound(
+    failures: Failures, mark: str
+) -> None:
+    """Taken, an old copy of it would begin its lifetime anew whenever it is sent again."""
+    header = cookie_of('{"n":1' + mark + "}", expires=None)
+    assert session_of(header) == {"n": 1}
+    session = session_of(header, **BOUNDED, on_unseal_error=failures)
+    assert session == {}
+    assert session.is_new
+    assert failures.reasons == ["expired"]
+    assert failures[0].password_id == "1"
+    assert str(failures[0].error) == "the session is past its max_lifetime"
 
 
 # --- after a failure ---------------------------------------------------------------------------
@@ -1337,7 +1572,7 @@ def test_a_failed_save_leaves_the_session_as_it_was_to_be_saved(browser: Browser
     session = browser.request(make_options())
     session["text"] = "x" * 5000
     with pytest.raises(CookieTooLargeError):
-        session.save(ttl=60, cookie_options={"path": "/other"})
+        session.save(ttl=60, cookie_options={"same_site": "strict"})
     assert flags(session) == {"modified"}
     assert session.expires_at == at(NOW + TTL * 1000)
     assert browser.answer() == {}
@@ -1349,7 +1584,7 @@ def test_a_failed_save_leaves_the_session_as_it_was_to_be_saved(browser: Browser
     session.commit()
     received = browser.answer()[NAME]
     assert expiration_of(received.value) == NOW + TTL * 1000
-    assert received.attributes["Path"] == "/"
+    assert received.attributes["SameSite"] == "Lax"
 
 
 def too_large(session: Session) -> None:
@@ -1456,3 +1691,41 @@ def test_a_cleared_session_starts_over_with_a_lifetime_of_its_own() -> None:
     seal = jar.set_cookie_headers[0].partition(";")[0].partition("=")[2]
     assert open_text(seal) == {"user": 1, "$iron": {"created": NOW}}
     assert expiration_of(seal) == NOW + 3_600_000
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        {"ttl": 60},
+        {"created": NOW - 1_000_000},
+        {"created": NOW - 1_000_000, "ttl": 60, "sid": "x"},
+    ],
+)
+@pytest.mark.parametrize(
+    ("changes", "left"), [({}, {}), ({"max_lifetime": 7200}, {"$iron": {"created": NOW}})]
+)
+def test_a_session_cleared_and_filled_with_the_same_data_loses_its_mark(
+    mark: dict[str, Any], changes: dict[str, Any], left: dict[str, Any]
+) -> None:
+    """The data is what it was, and yet what the browser has is another session's life."""
+    options = make_options(ttl=3600, **changes)
+    stored = json.dumps({"user": {"id": 1}, "$iron": mark})
+    jar = HeaderJar(cookie_of(stored, expires=NOW + 5000))
+    session = get_iron_session(jar, options)
+    session.clear()
+    session["user"] = {"id": 1}
+    session.commit()
+    (header,) = jar.set_cookie_headers
+    seal = header.partition(";")[0].partition("=")[2]
+    assert open_text(seal) == {"user": {"id": 1}, **left}
+    assert expiration_of(seal) == NOW + 3_600_000
+    assert flags(session) == set()
+
+
+def test_a_session_without_a_mark_cleared_and_filled_with_the_same_data_is_not_written() -> None:
+    jar = HeaderJar(cookie_of('{"user":1}'))
+    session = get_iron_session(jar, make_options())
+    session.clear()
+    session["user"] = 1
+    session.commit()
+    assert jar.set_cookie_headers == []

@@ -14,6 +14,7 @@ from tests.sessions.browser import (
     NOW,
     OLD,
     PASSWORD,
+    TTL,
     Browser,
     Failures,
     cookie_of,
@@ -199,6 +200,9 @@ def test_nothing_sealed_is_an_empty_session_that_was_there(
         ["junk", HOSTILE["expired"][0], HOSTILE["for a magic link"][0], GOOD],
         [HOSTILE["another password"][0], "", GOOD],
         [*["junk"] * 15, GOOD],
+        [*["x"] * 16, GOOD],
+        [*["x"] * 31, GOOD],
+        ["%46", *["x"] * 20, GOOD.replace("F", "%46"), *["x"] * 20],
     ],
 )
 def test_the_first_value_that_opens_wins_and_the_others_are_not_told(
@@ -226,7 +230,7 @@ def test_of_several_that_do_not_open_the_first_is_told_once(
     assert len(caplog.records) == 1
 
 
-def test_a_seventeenth_value_is_not_tried(
+def test_a_seventeenth_value_that_starts_as_a_seal_does_is_not_tried(
     failures: Failures, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A request can't ask for more cryptography than that."""
@@ -237,7 +241,7 @@ def test_a_seventeenth_value_is_not_tried(
         return open_json(text, *rest)
 
     monkeypatch.setattr(storage, "open_json", counted)
-    values = [*(f"junk{number}" for number in range(16)), GOOD]
+    values = [*(f"Fe26.2*junk{number}" for number in range(16)), GOOD]
     header = "; ".join(f"{NAME}={value}" for value in values)
     assert session_of(header, on_unseal_error=failures) == {}
     assert tried == values[:16]
@@ -365,6 +369,11 @@ def test_the_mark_is_joined_to_the_json_text(
     data: bytes, mark: dict[str, Any], expected: bytes
 ) -> None:
     assert storage.join_mark(data, mark) == expected
+
+
+@pytest.mark.parametrize("changes", [{}, {"max_lifetime": 2 * TTL}, {"renew_after": 1}])
+def test_what_the_browser_does_not_have_is_not_outdated(changes: dict[str, Any]) -> None:
+    assert storage.is_outdated(storage.NOTHING, make_options(**changes), NOW) is False
 
 
 # --- passwords -----------------------------------------------------------------------------------

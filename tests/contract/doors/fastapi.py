@@ -59,10 +59,16 @@ def make_app(dependency: DependencyFactory, options: Sequence[SessionOptions]) -
         app.add_middleware(IronSessionMiddleware, options=one, scope_key=key)
     add_routes(app, dependency(options))
     add_websockets(app, dependency(options))
+    return app
+
+
+def make_explicit_app(options: SessionOptions) -> FastAPI:
+    """Build the app of the explicit form, without middleware."""
+    app = FastAPI()
 
     @app.get("/explicit")
     async def explicit(request: Request, response: Response) -> Any:
-        session = get_iron_session(request, response, options[0])
+        session = get_iron_session(request, response, options)
         return await call_of(request).perform_async(lambda _: session)
 
     return app
@@ -145,6 +151,6 @@ def add_websockets(app: FastAPI, dependency: SessionsDependency) -> None:
 
 
 DOORS = [
-    Door("fastapi", partial(make_app, by_request), run_in_process),
-    Door("fastapi dependency", partial(make_app, by_dependency), run_in_process),
+    Door("fastapi", partial(make_app, by_request), run_in_process, make_explicit_app),
+    Door("fastapi dependency", partial(make_app, by_dependency), run_in_process, make_explicit_app),
 ]

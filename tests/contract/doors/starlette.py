@@ -36,15 +36,6 @@ from tests.contract.door import Door
 
 def make_app(options: Sequence[SessionOptions]) -> Starlette:
     """Build the app, with one middleware for each session."""
-
-    async def explicit(request: Request) -> Response:
-        response = PlainTextResponse("")
-        session = get_iron_session(request, response, options[0])
-        result = await call_of(request).perform_async(lambda _: session)
-        response.body = JSONResponse(result).body
-        response.headers["content-length"] = str(len(response.body))
-        return response
-
     return Starlette(
         routes=[
             Route("/", answer),
@@ -56,7 +47,6 @@ def make_app(options: Sequence[SessionOptions]) -> Starlette:
             Route("/redirect", redirect),
             Route("/error", not_found),
             Route("/crash", crash),
-            Route("/explicit", explicit),
             WebSocketRoute("/ws", accept),
             WebSocketRoute("/ws-close", close),
             WebSocketRoute("/ws-deny", deny),
@@ -67,6 +57,20 @@ def make_app(options: Sequence[SessionOptions]) -> Starlette:
         ],
         exception_handlers={IronSessionError: answer_error},
     )
+
+
+def make_explicit_app(options: SessionOptions) -> Starlette:
+    """Build the app of the explicit form, without middleware."""
+
+    async def explicit(request: Request) -> Response:
+        response = PlainTextResponse("")
+        session = get_iron_session(request, response, options)
+        result = await call_of(request).perform_async(lambda _: session)
+        response.body = JSONResponse(result).body
+        response.headers["content-length"] = str(len(response.body))
+        return response
+
+    return Starlette(routes=[Route("/explicit", explicit)])
 
 
 def call_of(connection: HTTPConnection) -> Call:
@@ -167,4 +171,4 @@ async def deny(websocket: WebSocket) -> None:
     await websocket.send_denial_response(JSONResponse(result, status_code=403))
 
 
-DOORS = [Door("starlette", make_app, run_in_process)]
+DOORS = [Door("starlette", make_app, run_in_process, make_explicit_app)]
