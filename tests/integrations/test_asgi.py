@@ -373,8 +373,6 @@ LOOKS: dict[str, Callable[[Session], object]] = {
     "in": lambda session: "a" in session,
     "is_new": lambda session: session.is_new,
     "expires_at": lambda session: session.expires_at,
-    "modified": lambda session: session.modified,
-    "repr": repr,
 }
 
 

@@ -992,8 +992,9 @@ def test_by_hand_another_cookie_than_the_middleware_s_is_a_session_of_its_own() 
         return response
 
     client = browser(make_app(both))
-    for _ in range(3):
-        answer = client.get("/")
+    client.get("/")
+    client.get("/")
+    answer = client.get("/")
     cookies = [ReceivedCookie.parse(one).name for one in answer.headers.get_list("set-cookie")]
     assert cookies == ["other", NAME]
     assert (answer.headers["vary"], answer.headers["cache-control"]) == ("Cookie", "no-store")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from iron_session import (
+    CookieTooLargeError,
     HeaderJar,
     Session,
     UnsealError,
@@ -15,7 +16,7 @@ from iron_session import (
     UnsealReason,
     get_iron_session,
 )
-from iron_session.sessions.events import report, report_lost
+from iron_session.sessions.events import report, report_lost, report_too_large
 from tests.helpers.clock import Clock
 from tests.sessions.browser import (
     FOREIGN,
@@ -285,3 +286,19 @@ def test_the_hook_may_use_the_session_library_itself(clock: Clock) -> None:
 
 def test_options_without_a_hook_read_hostile_cookies_as_quietly(clock: Clock) -> None:
     assert get_iron_session(HeaderJar(f"{NAME}=junk"), make_options()) == {}
+
+
+def test_neither_a_raising_filter_nor_a_raising_hook_reaches_the_visitor() -> None:
+    """Not even both at once."""
+
+    def refuse(_: object) -> bool:
+        raise LookupError
+
+    logger = logging.getLogger("iron_session")
+    logger.addFilter(refuse)
+    try:
+        report(UnsealError("no seal"), "myapp", refuse)
+        report_lost("myapp", "for a reason")
+        report_too_large("myapp", CookieTooLargeError("too large"))
+    finally:
+        logger.removeFilter(refuse)

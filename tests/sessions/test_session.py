@@ -1729,3 +1729,11 @@ def test_a_session_without_a_mark_cleared_and_filled_with_the_same_data_is_not_w
     session["user"] = 1
     session.commit()
     assert jar.set_cookie_headers == []
+
+
+def test_an_empty_session_that_is_cleared_loses_its_mark_with_its_cookie() -> None:
+    jar = HeaderJar(cookie_of(f'{{"$iron":{{"created":{NOW},"ttl":60}}}}'))
+    session = get_iron_session(jar, make_options())
+    session.clear()
+    session.commit()
+    assert [header.partition("; ")[0] for header in jar.set_cookie_headers] == [f"{NAME}="]

@@ -129,7 +129,7 @@ DEFAULTS = SealOptions()
 
 
 class KeepsSecrets:
-    """Never changes, so it is its own copy, and does not let itself be pickled."""
+    """Is its own copy, since nothing changes it, and does not let itself be pickled."""
 
     __slots__ = ()
 
@@ -419,7 +419,8 @@ def _decrypt(parts: _Parts, secret: Secret, options: SealOptions) -> bytes:
         iv, ciphertext = base64url_decode(parts.iv), base64url_decode(parts.ciphertext)
         return _crypto.decrypt(encryption.algorithm, key, iv, ciphertext)
     except ValueError:
-        raise _failure("the seal can't be decrypted", "invalid", parts) from None
+        pass  # and raise outside this block: the error's traceback leads to the key
+    raise _failure("the seal can't be decrypted", "invalid", parts)
 
 
 def _failure(

@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from iron_session.errors import CookieTooLargeError, UnsealError, UnsealReason
-
-if TYPE_CHECKING:
-    import logging
 
 __all__ = ["UnsealFailure", "report", "report_lost", "report_too_large"]
 
@@ -44,38 +40,40 @@ def report(
         password_id=error.password_id,
         error=error,
     )
-    _log(failure)
+    _log(
+        "DEBUG" if failure.reason == "expired" else "WARNING",
+        "session cookie %r could not be read (%s, password id %s): %s",
+        failure.cookie_name,
+        failure.reason,
+        failure.password_id,
+        failure.error,
+    )
     if hook is None:
         return
     try:
         hook(failure)
     except Exception:
-        _logger().exception("on_unseal_error raised; the request goes on with an empty session")
-
-
-def _log(failure: UnsealFailure) -> None:
-    with suppress(Exception):  # a filter of the application's may raise
-        _logger().log(
-            10 if failure.reason == "expired" else 30,  # logging.DEBUG, logging.WARNING
-            "session cookie %r could not be read (%s, password id %s): %s",
-            failure.cookie_name,
-            failure.reason,
-            failure.password_id,
-            failure.error,
+        _log(
+            "ERROR",
+            "on_unseal_error raised; the request goes on with an empty session",
+            with_traceback=True,
         )
-
-
-def _logger() -> logging.Logger:
-    import logging  # noqa: PLC0415 - here, as it takes longer to import than most of this package
-
-    return logging.getLogger("iron_session")
 
 
 def report_lost(cookie_name: str, why: str) -> None:
     """Log that the browser will not get what the application has changed."""
-    _logger().error("the change of session %r is lost: %s", cookie_name, why)
+    _log("ERROR", "the change of session %r is lost: %s", cookie_name, why)
 
 
 def report_too_large(cookie_name: str, error: CookieTooLargeError) -> None:
     """Log that a session that was only read could not be written again; the browser keeps it."""
-    _logger().error("session %r was not renewed: %s", cookie_name, error)
+    _log("ERROR", "session %r was not renewed: %s", cookie_name, error)
+
+
+def _log(level: str, message: str, *values: object, with_traceback: bool = False) -> None:
+    """Log, whatever the application's own filters and handlers do."""
+    import logging  # noqa: PLC0415 - here, as it takes longer to import than most of this package
+
+    with suppress(Exception):
+        number = logging.getLevelNamesMapping()[level]
+        logging.getLogger("iron_session").log(number, message, *values, exc_info=with_traceback)

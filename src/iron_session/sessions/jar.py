@@ -29,7 +29,7 @@ class CookieJar(Protocol):
         """
 
 
-_MOST_VALUES = 32  # twice as many as are ever tried
+_MOST_DECODED = 32  # twice as many as are ever tried
 
 
 class HeaderJar:
@@ -49,13 +49,21 @@ class HeaderJar:
         self._closed = False
 
     def read(self, name: str) -> Sequence[str]:
-        """Give every value that the request has for this name, in their order: the first 32.
+        """Give every value that the request has for this name, in their order.
 
-        Only these are decoded: other cookies are none of ours, and decoding costs time.
+        Percent-encoding is undone in the first 32 of them that have any: decoding costs time, and
+        for the same reason other cookies are not decoded at all.
         """
         if self._cookies is None:
             self._cookies = parse_cookies(self._header_text())
-        return [decode_value(value) for value in self._cookies.get(name, ())[:_MOST_VALUES]]
+        values = self._cookies.get(name, [])
+        encoded = [index for index, value in enumerate(values) if "%" in value]
+        if not encoded:
+            return values
+        decoded = list(values)
+        for index in encoded[:_MOST_DECODED]:
+            decoded[index] = decode_value(values[index])
+        return decoded
 
     def _header_text(self) -> str:
         header = self._header() if callable(self._header) else self._header

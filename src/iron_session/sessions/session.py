@@ -330,8 +330,12 @@ class Session(MutableMapping[str, Any]):
                 self._save()
             elif storage.is_outdated(self._stored, self._options, _time.now_ms()):
                 self._renew()
-        elif not self._destroyed and self._stored.json != storage.NOTHING.json:
+        elif not self._destroyed and self._is_emptied():
             self._expire()
+
+    def _is_emptied(self) -> bool:
+        """Tell whether the browser has something of it, now that it is empty."""
+        return self._stored.json != storage.NOTHING.json or (self._forced and not self._is_new)
 
     def _renew(self) -> None:
         """Write what was only read; if it does not fit any more, the visitor did nothing wrong."""
