@@ -18,6 +18,7 @@ from iron_session import (
     HeadersAlreadySentError,
     NotSerializableError,
     Session,
+    SessionDestroyedError,
     get_iron_session,
 )
 from iron_session.integrations.asgi import (
@@ -34,7 +35,16 @@ from tests.contract.asgi_driver import Connection, request
 from tests.contract.door import Answer, HeaderList, Visit
 from tests.contract.logs import lost_changes
 from tests.helpers.clock import Clock
-from tests.sessions.browser import NAME, Failures, make_options, open_text, saved, session_of
+from tests.sessions.browser import (
+    NAME,
+    OLD,
+    PASSWORD,
+    Failures,
+    make_options,
+    open_text,
+    saved,
+    session_of,
+)
 
 RawHeaders = list[tuple[bytes, bytes]]
 
@@ -429,6 +439,45 @@ def test_a_log_filter_that_raises_does_no_harm(error: type[Exception]) -> None:
         answer = visit(app, ("cookie", f"{NAME}=garbage"))
     assert (answer.status, answer.failure) == (204, None)
     assert failures.reasons == ["invalid"]
+
+
+def fail_to_log(record: logging.LogRecord) -> bool:
+    """Stand for a filter that is broken."""
+    raise LookupError("in the filter")
+
+
+def test_a_log_filter_and_a_hook_that_both_raise_do_no_harm() -> None:
+    def hook(failure: object) -> None:
+        raise RuntimeError("in the hook")
+
+    app = keeping_the_session([], make_options(on_unseal_error=hook))
+    with log_filter(fail_to_log):
+        answer = visit(app, ("cookie", f"{NAME}=garbage"))
+    assert (answer.status, answer.failure) == (204, None)
+
+
+def test_a_log_filter_that_raises_does_no_harm_to_a_session_that_no_longer_fits() -> None:
+    cookie = saved({"large": "x" * 7000}, chunk=True, password=OLD)
+    app = answering_the_session(make_options(password={1: OLD, 2: PASSWORD}))
+    with log_filter(fail_to_log):
+        answer = visit(app, ("cookie", cookie))
+    assert (answer.status, answer.body, answer.failure) == (200, b"large", None)
+    assert answer.cookies == {}
+
+
+@pytest.mark.parametrize("error", [None, ValueError("the application's own")])
+def test_a_log_filter_that_raises_takes_no_error_s_place(error: Exception | None) -> None:
+    """Where a change is lost, and where the application fails on top of that."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await untouched(scope, receive, send)
+        scope["session"]["late"] = True
+        if error is not None:
+            raise error
+
+    with log_filter(fail_to_log):
+        answer = visit(IronSessionMiddleware(app, OPTIONS))
+    assert (answer.status, answer.failure) == (204, error)
 
 
 @pytest.mark.parametrize("look", LOOKS)
@@ -891,3 +940,77 @@ def test_the_reason_of_a_missing_framework_is_kept(
     with pytest.raises(ImportError, match=f"pip install {framework}") as caught:
         spec.loader.exec_module(importlib.util.module_from_spec(spec))
     assert isinstance(caught.value.__cause__, ImportError)
+
+
+# --- which error is told ---------------------------------------------------------------------
+
+
+async def start_too_large(scope: Scope, send: Send) -> None:
+    scope["session"].update(TOO_LARGE)
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+
+
+def test_the_session_s_error_is_found_in_a_group() -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(start_too_large(scope, send))
+
+    assert isinstance(visit(IronSessionMiddleware(app, OPTIONS)).failure, CookieTooLargeError)
+
+
+def test_a_group_without_the_session_s_error_is_the_application_s_own() -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        with suppress(CookieTooLargeError):
+            await start_too_large(scope, send)
+        raise ExceptionGroup("two", [ValueError("one"), KeyError("other")])
+
+    assert isinstance(visit(IronSessionMiddleware(app, OPTIONS)).failure, ExceptionGroup)
+
+
+def test_an_error_from_none_is_the_application_s_own() -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await start_too_large(scope, send)
+        except CookieTooLargeError:
+            raise ValueError("instead") from None
+
+    assert isinstance(visit(IronSessionMiddleware(app, OPTIONS)).failure, ValueError)
+
+
+def test_errors_that_cause_each_other_end_the_request_all_the_same() -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        with suppress(CookieTooLargeError):
+            await start_too_large(scope, send)
+        one, other = ValueError("one"), KeyError("other")
+        one.__cause__, other.__cause__ = other, one
+        raise one
+
+    assert isinstance(visit(IronSessionMiddleware(app, OPTIONS)).failure, ValueError)
+
+
+# --- what else is not lost without a word ----------------------------------------------------
+
+
+def test_a_dict_in_the_session_s_place_after_the_headers_is_logged_as_lost(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        scope["session"] = {"user": 1}
+        await send({"type": "http.response.body", "body": b""})
+
+    visit(IronSessionMiddleware(app, OPTIONS))
+    assert len(lost_changes(caplog)) == 1
+
+
+def test_a_hook_that_destroys_the_session_makes_the_next_write_an_error() -> None:
+    sessions: list[Session] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        sessions.append(scope["session"])
+        scope["session"]["user"] = 1
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    options = make_options(on_unseal_error=lambda _: sessions[0].destroy())
+    answer = visit(IronSessionMiddleware(app, options), ("cookie", f"{NAME}=garbage"))
+    assert isinstance(answer.failure, SessionDestroyedError)

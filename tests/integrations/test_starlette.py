@@ -1008,3 +1008,16 @@ def test_an_error_that_is_answered_leaves_nothing_in_the_log(
     with caplog.at_level(logging.INFO, "iron_session"):
         browser(make_app(fill, {CookieTooLargeError: answer_async})).get("/")
     assert [one for one in caplog.records if one.name == "iron_session"] == []
+
+
+@pytest.mark.parametrize("name", [NAME, f"{NAME}.0"])
+def test_by_hand_no_cookie_is_taken_that_the_middleware_serves(name: str) -> None:
+    """Nor the name of a chunk of it."""
+
+    async def both(request: Request) -> Response:
+        response = PlainTextResponse()
+        get_iron_session(request, response, make_options(cookie_name=name))
+        return response
+
+    with pytest.raises(ConfigurationError, match="serves the cookie"):
+        browser(Starlette(routes=[Route("/", both)], middleware=[OURS])).get("/")

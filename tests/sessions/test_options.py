@@ -28,7 +28,7 @@ from iron_session import (
 )
 from iron_session.sessions.options import check_options, override_cookie
 from tests.helpers.clock import Clock
-from tests.sessions.browser import NAME, OLD, PASSWORD, Browser, make_options
+from tests.sessions.browser import NAME, OLD, PASSWORD, TTL, Browser, make_options
 
 FAR = datetime(2099, 1, 1, tzinfo=UTC)
 PACKAGE = Path(iron_session.__file__).parent
@@ -719,3 +719,10 @@ def test_changed_attributes_are_held_to_the_prefix_too(name: str, changes: Any) 
     options = make_options(cookie_name=name)
     with pytest.raises(ConfigurationError, match=f"prefix {name[:-1]} needs"):
         override_cookie(options, changes)
+
+
+def test_spans_of_time_are_compared_by_what_they_mean() -> None:
+    assert make_options(ttl=900) == make_options(ttl=timedelta(minutes=15))
+    assert make_options(ttl=900) != make_options(ttl=901)
+    assert make_options(renew_after=60) != make_options(renew_after=61)
+    assert make_options(max_lifetime=TTL) != make_options(max_lifetime=TTL + 1)

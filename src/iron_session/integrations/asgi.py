@@ -16,7 +16,7 @@ from iron_session.sessions.options import SessionOptions, check_options
 from iron_session.sessions.responses import header_changes, sets_same_cookie
 from iron_session.sessions.session import Session
 
-__all__ = ["REGISTRY", "Connection", "IronSessionMiddleware", "cookie_header"]
+__all__ = ["REGISTRY", "Connection", "IronSessionMiddleware", "cookie_header", "overlaps"]
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
@@ -120,7 +120,7 @@ class Connection:
     def _register(self, cookie_name: str) -> None:
         registry = self.scope.setdefault(REGISTRY, {})
         there = self.scope.get(self._key)
-        if (registry and _overlaps(cookie_name, registry)) or (
+        if (registry and overlaps(cookie_name, registry)) or (
             there is not None and isinstance(there, Session)
         ):
             raise ConfigurationError(
@@ -191,12 +191,14 @@ class Connection:
 
     def end(self) -> None:
         """Say so in the log when the application has left changes that nobody will get."""
-        why = self._find_loss() if self._session.accessed else None
+        why = None if self._is_untouched() else self._find_loss()
         if why is not None:
             report_lost(self._session.options.cookie_name, why)
 
     def _find_loss(self) -> str | None:
-        unsaved, unsent = self._session.is_unsaved, bool(self._jar.set_cookie_headers)
+        replaced = type(self.scope.get(self._key)) is dict
+        unsaved = replaced or self._session.is_unsaved
+        unsent = bool(self._jar.set_cookie_headers)
         if self._refused and (unsaved or unsent):
             return "the WebSocket was refused, by an answer without cookies: accept it first"
         if self.started and unsaved:
@@ -209,17 +211,23 @@ class Connection:
         return None
 
 
-def _overlaps(cookie_name: str, others: Iterable[str]) -> bool:
+def overlaps(cookie_name: str, others: Iterable[str]) -> bool:
     """Tell whether a session's cookies, chunks included, have a name of another session's."""
     mine = set(chunks.names(cookie_name))
     return any(not mine.isdisjoint(chunks.names(other)) for other in others)
 
 
 def _stems_from(error: BaseException | None, failure: BaseException) -> bool:
-    """Tell whether an error is this failure, perhaps wrapped."""
-    while error is not None and error is not failure:
-        error = error.__cause__ or error.__context__
-    return error is failure
+    """Tell whether an error is this failure: as it is, as the cause shown, or in a group."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        if error is failure:
+            return True
+        if isinstance(error, BaseExceptionGroup):
+            return any(_stems_from(one, failure) for one in error.exceptions)
+        seen.add(id(error))
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return False
 
 
 def cookie_header(headers: Iterable[tuple[bytes, bytes]]) -> str:

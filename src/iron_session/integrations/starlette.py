@@ -103,7 +103,7 @@ def get_iron_session(
         ConfigurationError: the options are no `SessionOptions`, or the middleware serves this
             cookie already: of two sessions in one request, the one could undo the other's logout.
     """
-    if check_options(options).cookie_name in connection.scope.get(asgi.REGISTRY, {}):
+    if asgi.overlaps(check_options(options).cookie_name, connection.scope.get(asgi.REGISTRY, ())):
         raise ConfigurationError(
             f"IronSessionMiddleware serves the cookie {options.cookie_name!r} already: use "
             "request.session, or take the middleware away"

@@ -177,19 +177,19 @@ class SessionOptions:
 
     password: PasswordInput = field(repr=False)
     cookie_name: str
-    ttl: Seconds = DEFAULT_TTL
+    ttl: Seconds = field(default=DEFAULT_TTL, compare=False)
     cookie_options: CookieOptions | Mapping[str, Any] = DEFAULT_COOKIE_OPTIONS
     chunk: bool = False
     on_unseal_error: UnsealHook | None = None
-    renew_after: Seconds | None = None
-    max_lifetime: Seconds | None = None
+    renew_after: Seconds | None = field(default=None, compare=False)
+    max_lifetime: Seconds | None = field(default=None, compare=False)
 
     # The same, prepared: what sessions work with.
     passwords: Passwords = field(init=False, compare=False)
     cookie: CookieOptions = field(init=False, repr=False, compare=False)
-    ttl_ms: int = field(init=False, repr=False, compare=False)
-    renew_after_ms: int | None = field(init=False, repr=False, compare=False)
-    max_lifetime_ms: int | None = field(init=False, repr=False, compare=False)
+    ttl_ms: int = field(init=False, repr=False)
+    renew_after_ms: int | None = field(init=False, repr=False)
+    max_lifetime_ms: int | None = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         passwords = Passwords.of(self.password)

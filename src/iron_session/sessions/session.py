@@ -288,7 +288,9 @@ class Session(MutableMapping[str, Any]):
         self._expire()
         self.accessed = True
         self._destroyed = True
-        self._data = {}
+        if self._data is None:
+            self._data = {}
+        self._data.clear()
 
     def update_config(self, options: SessionOptions) -> None:
         """Use other options from here on, password and cookie name too, for the data at hand.
