@@ -1056,7 +1056,7 @@ def test_the_same_key_and_iv_give_the_same_ciphertext() -> None:
 def test_ids_of_a_mapping_must_be_text() -> None:
     """An int would never match, and the text would be blamed for it."""
     with pytest.raises(ConfigurationError, match="password ids are text"):
-        unseal(seal(1, PASSWORD), {1: PASSWORD})  # type: ignore[dict-item]
+        unseal(seal(1, PASSWORD), {1: PASSWORD})  # type: ignore[dict-item]  # wrong on purpose
 
 
 @pytest.mark.parametrize(
@@ -1077,7 +1077,7 @@ def test_options_of_a_wrong_type_are_refused_when_they_are_built(
 
 def test_an_algorithm_that_is_no_text_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="algorithm must be one of"):
-        KeyOptions(algorithm=[])  # type: ignore[arg-type]
+        KeyOptions(algorithm=[])  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_a_clock_set_before_1970_seals_nothing() -> None:

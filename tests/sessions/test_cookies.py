@@ -150,7 +150,7 @@ def test_a_cookie_knows_its_header_and_its_parts() -> None:
 def test_a_cookie_can_not_be_changed_once_it_is_made() -> None:
     cookie = SetCookie("a", "b", CookieOptions(), None)
     with pytest.raises(dataclasses.FrozenInstanceError):
-        cookie.value = "c"  # type: ignore[misc]
+        cookie.value = "c"  # type: ignore[misc]  # wrong on purpose
     assert not hasattr(cookie, "__dict__")
 
 

@@ -58,10 +58,10 @@ def test_the_hook_is_told_once_what_happened(
 def test_what_the_hook_is_told_is_frozen(clock: Clock, failures: Failures) -> None:
     session_of(f"{NAME}=junk", on_unseal_error=failures).get("user")
     with pytest.raises(dataclasses.FrozenInstanceError):
-        failures[0].reason = "expired"  # type: ignore[misc]
+        failures[0].reason = "expired"  # type: ignore[misc]  # wrong on purpose
     assert not hasattr(failures[0], "__dict__")
     with pytest.raises(TypeError):
-        UnsealFailure("expired", NAME, None, UnsealError(""))  # type: ignore[call-arg]
+        UnsealFailure("expired", NAME, None, UnsealError(""))  # type: ignore[call-arg]  # wrong on purpose
 
 
 @pytest.mark.parametrize("reason", REASONS)

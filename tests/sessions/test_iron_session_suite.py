@@ -126,7 +126,7 @@ def test_a_missing_jar_is_told(jar: Any) -> None:
     with pytest.raises(ConfigurationError, match="cookie jar"):
         get_iron_session(jar, make_options())
     with pytest.raises(TypeError):
-        get_iron_session()  # type: ignore[call-arg]
+        get_iron_session()  # type: ignore[call-arg]  # wrong on purpose
 
 
 @pytest.mark.parametrize("missing", [{}, {"cookie_name": ""}, {"cookie_name": None}])

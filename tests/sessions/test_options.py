@@ -62,14 +62,14 @@ def test_password_and_cookie_name_are_required(missing: str) -> None:
     given = {"password": PASSWORD, "cookie_name": NAME}
     del given[missing]
     with pytest.raises(TypeError, match=missing):
-        SessionOptions(**given)  # type: ignore[arg-type]
+        SessionOptions(**given)  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_options_are_given_by_name_only() -> None:
     with pytest.raises(TypeError):
-        SessionOptions(PASSWORD, NAME)  # type: ignore[call-arg]
+        SessionOptions(PASSWORD, NAME)  # type: ignore[call-arg]  # wrong on purpose
     with pytest.raises(TypeError):
-        CookieOptions(True)  # type: ignore[call-arg]
+        CookieOptions(True)  # type: ignore[call-arg]  # wrong on purpose
 
 
 @pytest.mark.parametrize(
@@ -363,7 +363,7 @@ def test_an_attribute_that_browsers_take_is_kept_as_given(attribute: str, value:
 def test_a_choice_may_be_written_in_any_case(attribute: str) -> None:
     """Examples from elsewhere write `Strict` and `High`."""
     value = {"same_site": "StRiCt", "priority": "HIGH"}[attribute]
-    assert getattr(CookieOptions(**{attribute: value}), attribute) == value.lower()  # type: ignore[arg-type]
+    assert getattr(CookieOptions(**{attribute: value}), attribute) == value.lower()  # type: ignore[arg-type]  # any case
 
 
 @pytest.mark.parametrize(
@@ -383,9 +383,9 @@ def test_what_browsers_take_only_with_secure_is_refused_without(
 
 def test_a_message_about_a_choice_lists_the_choices() -> None:
     with pytest.raises(ConfigurationError, match=r"same_site.*strict, lax, none, or None"):
-        CookieOptions(same_site="loose")  # type: ignore[arg-type]
+        CookieOptions(same_site="loose")  # type: ignore[arg-type]  # wrong on purpose
     with pytest.raises(ConfigurationError, match=r"priority.*low, medium, high, or None"):
-        CookieOptions(priority="loose")  # type: ignore[arg-type]
+        CookieOptions(priority="loose")  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_a_message_about_a_long_attribute_names_the_sizes() -> None:
@@ -539,7 +539,7 @@ def test_options_are_frozen() -> None:
         with pytest.raises(dataclasses.FrozenInstanceError):
             setattr(options, attribute, None)
     with pytest.raises(dataclasses.FrozenInstanceError):
-        options.cookie.secure = False  # type: ignore[misc]
+        options.cookie.secure = False  # type: ignore[misc]  # wrong on purpose
     assert not hasattr(options, "__dict__")
     assert not hasattr(options.cookie, "__dict__")
 

@@ -229,7 +229,7 @@ def test_methods_can_not_be_replaced(attribute: str) -> None:
 def test_an_attribute_is_no_way_to_store_data() -> None:
     """What would be lost without a word is refused."""
     with pytest.raises(AttributeError):
-        session_of("").user = 1  # type: ignore[attr-defined]
+        session_of("").user = 1  # type: ignore[attr-defined]  # wrong on purpose
 
 
 def test_keys_named_like_methods_are_only_keys(browser: Browser) -> None:
@@ -1013,7 +1013,7 @@ def test_what_is_no_options_changes_nothing(browser: Browser) -> None:
     session = browser.request(options)
     for other in (None, {"password": PASSWORD, "cookie_name": NAME}):
         with pytest.raises(ConfigurationError, match="SessionOptions"):
-            session.update_config(other)  # type: ignore[arg-type]
+            session.update_config(other)  # type: ignore[arg-type]  # wrong on purpose
     assert session.options is options
     assert not session.accessed
 
