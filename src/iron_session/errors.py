@@ -18,6 +18,7 @@ __all__ = [
     "SessionDestroyedError",
     "UnsealError",
     "UnsealReason",
+    "stems_from",
 ]
 
 UnsealReason: TypeAlias = Literal["expired", "unknown-password", "invalid", "purpose"]
@@ -87,3 +88,16 @@ class HeadersAlreadySentError(IronSessionError):
 
 class SessionDestroyedError(IronSessionError):
     """Data written into a destroyed session and then saved."""
+
+
+def stems_from(error: BaseException | None, failure: BaseException) -> bool:
+    """Tell whether an error is this failure: as it is, as the cause shown, or in a group."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        if error is failure:
+            return True
+        if isinstance(error, BaseExceptionGroup):
+            return any(stems_from(one, failure) for one in error.exceptions)
+        seen.add(id(error))
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return False

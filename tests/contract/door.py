@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from iron_session import SessionOptions
+from tests.contract.server import serve_asgi
 from tests.sessions.browser import ReceivedCookie
 
 HeaderList = list[tuple[str, str]]
@@ -106,9 +107,11 @@ class Door:
         open: runs an app, for the length of a block.
         make_explicit_app: gives an app of one route, /explicit, in which nothing but that route's
             handler serves the options' cookie; None where there is no such form.
+        serve: serves an app on a real server, for the length of a block; gives host and port.
     """
 
     name: str
     make_app: Callable[[Sequence[SessionOptions]], Any]
     open: Callable[[Any], AbstractContextManager[Site]]
     make_explicit_app: Callable[[SessionOptions], Any] | None = None
+    serve: Callable[[Any], AbstractContextManager[str]] = serve_asgi

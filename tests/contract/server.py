@@ -1,4 +1,4 @@
-"""A real server for a test: uvicorn on a free port of this machine, stopped at the end."""
+"""Real servers for a test, each on a free port of this machine and stopped at its end."""
 
 import socket
 import threading
@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import uvicorn
+from waitress.server import create_server
 
 from tests.contract.common_app import WAIT
 
@@ -24,8 +25,8 @@ class Server(uvicorn.Server):
 
 
 @contextmanager
-def serve(app: Any) -> Iterator[str]:
-    """Serve an ASGI application for the length of a block; gives host and port."""
+def serve_asgi(app: Any) -> Iterator[str]:
+    """Serve an ASGI application by uvicorn for the length of a block; gives host and port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         server = Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=5))
@@ -38,3 +39,19 @@ def serve(app: Any) -> Iterator[str]:
             server.should_exit = True
             thread.join(WAIT)
             assert not thread.is_alive(), "the server did not stop"
+
+
+@contextmanager
+def serve_wsgi(app: Any) -> Iterator[str]:
+    """Serve a WSGI application by waitress for the length of a block; gives host and port."""
+    server = create_server(
+        app, host="127.0.0.1", port=0, threads=10, clear_untrusted_proxy_headers=True
+    )
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    try:
+        yield f"127.0.0.1:{server.effective_port}"
+    finally:
+        server.close()
+        thread.join(WAIT)
+        assert not thread.is_alive(), "the server did not stop"

@@ -1,25 +1,23 @@
-"""The contract once more over real HTTP and real WebSockets, for every door of ASGI."""
+"""The contract once more over real HTTP and real WebSockets, for every door."""
 
 import json
 from collections.abc import Iterator
 
 import pytest
 
+from tests.contract.all_doors import DOORS, doors_with
 from tests.contract.common_app import FILE, STREAM_START
 from tests.contract.door import Door
-from tests.contract.doors import asgi, fastapi, starlette
 from tests.contract.visitor import Visitor
 from tests.contract.wire_driver import ServedApp, run_on_a_server
 from tests.sessions.browser import NAME, TTL, make_options
-
-DOORS = [*asgi.DOORS, *starlette.DOORS, *fastapi.DOORS]
 
 
 @pytest.fixture(scope="module", params=DOORS, ids=[door.name for door in DOORS])
 def served(request: pytest.FixtureRequest) -> Iterator[ServedApp]:
     """Serve the common app, one door at a time."""
     door: Door = request.param
-    with run_on_a_server(door.make_app([make_options(chunk=True)])) as site:
+    with run_on_a_server(door, door.make_app([make_options(chunk=True)])) as site:
         yield site
 
 
@@ -95,6 +93,7 @@ def test_a_hostile_cookie_is_an_empty_session(visitor: Visitor, value: str) -> N
     assert visitor.session == {}
 
 
+@doors_with("accept", "served")
 def test_the_handshake_of_a_websocket_carries_the_cookie(visitor: Visitor) -> None:
     handshake = visitor.connect("update", {"a": 1}, late="save")
     assert handshake.accepted
@@ -103,12 +102,14 @@ def test_the_handshake_of_a_websocket_carries_the_cookie(visitor: Visitor) -> No
     assert json.loads(visitor.connect("read").texts[0]) == {"a": 1}
 
 
+@doors_with("deny", "served")
 def test_a_refused_websocket_carries_the_cookie(visitor: Visitor) -> None:
     handshake = visitor.connect("update", {"a": 1}, manner="ws-deny")
     assert (handshake.accepted, handshake.status) == (False, 403)
     assert visitor.session == {"a": 1}
 
 
+@doors_with("close", "served")
 def test_a_websocket_that_is_closed_at_once_carries_no_cookie(visitor: Visitor) -> None:
     handshake = visitor.connect("update", {"a": 1}, manner="ws-close")
     assert (handshake.accepted, handshake.status, handshake.cookies) == (False, 403, {})

@@ -9,9 +9,8 @@ from tests.contract.logs import lost_changes
 from tests.contract.visitor import Visitor, Welcome
 from tests.sessions.browser import NAME, Failures, make_options
 
-pytestmark = doors_with("websocket")
 
-
+@doors_with("websocket")
 def test_a_websocket_reads_the_session(visitor: Visitor) -> None:
     visitor.ask("update", {"a": 1})
     handshake = visitor.connect("read")
@@ -20,6 +19,7 @@ def test_a_websocket_reads_the_session(visitor: Visitor) -> None:
     assert handshake.cookies == {}
 
 
+@doors_with("websocket")
 def test_a_websocket_that_leaves_the_session_alone_has_no_header_of_ours(
     visitor: Visitor,
 ) -> None:
@@ -28,12 +28,14 @@ def test_a_websocket_that_leaves_the_session_alone_has_no_header_of_ours(
     assert not {"set-cookie", "vary", "cache-control"} & {name for name, _ in handshake.headers}
 
 
+@doors_with("accept")
 def test_what_is_written_before_the_accept_goes_out_with_the_handshake(visitor: Visitor) -> None:
     handshake = visitor.connect("update", {"a": 1})
     assert list(handshake.cookies) == [NAME]
     assert visitor.session == {"a": 1}
 
 
+@doors_with("accept")
 @pytest.mark.parametrize("action", ["clear", "destroy"])
 def test_a_session_that_is_emptied_before_the_accept_expires(visitor: Visitor, action: str) -> None:
     visitor.ask("update", {"a": 1})
@@ -41,6 +43,7 @@ def test_a_session_that_is_emptied_before_the_accept_expires(visitor: Visitor, a
     assert visitor.session == {}
 
 
+@doors_with("websocket")
 def test_a_change_after_the_accept_is_logged_as_lost(
     visitor: Visitor, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -50,6 +53,7 @@ def test_a_change_after_the_accept_is_logged_as_lost(
     assert visitor.session == {}
 
 
+@doors_with("websocket")
 @pytest.mark.parametrize("late", ["save", "destroy", "update and save"])
 def test_saving_after_the_accept_raises(visitor: Visitor, late: str) -> None:
     visitor.ask("update", {"a": 1})
@@ -58,6 +62,7 @@ def test_saving_after_the_accept_raises(visitor: Visitor, late: str) -> None:
     assert visitor.session == {"a": 1}
 
 
+@doors_with("close")
 @pytest.mark.parametrize("action", ["update", "update and save", "clear", "destroy"])
 def test_a_change_before_a_close_that_takes_the_accept_s_place_is_logged_as_refused(
     visitor: Visitor, caplog: pytest.LogCaptureFixture, action: str
@@ -75,6 +80,7 @@ def test_a_change_before_a_close_that_takes_the_accept_s_place_is_logged_as_refu
     assert visitor.session == {"a": 1}
 
 
+@doors_with("close")
 def test_a_close_before_the_accept_without_a_change_is_not_logged(
     visitor: Visitor, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -82,6 +88,7 @@ def test_a_close_before_the_accept_without_a_change_is_not_logged(
     assert lost_changes(caplog) == []
 
 
+@doors_with("deny")
 def test_a_denial_response_carries_the_cookie(visitor: Visitor) -> None:
     handshake = visitor.connect("update", {"a": 1}, manner="ws-deny")
     assert (handshake.accepted, handshake.status) == (False, 403)
@@ -91,6 +98,7 @@ def test_a_denial_response_carries_the_cookie(visitor: Visitor) -> None:
     assert visitor.session == {"a": 1}
 
 
+@doors_with("websocket")
 def test_a_websocket_with_a_hostile_cookie_has_an_empty_session(welcome: Welcome) -> None:
     failures = Failures()
     visitor = welcome(make_options(on_unseal_error=failures))

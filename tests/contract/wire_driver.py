@@ -1,4 +1,4 @@
-"""Sends requests to an ASGI application through a real server, over HTTP and WebSocket."""
+"""Sends requests to an application through a real server, over HTTP and WebSocket."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,8 +11,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from tests.contract.common_app import WAIT
-from tests.contract.door import Answer, Handshake, HeaderList, Visit
-from tests.contract.server import serve
+from tests.contract.door import Answer, Door, Handshake, HeaderList, Visit
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ def in_lower_case(headers: HeaderList) -> HeaderList:
 
 
 @contextmanager
-def run_on_a_server(app: Any) -> Iterator[ServedApp]:
-    """Serve an ASGI application for the length of a block."""
-    with serve(app) as address:
+def run_on_a_server(door: Door, app: Any) -> Iterator[ServedApp]:
+    """Serve a door's application for the length of a block."""
+    with door.serve(app) as address:
         yield ServedApp(address)

@@ -22,15 +22,15 @@ from iron_session import (
     get_iron_session,
 )
 from iron_session.integrations.asgi import (
-    REGISTRY,
     ASGIApp,
     IronSessionMiddleware,
     Message,
     Receive,
     Scope,
     Send,
-    cookie_header,
 )
+from iron_session.sessions.requests import REGISTRY
+from iron_session.sessions.requests import raw_cookie_header as cookie_header
 from tests.contract.asgi_driver import Connection, request
 from tests.contract.door import Answer, HeaderList, Visit
 from tests.contract.logs import lost_changes
@@ -204,7 +204,8 @@ def test_of_its_name_the_session_s_cookie_is_the_only_one(name: bytes) -> None:
         (b"x-debug", NAME.encode() + b"=kept"),
     ]
     answer = visit(responding(update={"a": 1}, headers=headers))
-    assert answer.headers[:2] == [("set-cookie", f"{NAME}2=kept"), ("x-debug", f"{NAME}=kept")]
+    assert set(answer.cookies) == {f"{NAME}2", NAME}
+    assert ("x-debug", f"{NAME}=kept") in answer.headers
     assert answer.cookies[NAME].value.startswith("Fe26.2*")
 
 
@@ -340,7 +341,7 @@ def test_two_middlewares_that_collide_are_a_configuration_error(
     assert "twice" in message
     assert repr(inner[0]) in message
     assert repr(inner[1]) in message
-    assert "remove one, or give each names of its own" in message
+    assert "remove one, or give each a cookie name and a key of its own" in message
 
 
 @pytest.mark.parametrize(

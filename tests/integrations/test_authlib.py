@@ -24,7 +24,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 
 from iron_session.integrations.starlette import IronSessionMiddleware
-from tests.contract.server import serve
+from tests.contract.server import serve_asgi
 from tests.sessions.browser import NAME, make_options, session_of
 
 CLIENT_ID = "the-site"
@@ -144,7 +144,7 @@ def provider() -> Provider:
 @pytest.fixture(scope="module")
 def site(provider: Provider) -> Iterator[str]:
     """Serve both, and give the site's address."""
-    with serve(provider.app) as address, serve(make_site(address)) as site:
+    with serve_asgi(provider.app) as address, serve_asgi(make_site(address)) as site:
         yield f"http://{site}"
 
 

@@ -35,6 +35,7 @@ from iron_session.integrations.starlette import (
     get_iron_session,
     get_session,
 )
+from iron_session.sessions.requests import REGISTRY
 from tests.contract.logs import lost_changes
 from tests.helpers.clock import Clock
 from tests.sessions.browser import NAME, TTL, ReceivedCookie, make_options, saved
@@ -192,7 +193,7 @@ def test_starlette_s_own_session_middleware_further_in_keeps_to_itself() -> None
 
     async def change(request: Request) -> Response:
         request.session["theirs"] = 1
-        request.scope["iron_session"][NAME]["ours"] = 1
+        request.scope[REGISTRY][NAME]["ours"] = 1
         return PlainTextResponse()
 
     theirs = Middleware(SessionMiddleware, secret_key="key", session_cookie="theirs")
@@ -211,7 +212,7 @@ def test_get_session_gives_the_very_session_of_a_request(scope_key: str) -> None
 
     async def look(request: Request) -> Response:
         session = get_session(request, scope_key=scope_key)
-        seen.extend([session, request.scope[scope_key], request.scope["iron_session"][NAME]])
+        seen.extend([session, request.scope[scope_key], request.scope[REGISTRY][NAME]])
         return PlainTextResponse()
 
     middleware = Middleware(IronSessionMiddleware, options=OPTIONS, scope_key=scope_key)
@@ -743,7 +744,7 @@ def test_a_session_that_is_too_big_does_not_take_the_other_one_with_it(
     """The other is written with the error's answer, or the log says that it was lost."""
 
     async def change_both(request: Request) -> Response:
-        sessions: dict[str, Session] = request.scope["iron_session"]
+        sessions: dict[str, Session] = request.scope[REGISTRY]
         for session in sessions.values():
             session["user"] = 1
         sessions[large]["large"] = TOO_LARGE
@@ -963,8 +964,8 @@ def test_by_hand_a_cookie_that_the_middleware_serves_is_refused(
     with pytest.raises(ConfigurationError) as caught:
         browser(app, saved({"a": 1})).get("/")
     assert str(caught.value) == (
-        f"IronSessionMiddleware serves the cookie {NAME!r} already: use request.session, or take "
-        "the middleware away"
+        f"the framework's own door serves the cookie {NAME!r} already: use its session, or take it "
+        "away"
     )
 
 

@@ -1,31 +1,71 @@
 """The headers that a response needs for its session."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
+from multidict import CIMultiDict
 
-from iron_session import HeaderJar, Session, get_iron_session
+from iron_session import HeaderJar, HeadersAlreadySentError, Session, get_iron_session
 from iron_session.sessions.responses import (
-    HeaderChanges,
-    header_changes,
+    ListedHeaders,
+    MultiDictHeaders,
+    RawHeaders,
+    ResponseHeaders,
+    ResponseJar,
     sets_same_cookie,
     vary_on_cookie,
+    write_session,
 )
 from tests.sessions.browser import NAME, Browser, make_options, saved
 
+Pairs = Sequence[tuple[str, str]]
 
-def changes_after(
-    use: Callable[[Session], object],
-    *,
-    vary: str | None = None,
-    cache_control: str | None = None,
-    header: str | None = None,
-) -> HeaderChanges:
-    """Tell what a response needs after a handler used its session in this way."""
+
+def in_a_list(pairs: Pairs) -> tuple[ResponseHeaders, Callable[[], Pairs]]:
+    held = list(pairs)
+    return ListedHeaders(held), lambda: held
+
+
+def as_bytes(pairs: Pairs) -> tuple[ResponseHeaders, Callable[[], Pairs]]:
+    held = [(name.lower().encode(), value.encode("latin-1")) for name, value in pairs]
+
+    def read() -> Pairs:
+        assert all(name == name.lower() for name, _ in held), "ASGI asks for small letters"
+        return [(name.decode(), value.decode("latin-1")) for name, value in held]
+
+    return RawHeaders(held), read
+
+
+def in_a_multidict(pairs: Pairs) -> tuple[ResponseHeaders, Callable[[], Pairs]]:
+    held = CIMultiDict(pairs)
+    return MultiDictHeaders(held), lambda: list(held.items())
+
+
+Make = Callable[[Pairs], tuple[ResponseHeaders, Callable[[], Pairs]]]
+
+
+@pytest.fixture(params=[in_a_list, as_bytes, in_a_multidict])
+def make(request: pytest.FixtureRequest) -> Make:
+    """Give each way of keeping headers in turn."""
+    kind: Make = request.param
+    return kind
+
+
+def headers_after(
+    make: Make, use: Callable[[Session], object], *pairs: tuple[str, str], header: str | None = None
+) -> Pairs:
+    """Give a response's headers after a handler used its session in this way."""
     jar = HeaderJar(saved({"user": 1}) if header is None else header)
     session = get_iron_session(jar, make_options())
     use(session)
-    return header_changes(session, jar, vary=vary, cache_control=cache_control)
+    headers, read = make(pairs)
+    write_session(session, headers)
+    return [(name.lower(), value) for name, value in read()]
+
+
+def values(pairs: Pairs, name: str) -> list[str]:
+    return [value for key, value in pairs if key == name]
 
 
 def look(session: Session) -> None:
@@ -48,65 +88,88 @@ def save(session: Session) -> None:
     session.save()
 
 
+def abandon(session: Session) -> None:
+    session["user"] = 2
+    session.save()
+    session.abandon()
+
+
 @pytest.mark.parametrize("header", ["", f"{NAME}=junk", None])
-def test_a_session_that_nobody_touched_changes_no_header(header: str | None) -> None:
+def test_a_session_that_nobody_touched_changes_no_header(make: Make, header: str | None) -> None:
     """And is not even read: the page may be cached for everybody."""
-    assert changes_after(repr, header=header) == HeaderChanges([], None, None)
+    own = [("vary", "Accept"), ("set-cookie", "theme=dark")]
+    assert headers_after(make, repr, *own, header=header) == own
 
 
 @pytest.mark.parametrize("header", ["", f"{NAME}=junk", None])
 @pytest.mark.parametrize("use", [look, len, list, bool, Session.mark_accessed])
 def test_a_session_that_was_looked_at_varies_the_response(
-    header: str | None, use: Callable[[Session], object]
+    make: Make, header: str | None, use: Callable[[Session], object]
 ) -> None:
     """Also where there was no cookie: with one the page would be another."""
-    assert changes_after(use, header=header) == HeaderChanges([], "Cookie", None)
+    assert headers_after(make, use, header=header) == [("vary", "Cookie")]
 
 
 @pytest.mark.parametrize("use", [change, clear, destroy, save, Session.mark_modified])
 def test_a_session_that_was_written_is_kept_out_of_caches(
-    use: Callable[[Session], object],
+    make: Make, use: Callable[[Session], object]
 ) -> None:
-    changes = changes_after(use)
-    assert changes.vary == "Cookie"
-    assert changes.cache_control == "no-store"
-    (header,) = changes.set_cookie
+    headers = headers_after(make, use)
+    assert values(headers, "vary") == ["Cookie"]
+    assert values(headers, "cache-control") == ["no-store"]
+    (header,) = values(headers, "set-cookie")
     assert header.startswith(f"{NAME}=")
 
 
-def test_destroying_alone_varies_the_response() -> None:
+def test_destroying_alone_varies_the_response(make: Make) -> None:
     """Though it never reads the session."""
-    assert changes_after(destroy, header="").vary == "Cookie"
+    assert values(headers_after(make, destroy, header=""), "vary") == ["Cookie"]
 
 
 @pytest.mark.parametrize("own", ["private", "public, max-age=60", ""])
-def test_what_the_application_says_of_caching_is_respected(own: str) -> None:
-    changes = changes_after(change, cache_control=own)
-    assert changes.set_cookie
-    assert changes.cache_control is None
+def test_what_the_application_says_of_caching_is_respected(make: Make, own: str) -> None:
+    headers = headers_after(make, change, ("Cache-Control", own))
+    assert values(headers, "set-cookie")
+    assert values(headers, "cache-control") == [own]
+
+
+def test_cookies_of_the_application_stay_but_for_one_of_the_session_s_name(make: Make) -> None:
+    """One Set-Cookie for each name in a response."""
+    own = [("Set-Cookie", f"{one}=1; Path=/") for one in ("a", NAME, "b", f"{NAME}2")]
+    headers = values(headers_after(make, change, *own), "set-cookie")
+    assert [value.partition("=")[0] for value in headers] == ["a", "b", f"{NAME}2", NAME]
+    assert headers[-1].startswith(f"{NAME}=Fe26.2*")
+
+
+def test_a_session_that_was_abandoned_only_varies_the_response(make: Make) -> None:
+    """The request has failed: neither its changes nor what it saved by hand are written."""
+    assert headers_after(make, abandon) == [("vary", "Cookie")]
 
 
 @pytest.mark.parametrize(
     ("vary", "expected"),
     [
-        (None, "Cookie"),
-        ("", "Cookie"),
-        ("Accept", "Accept, Cookie"),
-        ("Accept, Origin", "Accept, Origin, Cookie"),
-        ("Accept-Cookie", "Accept-Cookie, Cookie"),
-        ("Cookies", "Cookies, Cookie"),
-        ("Cookie", None),
-        ("cookie", None),
-        ("COOKIE", None),
-        ("Accept,cookie,Origin", None),
-        ("Accept , Cookie ", None),
-        ("*", None),
-        ("Accept, *", None),
+        ([], "Cookie"),
+        ([""], "Cookie"),
+        (["Accept"], "Accept, Cookie"),
+        (["Accept, Origin"], "Accept, Origin, Cookie"),
+        (["Accept", "Origin"], "Accept, Origin, Cookie"),
+        (["Accept-Cookie"], "Accept-Cookie, Cookie"),
+        (["Cookies"], "Cookies, Cookie"),
+        (["Cookie"], None),
+        (["cookie"], None),
+        (["COOKIE"], None),
+        (["Accept,cookie,Origin"], None),
+        (["Accept , Cookie "], None),
+        (["Accept", "Cookie"], None),
+        (["*"], None),
+        (["Accept, *"], None),
     ],
 )
-def test_vary_names_the_cookie_once(vary: str | None, expected: str | None) -> None:
-    assert vary_on_cookie(vary) == expected
-    assert changes_after(look, vary=vary).vary == expected
+def test_vary_names_the_cookie_once(make: Make, vary: list[str], expected: str | None) -> None:
+    assert vary_on_cookie(", ".join(vary)) == expected
+    headers = headers_after(make, look, *[("Vary", value) for value in vary])
+    assert values(headers, "vary") == (vary if expected is None else [expected])
 
 
 @pytest.mark.parametrize(
@@ -127,21 +190,61 @@ def test_cookies_are_the_same_by_their_names(header: str, other: str, expected: 
     assert sets_same_cookie(header, other) is expected
 
 
-def test_an_error_of_the_commit_reaches_the_integration() -> None:
+def test_an_error_of_the_commit_reaches_the_integration_and_leaves_the_headers(
+    make: Make,
+) -> None:
     """It answers with an error, instead of a response that lost its session."""
+    session = get_iron_session(HeaderJar(""), make_options())
+    session.setdefault("user_data", []).append(object())
+    headers, read = make([("Vary", "Accept")])
     with pytest.raises(TypeError, match="user"):
-        changes_after(lambda session: session.setdefault("user_data", []).append(object()))
+        write_session(session, headers)
+    assert [(name.lower(), value) for name, value in read()] == [("vary", "Accept")]
 
 
-def test_the_cookies_of_all_sessions_of_a_jar_are_given() -> None:
+def test_the_cookies_of_all_sessions_of_a_jar_are_given(make: Make) -> None:
     """One Set-Cookie a name, whichever session wrote it."""
     browser = Browser()
     first = browser.request(make_options())
     second = get_iron_session(browser.jar, make_options(cookie_name="other"))
     first["user"] = 1
     second["user"] = 2
-    header_changes(first, browser.jar, vary=None, cache_control=None)
-    changes = header_changes(second, browser.jar, vary="Cookie", cache_control="no-store")
-    assert [header.partition("=")[0] for header in changes.set_cookie] == [NAME, "other"]
-    assert changes.vary is None
-    assert changes.cache_control is None
+    headers, read = make([])
+    write_session(first, headers)
+    write_session(second, headers)
+    assert [header.partition("=")[0] for header in headers.get("Set-Cookie")] == [NAME, "other"]
+    assert (headers.get("Vary"), headers.get("Cache-Control")) == (["Cookie"], ["no-store"])
+    assert len(read()) == 4
+
+
+def test_the_jar_of_the_explicit_form_writes_at_once(make: Make) -> None:
+    """Each save in the place of the one before, beside the cookies of others."""
+    headers, _ = make([("Set-Cookie", "theme=dark")])
+    session = get_iron_session(ResponseJar(saved({"user": 1}), headers), make_options())
+    assert headers.get("Vary") == []
+    assert session["user"] == 1
+    assert (headers.get("Vary"), headers.get("Cache-Control")) == (["Cookie"], [])
+    for number in (2, 3):
+        session["user"] = number
+        session.save()
+    theme, ours = headers.get("Set-Cookie")
+    assert theme == "theme=dark"
+    assert dict(get_iron_session(HeaderJar(ours.partition(";")[0]), make_options())) == {"user": 3}
+    assert (headers.get("Vary"), headers.get("Cache-Control")) == (["Cookie"], ["no-store"])
+
+
+def test_an_abandoned_session_is_neither_unsaved_nor_reported() -> None:
+    session: Any = get_iron_session(HeaderJar(""), make_options())
+    session["a"] = 1
+    assert session.is_unsaved
+    session.abandon()
+    assert (session.abandoned, session.is_unsaved) == (True, False)
+
+
+def test_the_jar_of_a_door_takes_nothing_once_it_is_closed() -> None:
+    session = get_iron_session(HeaderJar(""), make_options())
+    write_session(session, ListedHeaders([]))
+    assert isinstance(session.jar, HeaderJar)
+    session.jar.close()
+    with pytest.raises(HeadersAlreadySentError):
+        session.save()

@@ -30,11 +30,13 @@ from tests.sessions.browser import (
     TTL,
     Browser,
     Failures,
+    ReceivedCookie,
     cookie_of,
     expiration_of,
     make_options,
     open_text,
     password_id_of,
+    saved,
     session_of,
 )
 
@@ -218,7 +220,7 @@ def test_the_methods_of_a_dict_do_what_a_dict_does() -> None:
         assert not one
 
 
-@pytest.mark.parametrize("attribute", ["save", "destroy", "update_config", "commit", "modified"])
+@pytest.mark.parametrize("attribute", ["save", "destroy", "update_config", "commit", "jar", "seal"])
 def test_methods_can_not_be_replaced(attribute: str) -> None:
     """`session.save = …` is a mistake for `session["save"] = …`."""
     session = session_of("")
@@ -1737,3 +1739,83 @@ def test_an_empty_session_that_is_cleared_loses_its_mark_with_its_cookie() -> No
     session.clear()
     session.commit()
     assert [header.partition("; ")[0] for header in jar.set_cookie_headers] == [f"{NAME}="]
+
+
+@pytest.mark.parametrize("mark", ["mark_modified()", "modified = True"])
+def test_a_session_that_is_said_to_be_modified_is_written_again(clock: Clock, mark: str) -> None:
+    """Frameworks whose sessions can't see changes inside nested values ask for it."""
+    browser = Browser()
+    browser.visit(make_options(), a=1)
+    clock.advance(60)
+    session = browser.request(make_options())
+    if mark == "mark_modified()":
+        session.mark_modified()
+    else:
+        session.modified = True
+    session.commit()
+    assert len(browser.jar.set_cookie_headers) == 1
+    assert session.expires_at == at(clock.now + TTL * 1000)
+
+
+def test_saying_that_nothing_was_modified_takes_only_that_back() -> None:
+    """What did change is still written: nothing is lost by it."""
+    jar = HeaderJar(saved({"a": 1}))
+    session = get_iron_session(jar, make_options())
+    session.modified = True
+    session.modified = False
+    session.commit()
+    assert jar.set_cookie_headers == []
+    session["a"] = 2
+    session.modified = False
+    session.commit()
+    assert len(jar.set_cookie_headers) == 1
+
+
+def test_a_session_gives_the_seal_that_the_browser_has() -> None:
+    header = saved({"a": 1})
+    jar = HeaderJar(header)
+    session = get_iron_session(jar, make_options())
+    assert session.jar is jar
+    assert session.seal == header.partition("=")[2]
+    session["a"] = 2
+    session.save()
+    assert jar.set_cookie_headers[0].startswith(f"{NAME}={session.seal};")
+    assert session_of("").seal is None
+
+
+def test_a_destroyed_session_has_no_seal() -> None:
+    session = session_of(saved({"a": 1}))
+    session.destroy()
+    assert session.seal is None
+
+
+class BySessionData(Session):
+    """A session that says in its data how long it lives, as some frameworks have it."""
+
+    def own_terms(self) -> tuple[int | None, dict[str, Any] | None]:
+        return (60 if "short" in self else None), ({"max_age": None} if "brief" in self else None)
+
+
+@pytest.mark.parametrize(
+    ("data", "life", "max_age"),
+    [({"a": 1}, TTL, TTL - 60), ({"short": 1}, 60, 60), ({"short": 1, "brief": 1}, 60, None)],
+)
+@pytest.mark.parametrize("way", ["save", "commit"])
+def test_a_kind_of_session_may_keep_its_terms_in_its_data(
+    clock: Clock, data: dict[str, Any], life: int, max_age: int | None, way: str
+) -> None:
+    jar = HeaderJar("")
+    session = BySessionData(jar, make_options())
+    session.update(data)
+    session.save() if way == "save" else session.commit()
+    (header,) = jar.set_cookie_headers
+    assert ReceivedCookie.parse(header).max_age == max_age
+    assert session.expires_at == at(clock.now + life * 1000)
+
+
+def test_what_a_save_is_given_goes_before_the_terms_in_the_data() -> None:
+    jar = HeaderJar("")
+    session = BySessionData(jar, make_options())
+    session.update({"short": 1, "brief": 1})
+    session.save(ttl=900)
+    assert ReceivedCookie.parse(jar.set_cookie_headers[0]).max_age == 840

@@ -17,13 +17,13 @@ except ImportError as _cause:
     ) from _cause
 
 from iron_session.errors import ConfigurationError
-from iron_session.integrations.asgi import REGISTRY
 from iron_session.integrations.starlette import (
     IronSessionMiddleware,
     get_iron_session,
     get_session,
 )
 from iron_session.sessions.options import SessionOptions, check_options
+from iron_session.sessions.requests import REGISTRY
 from iron_session.sessions.session import Session
 
 __all__ = ["IronSessionMiddleware", "SessionDependency", "get_iron_session", "get_session"]

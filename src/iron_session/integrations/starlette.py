@@ -8,12 +8,10 @@ session = get_iron_session(request, response, options)          # then: session.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 try:
     from starlette.concurrency import run_in_threadpool
-    from starlette.datastructures import MutableHeaders
     from starlette.requests import HTTPConnection, Request
     from starlette.responses import Response
 except ImportError as _cause:
@@ -21,16 +19,17 @@ except ImportError as _cause:
         "iron_session.integrations.starlette needs Starlette: pip install starlette"
     ) from _cause
 
-from iron_session.errors import ConfigurationError, IronSessionError
+from iron_session.errors import IronSessionError
 from iron_session.integrations import asgi
-from iron_session.sessions import SessionOptions, SetCookie
 from iron_session.sessions import session as core
-from iron_session.sessions.jar import HeaderJar
-from iron_session.sessions.options import check_options
-from iron_session.sessions.responses import NO_STORE, sets_same_cookie, vary_on_cookie
+from iron_session.sessions.options import SessionOptions
+from iron_session.sessions.requests import check_not_served, find_session, raw_cookie_header
+from iron_session.sessions.responses import RawHeaders, ResponseJar
 from iron_session.sessions.session import Session
 
 __all__ = ["IronSessionMiddleware", "get_iron_session", "get_session"]
+
+_ADD_MIDDLEWARE: Final = "app.add_middleware(IronSessionMiddleware, options=options)"
 
 
 class IronSessionMiddleware(asgi.IronSessionMiddleware):
@@ -80,13 +79,7 @@ def get_session(connection: HTTPConnection, *, scope_key: str = "session") -> Se
     Raises:
         ConfigurationError: the middleware is not installed.
     """
-    session = connection.scope.get(scope_key)
-    if not isinstance(session, Session):
-        raise ConfigurationError(
-            f"there is no session in the scope under {scope_key!r}: add "
-            "app.add_middleware(IronSessionMiddleware, options=options)"
-        )
-    return session
+    return find_session(connection.scope, scope_key, _ADD_MIDDLEWARE)
 
 
 def get_iron_session(
@@ -103,39 +96,7 @@ def get_iron_session(
         ConfigurationError: the options are no `SessionOptions`, or the middleware serves this
             cookie already: of two sessions in one request, the one could undo the other's logout.
     """
-    if asgi.overlaps(check_options(options).cookie_name, connection.scope.get(asgi.REGISTRY, ())):
-        raise ConfigurationError(
-            f"IronSessionMiddleware serves the cookie {options.cookie_name!r} already: use "
-            "request.session, or take the middleware away"
-        )
-    return core.get_iron_session(_ResponseJar(connection, response.headers), options)
-
-
-class _ResponseJar(HeaderJar):
-    """Reads from a request's headers and writes into a response's."""
-
-    __slots__ = ("_headers",)
-
-    def __init__(self, connection: HTTPConnection, headers: MutableHeaders) -> None:
-        super().__init__(lambda: asgi.cookie_header(connection.scope["headers"]))
-        self._headers = headers
-
-    def read(self, name: str) -> Sequence[str]:
-        """Give the cookie's values; from here on the response depends on them."""
-        self._vary()
-        return super().read(name)
-
-    def write(self, cookie: SetCookie) -> None:
-        """Set a cookie on the response at once, in the place of any other of its name."""
-        headers = self._headers
-        values = headers.getlist("set-cookie")
-        del headers["set-cookie"]
-        others = [value for value in values if not sets_same_cookie(value, cookie.header)]
-        for value in [*others, cookie.header]:
-            headers.append("set-cookie", value)
-        self._vary()
-        headers.setdefault("cache-control", NO_STORE)
-
-    def _vary(self) -> None:
-        if (vary := vary_on_cookie(", ".join(self._headers.getlist("vary")))) is not None:
-            self._headers["vary"] = vary
+    check_not_served(connection.scope, options)
+    headers = connection.scope["headers"]
+    jar = ResponseJar(lambda: raw_cookie_header(headers), RawHeaders(response.headers.raw))
+    return core.get_iron_session(jar, options)

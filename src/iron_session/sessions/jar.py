@@ -96,6 +96,11 @@ class HeaderJar:
         self._closed = False
 
     @property
+    def closed(self) -> bool:
+        """Whether the headers have gone."""
+        return self._closed
+
+    @property
     def set_cookie_headers(self) -> list[str]:
         """The values of the `Set-Cookie` headers to send, one for each name."""
         return [cookie.header for cookie in self._written.values()]

@@ -1,75 +1,219 @@
-"""Which headers a response needs for its session: the rule that every integration applies."""
+"""What a response gets from its session: the rule that every integration applies.
+
+An integration tells how its framework's headers are read and set, by `ResponseHeaders`; when they
+are about to go it calls `write_session`, and when all is done `report_late_changes`.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Protocol, cast
 
+from iron_session.sessions.cookies import SetCookie
+from iron_session.sessions.events import report_lost
 from iron_session.sessions.jar import HeaderJar
 from iron_session.sessions.session import Session
 
 __all__ = [
-    "NO_STORE",
-    "HeaderChanges",
-    "header_changes",
+    "TOO_LATE",
+    "ListedHeaders",
+    "MultiDictHeaders",
+    "RawHeaders",
+    "ResponseHeaders",
+    "ResponseJar",
+    "header_jar",
+    "report_late_changes",
     "sets_same_cookie",
     "vary_on_cookie",
+    "write_session",
 ]
 
-NO_STORE = "no-store"
-"""A shared cache must not hand one visitor's cookie to the next (RFC 9111, 5.2.2.5)."""
+TOO_LATE: Final = (
+    "it came after the response's headers had gone: change it before the response starts"
+)
+_NO_STORE = "no-store"  # a shared cache must not hand out a visitor's cookie (RFC 9111, 5.2.2.5)
 
 
-class HeaderChanges(NamedTuple):
-    """What to do to a response's headers.
+class ResponseHeaders(Protocol):
+    """A response's headers, whatever a framework keeps them in."""
 
-    Attributes:
-        set_cookie: values of `Set-Cookie` to add.
-        vary: the value that `Vary` is to have; None to leave it.
-        cache_control: the value that `Cache-Control` is to have; None to leave it.
-    """
+    def get(self, name: str) -> Sequence[str]:
+        """Give every value of a header, in their order."""
+        ...
 
-    set_cookie: list[str]
-    vary: str | None
-    cache_control: str | None
+    def set(self, name: str, values: Sequence[str]) -> None:
+        """Make these a header's values, in the place of those that it has."""
+        ...
+
+    def add(self, name: str, value: str) -> None:
+        """Add a header beside those of its name."""
+        ...
 
 
-_NOTHING = HeaderChanges([], None, None)
-
-
-def header_changes(
-    session: Session, jar: HeaderJar, *, vary: str | None, cache_control: str | None
-) -> HeaderChanges:
-    """Commit the session and tell what the response's headers need for it.
-
-    Args:
-        session: the request's session.
-        jar: the jar that it writes to.
-        vary: what the response has as `Vary`.
-        cache_control: what it has as `Cache-Control`.
+def write_session(session: Session, headers: ResponseHeaders) -> None:
+    """Commit a session that is served by a `HeaderJar`, and write what the response needs for it.
 
     Raises:
-        IronSessionError: as `Session.commit`.
+        IronSessionError: as `Session.commit`; the headers are as they were.
     """
-    session.commit()
+    if not session.abandoned:
+        session.commit()
     if not session.accessed:
-        return _NOTHING
-    set_cookie = jar.set_cookie_headers
-    return HeaderChanges(
-        set_cookie=set_cookie,
-        vary=vary_on_cookie(vary),
-        # What the application says of caching itself is respected.
-        cache_control=NO_STORE if set_cookie and cache_control is None else None,
-    )
+        return
+    _vary(headers)
+    if not session.abandoned:
+        _set_cookies(headers, header_jar(session).set_cookie_headers)
 
 
-def vary_on_cookie(vary: str | None) -> str | None:
-    """Add `Cookie` to the value of a `Vary` header; None if it is in there already."""
-    known = {one.strip().lower() for one in (vary or "").split(",")}
-    if "cookie" in known or "*" in known:
-        return None
-    return f"{vary}, Cookie" if vary else "Cookie"
+def header_jar(session: Session) -> HeaderJar:
+    """Give the jar of a session that an integration has begun."""
+    return cast(HeaderJar, session.jar)
+
+
+def report_late_changes(session: Session) -> None:
+    """Say so in the log when a session was changed after its response's headers had gone."""
+    if session.is_unsaved:
+        report_lost(session.options.cookie_name, TOO_LATE)
+
+
+def _set_cookies(headers: ResponseHeaders, set_cookie: Sequence[str]) -> None:
+    if not set_cookie:
+        return
+    there = headers.get("Set-Cookie")
+    others = [
+        value for value in there if not any(sets_same_cookie(value, ours) for ours in set_cookie)
+    ]
+    if len(others) != len(there):
+        headers.set("Set-Cookie", others)
+    if not headers.get("Cache-Control"):  # what the application says of caching is respected
+        headers.add("Cache-Control", _NO_STORE)
+    for value in set_cookie:
+        headers.add("Set-Cookie", value)
 
 
 def sets_same_cookie(header: str, other: str) -> bool:
     """Tell whether two values of `Set-Cookie` are for one name: a response has only one."""
     return header.partition("=")[0].strip() == other.partition("=")[0].strip()
+
+
+def _vary(headers: ResponseHeaders) -> None:
+    vary = vary_on_cookie(", ".join(headers.get("Vary")))
+    if vary is not None:
+        headers.set("Vary", [vary])
+
+
+def vary_on_cookie(vary: str) -> str | None:
+    """Add `Cookie` to the value of a `Vary` header; None if it is in there already."""
+    known = {one.strip().lower() for one in vary.split(",")}
+    if "cookie" in known or "*" in known:
+        return None
+    return f"{vary}, Cookie" if vary else "Cookie"
+
+
+class ResponseJar(HeaderJar):
+    """The jar of the explicit form: it writes into a response's headers at once.
+
+    Args:
+        cookie_header: as `HeaderJar` takes it.
+        headers: those of the response that will be sent.
+    """
+
+    __slots__ = ("_headers",)
+
+    def __init__(
+        self, cookie_header: str | Callable[[], str] | None, headers: ResponseHeaders
+    ) -> None:
+        super().__init__(cookie_header)
+        self._headers = headers
+
+    def read(self, name: str) -> Sequence[str]:
+        """Give the cookie's values; from here on the response depends on them."""
+        _vary(self._headers)
+        return super().read(name)
+
+    def write(self, cookie: SetCookie) -> None:
+        """Set a cookie on the response, in the place of any other of its name."""
+        _vary(self._headers)
+        _set_cookies(self._headers, [cookie.header])
+
+
+# --- headers as more than one framework keeps them ---------------------------------------------
+
+
+class ListedHeaders:
+    """A list of pairs of text, as WSGI's `start_response` takes it; changed in place."""
+
+    def __init__(self, pairs: list[Any]) -> None:
+        self._pairs = pairs
+
+    @staticmethod
+    def encode(text: str) -> Any:
+        """Write text as it stands in the pairs."""
+        return text
+
+    @staticmethod
+    def encode_name(name: str) -> Any:
+        """Write a header's name as it stands in the pairs."""
+        return name
+
+    def get(self, name: str) -> Sequence[str]:
+        """Give every value of a header, in their order."""
+        key = self.encode(name).lower()
+        return [self.decode(value) for found, value in self._pairs if found.lower() == key]
+
+    @staticmethod
+    def decode(value: Any) -> str:
+        """Read what stands in the pairs."""
+        return str(value)
+
+    def set(self, name: str, values: Sequence[str]) -> None:
+        """Make these a header's values, in the place of those that it has."""
+        key = self.encode(name).lower()
+        self._pairs[:] = [pair for pair in self._pairs if pair[0].lower() != key]
+        for value in values:
+            self.add(name, value)
+
+    def add(self, name: str, value: str) -> None:
+        """Add a header beside those of its name."""
+        self._pairs.append((self.encode_name(name), self.encode(value)))
+
+
+class RawHeaders(ListedHeaders):
+    """A list of pairs of bytes, as ASGI's messages carry it; changed in place."""
+
+    @staticmethod
+    def encode(text: str) -> bytes:
+        """Write latin-1."""
+        return text.encode("latin-1")
+
+    @staticmethod
+    def encode_name(name: str) -> bytes:
+        """Write small letters: ASGI asks for them."""
+        return name.lower().encode("latin-1")
+
+    @staticmethod
+    def decode(value: bytes) -> str:
+        """Read latin-1."""
+        return value.decode("latin-1")
+
+
+class MultiDictHeaders:
+    """A `multidict.CIMultiDict`, as aiohttp and Sanic have it."""
+
+    def __init__(self, headers: Any) -> None:
+        self._headers = headers
+
+    def get(self, name: str) -> Sequence[str]:
+        """Give every value of a header, in their order."""
+        values: Sequence[str] = self._headers.getall(name, [])
+        return values
+
+    def set(self, name: str, values: Sequence[str]) -> None:
+        """Make these a header's values, in the place of those that it has."""
+        self._headers.popall(name, None)
+        for value in values:
+            self.add(name, value)
+
+    def add(self, name: str, value: str) -> None:
+        """Add a header beside those of its name."""
+        self._headers.add(name, value)

@@ -65,6 +65,7 @@ class Session(MutableMapping[str, Any]):
 
     __slots__ = (
         "__weakref__",
+        "_abandoned",
         "_cookie",
         "_data",
         "_destroyed",
@@ -88,6 +89,7 @@ class Session(MutableMapping[str, Any]):
         self._written: frozenset[str] = frozenset()
         self._is_new = True
         self._destroyed = False
+        self._abandoned = False
         self._forced = False
         self._failure_known = False  # whether the application knows that it can't be written
         self.accessed: bool = False
@@ -154,6 +156,20 @@ class Session(MutableMapping[str, Any]):
         return self._options
 
     @property
+    def jar(self) -> CookieJar:
+        """The jar that it is read from and written to."""
+        return self._jar
+
+    @property
+    def seal(self) -> str | None:
+        """The sealed text that the browser has, or will have by this response; None for none.
+
+        Whoever has it has the session: keep it out of logs.
+        """
+        self._load()
+        return self._stored.seal or None
+
+    @property
     def is_new(self) -> bool:
         """Whether the request brought no session that could be read."""
         self._load()
@@ -171,6 +187,18 @@ class Session(MutableMapping[str, Any]):
         # JavaScript writes some numbers in another way: what it wrote is brought into ours.
         stored = self._stored.json
         return json != stored and json != _json.encode(_json.decode(stored), _ROOT)
+
+    @modified.setter
+    def modified(self, value: bool) -> None:
+        """Have the session written though nothing in it changed; or take that back.
+
+        Frameworks whose sessions can't see changes inside nested values ask for it. A change is
+        written whatever is set here.
+        """
+        if value:
+            self.mark_modified()
+        else:
+            self._forced = False
 
     @property
     def destroyed(self) -> bool:
@@ -200,6 +228,15 @@ class Session(MutableMapping[str, Any]):
         """Have the integration write the session, if there is anything in it, changed or not."""
         self.accessed = True
         self._forced = True
+
+    def abandon(self) -> None:
+        """Leave the browser's session as it is: the request has failed, and commits nothing."""
+        self._abandoned = True
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether `abandon` was called."""
+        return self._abandoned
 
     # --- reading -------------------------------------------------------------------------
 
@@ -267,17 +304,28 @@ class Session(MutableMapping[str, Any]):
                 "data was written into a destroyed session: saving it would log the visitor in "
                 "again. Destroy the session last, or use clear() to start over in it"
             )
+        if ttl is None and cookie_options is None:
+            ttl, cookie_options = self.own_terms()
         now, before, options = _time.now_ms(), self._stored, self._options
         own_ttl_ms = storage.own_ttl_ms(before.mark) if ttl is None else self._own_ttl_ms(ttl)
         cookie = self._cookie
         if cookie_options is not None:
             cookie = override_cookie(options, cookie_options)
         _require_future(cookie, now)
-        seal, stored = storage.seal(_json.encode(data, _ROOT), before, options, own_ttl_ms, now)
+        stored = storage.seal(_json.encode(data, _ROOT), before, options, own_ttl_ms, now)
         life_ms = None if stored.expires is None else stored.expires - now
-        self._write(seal, cookie, lifetime.cookie_max_age(cookie.max_age, life_ms))
+        self._write(stored.seal, cookie, lifetime.cookie_max_age(cookie.max_age, life_ms))
         self._cookie, self._stored = cookie, stored
         self._forced = self._failure_known = False
+
+    def own_terms(
+        self,
+    ) -> tuple[_time.Seconds | None, CookieOptions | Mapping[str, Any] | None]:
+        """Give the ttl and the cookie's attributes for a save that names neither.
+
+        An integration overrides this where its framework keeps them in the session's data.
+        """
+        return None, None
 
     def destroy(self) -> None:
         """Empty the session and expire its cookies; no later save can bring it back.
@@ -349,7 +397,7 @@ class Session(MutableMapping[str, Any]):
     @property
     def is_unsaved(self) -> bool:
         """Whether it holds changes that the browser does not get, and nobody was told so."""
-        if self._failure_known:
+        if self._failure_known or self._abandoned:
             return False
         if self._destroyed:
             return bool(self._data)

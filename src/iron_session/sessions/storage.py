@@ -48,15 +48,17 @@ class Stored(NamedTuple):
         mark: the members of `"$iron"`.
         password_id: the password that the seal was opened or made by; None where there is none.
         expires: when the seal does, in ms; None for never.
+        seal: the sealed text itself; empty where there is none.
     """
 
     json: bytes
     mark: dict[str, Any]
     password_id: str | None
     expires: int | None
+    seal: str
 
 
-NOTHING: Final = Stored(b"{}", {}, None, None)
+NOTHING: Final = Stored(b"{}", {}, None, None, "")
 
 
 def load(
@@ -91,7 +93,7 @@ def _open(text: str, options: SessionOptions, now: int) -> tuple[dict[str, Any],
     data, mark = split_mark(decode_json(opened.plaintext))
     require_purpose(mark, None, opened.password_id)
     if data is None:  # as in JavaScript
-        return {}, NOTHING._replace(password_id=opened.password_id, expires=opened.expires)
+        return {}, Stored(NOTHING.json, {}, opened.password_id, opened.expires, text)
     if not isinstance(data, dict):
         raise UnsealError("the seal's content is not an object", password_id=opened.password_id)
     created = created_ms(mark.members)
@@ -102,13 +104,13 @@ def _open(text: str, options: SessionOptions, now: int) -> tuple[dict[str, Any],
             password_id=opened.password_id,
         )
     json = opened.plaintext if mark is NO_MARK else _json.encode(data, "session")
-    return data, Stored(json, mark.members, opened.password_id, opened.expires)
+    return data, Stored(json, mark.members, opened.password_id, opened.expires, text)
 
 
 def seal(
     json: bytes, before: Stored, options: SessionOptions, ttl_ms: int | None, now: int
-) -> tuple[str, Stored]:
-    """Seal a session's data, given as JSON text, and tell what the browser will have by it.
+) -> Stored:
+    """Seal a session's data, given as JSON text: what the browser will have.
 
     `before` is what the browser had; `ttl_ms` is this session's own ttl, None for the options'.
     """
@@ -118,7 +120,7 @@ def seal(
     mark = update_mark(before.mark, created=created, ttl_ms=ttl_ms)
     expires = _expiration(mark, options, now)
     text = seal_json(join_mark(json, mark), options.passwords, expires)
-    return text, Stored(json, mark, options.passwords.newest.id, expires)
+    return Stored(json, mark, options.passwords.newest.id, expires, text)
 
 
 def is_outdated(stored: Stored, options: SessionOptions, now: int) -> bool:

@@ -1,0 +1,138 @@
+"""How a request gets its session: the rule that every integration applies.
+
+A request has some mapping of its own: ASGI's scope, WSGI's environ, what a framework calls its
+context. Its sessions are kept there, under the key that the application knows, and in a registry
+by cookie name, so that no cookie is served twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from typing import Any, Final, TypeVar
+
+from iron_session.errors import ConfigurationError
+from iron_session.sessions import chunks
+from iron_session.sessions.jar import HeaderJar
+from iron_session.sessions.options import SessionOptions, check_options
+from iron_session.sessions.session import Session
+
+__all__ = [
+    "REGISTRY",
+    "adopt_replacement",
+    "begin_session",
+    "check_not_served",
+    "find_session",
+    "join_cookie_headers",
+    "raw_cookie_header",
+    "register",
+]
+
+AnySession = TypeVar("AnySession", bound=Session)
+
+REGISTRY: Final = "iron_session.registry"
+"""The request's key for all of its sessions, a dict by cookie name."""
+
+
+def join_cookie_headers(values: Iterable[str]) -> str:
+    """Join a request's `Cookie` headers: HTTP/2 allows several (RFC 9113, 8.2.3)."""
+    return "; ".join(values)
+
+
+def raw_cookie_header(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """Give the `Cookie` header of ASGI's headers."""
+    return join_cookie_headers(
+        value.decode("latin-1") for name, value in headers if name.lower() == b"cookie"
+    )
+
+
+def begin_session(
+    request: MutableMapping[str, Any],
+    key: str,
+    options: SessionOptions,
+    cookie_header: str | Callable[[], str] | None,
+) -> Session:
+    """Give a request its session, in the request's mapping under `key`.
+
+    Args:
+        request: the request's mapping.
+        key: where the application looks for the session.
+        options: checked already, when the integration was installed.
+        cookie_header: as `HeaderJar` takes it.
+
+    Raises:
+        ConfigurationError: the request has a session for this key or cookie already.
+    """
+    there = request.get(key)
+    if there is not None and isinstance(there, Session):
+        raise _installed_twice(options.cookie_name, key)
+    session = Session(HeaderJar(cookie_header), options)
+    register(request, key, session)
+    request[key] = session
+    return session
+
+
+def register(request: MutableMapping[str, Any], key: str, session: Session) -> None:
+    """Note which session serves a cookie, chunks included.
+
+    Raises:
+        ConfigurationError: another one does already.
+    """
+    name = session.options.cookie_name
+    registry = request.get(REGISTRY)
+    if registry is None:
+        request[REGISTRY] = {name: session}
+        return
+    if _overlaps(name, registry):
+        raise _installed_twice(name, key)
+    registry[name] = session
+
+
+def _installed_twice(cookie_name: str, key: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"iron-session is installed twice for the cookie {cookie_name!r} or the key {key!r}: "
+        "remove one, or give each a cookie name and a key of its own"
+    )
+
+
+def check_not_served(request: Mapping[str, Any], options: SessionOptions) -> None:
+    """Refuse a second session for one cookie: the one could undo the other's logout.
+
+    Raises:
+        ConfigurationError: the options are no `SessionOptions`, or the request has a session for
+            this cookie.
+    """
+    name = check_options(options).cookie_name
+    if _overlaps(name, request.get(REGISTRY, ())):
+        raise ConfigurationError(
+            f"the framework's own door serves the cookie {name!r} already: use its session, or "
+            "take it away"
+        )
+
+
+def _overlaps(cookie_name: str, others: Iterable[str]) -> bool:
+    mine = set(chunks.names(cookie_name))
+    return any(not mine.isdisjoint(chunks.names(other)) for other in others)
+
+
+def find_session(request: Mapping[str, Any], key: str, line: str) -> Session:
+    """Give the session that `begin_session` put into a request's mapping.
+
+    Raises:
+        ConfigurationError: there is none; `line` is the one to add to the application.
+    """
+    session = request.get(key)
+    if not isinstance(session, Session):
+        raise ConfigurationError(f"the request has no session under the key {key!r}: add {line}")
+    return session
+
+
+def adopt_replacement(request: MutableMapping[str, Any], key: str, session: Session) -> None:
+    """Take over a plain dict that the application has put in its session's place.
+
+    Raises:
+        NotSerializableError: it holds what JSON can't carry.
+    """
+    found = request.get(key)
+    if type(found) is dict:
+        request[key] = session  # first: should it be refused, then only once
+        session.replace(found)
