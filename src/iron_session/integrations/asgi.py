@@ -90,8 +90,7 @@ class Connection:
         self.started: bool = False
         self.failure: IronSessionError | None = None
         self._interrupted = self._refused = False
-        self._key = key
-        self._send = send
+        self._key, self._send = key, send
         headers = scope["headers"]  # not the scope: it holds the session, that would be a cycle
         self.session = begin_session(scope, key, options, lambda: raw_cookie_header(headers))
 
