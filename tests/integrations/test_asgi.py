@@ -1,10 +1,7 @@
 """The ASGI gateway: what a server and an application without a framework see of it."""
 
 import asyncio
-import importlib.util
 import logging
-import subprocess
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -896,51 +893,6 @@ def test_a_header_jar_serves_an_application_without_the_middleware() -> None:
     first = visit(app)
     second = visit(app, ("cookie", f"{NAME}={first.cookies[NAME].value}"))
     assert (first.body, second.body) == (b"1", b"2")
-
-
-# --- imports ---------------------------------------------------------------------------------
-
-
-def import_without(framework: str, module: str) -> str:
-    """Import a module where a framework is not installed, and give the last line of the error."""
-    program = f"import sys; sys.modules[{framework!r}] = None; import {module}"
-    run = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60
-    )
-    return run.stderr.strip().rpartition("\n")[2]
-
-
-@pytest.mark.parametrize("framework", ["starlette", "fastapi"])
-def test_the_gateway_needs_no_framework(framework: str) -> None:
-    assert import_without(framework, "iron_session.integrations.asgi") == ""
-
-
-@pytest.mark.parametrize(
-    ("framework", "name"), [("starlette", "Starlette"), ("fastapi", "FastAPI")]
-)
-def test_a_missing_framework_is_named_with_the_package_to_install(
-    framework: str, name: str
-) -> None:
-    error = import_without(framework, f"iron_session.integrations.{framework}")
-    assert error == (
-        f"ImportError: iron_session.integrations.{framework} needs {name}: pip install {framework}"
-    )
-
-
-@pytest.mark.parametrize("framework", ["starlette", "fastapi"])
-def test_the_reason_of_a_missing_framework_is_kept(
-    monkeypatch: pytest.MonkeyPatch, framework: str
-) -> None:
-    """A framework that is there but broken says itself why."""
-    for name in list(sys.modules):
-        if name.partition(".")[0] == framework:
-            monkeypatch.setitem(sys.modules, name, None)
-    spec = importlib.util.find_spec(f"iron_session.integrations.{framework}")
-    assert spec is not None
-    assert spec.loader is not None
-    with pytest.raises(ImportError, match=f"pip install {framework}") as caught:
-        spec.loader.exec_module(importlib.util.module_from_spec(spec))
-    assert isinstance(caught.value.__cause__, ImportError)
 
 
 # --- which error is told ---------------------------------------------------------------------

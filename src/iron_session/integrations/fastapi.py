@@ -7,8 +7,8 @@ CurrentSession = Annotated[Session, Depends(SessionDependency(options))]
 def home(session: CurrentSession): ...
 """
 
-from __future__ import annotations
-
+# No `from __future__ import annotations` here: FastAPI before 0.124 can't look up what the text of an
+# annotation means where a dependency is an object, and would ask visitors for a query parameter.
 try:
     from fastapi.requests import HTTPConnection
 except ImportError as _cause:
