@@ -13,6 +13,8 @@ from iron_session.sessions.responses import (
     RawHeaders,
     ResponseHeaders,
     ResponseJar,
+    header_jar,
+    report_late_changes,
     sets_same_cookie,
     vary_on_cookie,
     write_session,
@@ -239,6 +241,26 @@ def test_an_abandoned_session_is_neither_unsaved_nor_reported() -> None:
     assert session.is_unsaved
     session.abandon()
     assert (session.abandoned, session.is_unsaved) == (True, False)
+
+
+def test_an_abandoned_session_is_not_committed_either() -> None:
+    """An integration may commit early, and learn of the failure before that."""
+    session = get_iron_session(HeaderJar(saved({"a": 1})), make_options())
+    session["a"] = 2
+    session.abandon()
+    session.commit()
+    assert header_jar(session).set_cookie_headers == []
+
+
+def test_a_change_is_late_only_once_the_headers_have_gone(caplog: pytest.LogCaptureFixture) -> None:
+    """A connection may end before that, and then nothing was too late."""
+    session = get_iron_session(HeaderJar(), make_options())
+    session["a"] = 1
+    report_late_changes(session)
+    assert caplog.records == []
+    header_jar(session).close()
+    report_late_changes(session)
+    assert len(caplog.records) == 1
 
 
 def test_the_jar_of_a_door_takes_nothing_once_it_is_closed() -> None:

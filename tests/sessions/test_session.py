@@ -97,6 +97,7 @@ def test_what_looks_at_no_data_reads_no_cookie(use: Callable[[Session], object])
         lambda session: session == {},
         lambda session: session.is_new,
         lambda session: session.expires_at,
+        lambda session: session.began_at,
         lambda session: session.update(a=1),
         lambda session: session.pop("user", None),
         lambda session: session.setdefault("a", 1),
@@ -405,6 +406,8 @@ def test_replacing_takes_over_a_copy(browser: Browser) -> None:
         ({"b": 1, "c": {"d": [float("nan")]}}, 'session["c"]["d"][0]'),
         ({"b": 1, "$iron": {}}, 'session["$iron"]'),
         ({"b": 1, 2: 3}, "session"),
+        ([("b", 1)], "session"),
+        (None, "session"),
     ],
 )
 def test_replacing_by_what_json_can_not_carry_leaves_the_session_as_it_was(
@@ -486,6 +489,42 @@ def test_expires_at_is_in_utc_and_never_out_of_bounds(
     session = session_of(cookie_of('{"a":1}', expires=expires))
     assert session.expires_at == expected
     assert expected is None or (session.expires_at and session.expires_at.tzinfo is UTC)
+
+
+def test_a_session_with_a_bound_on_its_life_knows_when_it_began(
+    browser: Browser, clock: Clock
+) -> None:
+    """Saves and renewals do not change that; a session that starts over begins anew."""
+    options = make_options(max_lifetime=30 * DAY)
+    session = browser.request(options)
+    assert session.began_at is None
+    session["user"] = 1
+    session.save()
+    assert session.began_at == at(NOW)
+    browser.answer()
+    clock.advance(DAY)
+    browser.visit(options, user=2)
+    session = browser.request(options)
+    assert session.began_at == at(NOW)
+    session.clear()
+    session["user"] = 3
+    session.save()
+    assert session.began_at == at(NOW + DAY * 1000)
+
+
+@pytest.mark.parametrize(
+    ("json", "expected"),
+    [
+        ('{"a":1}', None),
+        ('{"a":1,"$iron":{"created":1000}}', at(1000)),
+        ('{"a":1,"$iron":{"created":"x"}}', None),
+        ('{"a":1,"$iron":{"created":8640000000000000}}', datetime.max.replace(tzinfo=UTC)),
+    ],
+)
+def test_when_a_session_began_is_known_where_it_was_written_down(
+    json: str, expected: datetime | None
+) -> None:
+    assert session_of(cookie_of(json)).began_at == expected
 
 
 CHANGES: dict[str, Callable[[Any], object]] = {
@@ -1819,3 +1858,37 @@ def test_what_a_save_is_given_goes_before_the_terms_in_the_data() -> None:
     session.update({"short": 1, "brief": 1})
     session.save(ttl=900)
     assert ReceivedCookie.parse(jar.set_cookie_headers[0]).max_age == 840
+
+
+def test_a_session_may_follow_the_options_again(clock: Clock) -> None:
+    """And loses what an earlier save gave to it alone, though nothing else in it changed."""
+    browser = Browser()
+    session = browser.request(make_options())
+    session["a"] = 1
+    session.save(ttl=60)
+    browser.answer()
+    session = browser.request(make_options())
+    session.follow_options()
+    session.commit()
+    cookie = browser.answer()[NAME]
+    assert cookie.max_age == TTL - 60
+    assert open_text(cookie.value, now=clock.now) == {"a": 1}
+
+
+def test_a_session_that_follows_the_options_again_has_their_attributes_too() -> None:
+    browser = Browser()
+    session = browser.request(make_options())
+    session["a"] = 1
+    session.save(cookie_options={"same_site": "strict"})
+    session.follow_options()
+    session.save()
+    assert browser.answer()[NAME].attributes["SameSite"] == "Lax"
+
+
+def test_a_session_that_has_nothing_of_its_own_is_not_written_for_following_the_options() -> None:
+    browser = Browser()
+    browser.visit(make_options(), a=1)
+    session = browser.request(make_options())
+    session.follow_options()
+    session.commit()
+    assert browser.answer() == {}

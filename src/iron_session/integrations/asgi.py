@@ -12,7 +12,7 @@ from iron_session.errors import IronSessionError, stems_from
 from iron_session.sessions.events import report_lost
 from iron_session.sessions.options import SessionOptions, check_options
 from iron_session.sessions.requests import adopt_replacement, begin_session, raw_cookie_header
-from iron_session.sessions.responses import TOO_LATE, RawHeaders, header_jar, write_session
+from iron_session.sessions.responses import REFUSED, TOO_LATE, RawHeaders, header_jar, write_session
 
 __all__ = ["Connection", "IronSessionMiddleware"]
 
@@ -141,8 +141,7 @@ class Connection:
         name, unsent = self.session.options.cookie_name, header_jar(self.session).set_cookie_headers
         unsaved = type(self.scope.get(self._key)) is dict or self.session.is_unsaved
         if self._refused and (unsaved or unsent):
-            why = "the WebSocket was refused, by an answer without cookies: accept it first"
-            report_lost(name, why)
+            report_lost(name, REFUSED)
         elif self.started and unsaved:
             report_lost(name, TOO_LATE)
         elif self._interrupted and unsent and not self.started:

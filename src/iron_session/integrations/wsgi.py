@@ -43,6 +43,7 @@ class IronSessionMiddleware:
         app: the application within.
         options: built once, at import time.
         environ_key: where in the environ the session lies. A second session takes another key.
+        session_type: the session's class, where the framework within asks for one of its own.
 
     Raises:
         ConfigurationError: the options are no `SessionOptions`; at a request: the middleware is
@@ -50,16 +51,23 @@ class IronSessionMiddleware:
     """
 
     def __init__(
-        self, app: WSGIApplication, options: SessionOptions, *, environ_key: str = _KEY
+        self,
+        app: WSGIApplication,
+        options: SessionOptions,
+        *,
+        environ_key: str = _KEY,
+        session_type: type[Session] = Session,
     ) -> None:
         self.app: WSGIApplication = app
         self.options: SessionOptions = check_options(options)
         self.environ_key: str = environ_key
+        self.session_type: type[Session] = session_type
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Run the application with a session in its environ."""
         key = self.environ_key
-        session = begin_session(environ, key, self.options, environ.get("HTTP_COOKIE"))
+        cookies = environ.get("HTTP_COOKIE")
+        session = begin_session(environ, key, self.options, cookies, self.session_type)
 
         def start(
             status: str, headers: list[tuple[str, str]], exc_info: Any = None, /
@@ -103,11 +111,11 @@ class _WatchedBody:
     def close(self) -> None:
         """Close the body, as the server does at the end, and at a connection that broke."""
         try:
-            if hasattr(self._body, "close"):
-                self._body.close()
+            close = getattr(self._body, "close", None)
+            if close is not None:
+                close()
         finally:
-            if header_jar(self._session).closed:
-                report_late_changes(self._session)
+            report_late_changes(self._session)
 
 
 def get_session(environ: WSGIEnvironment, *, environ_key: str = _KEY) -> Session:

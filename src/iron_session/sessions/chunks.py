@@ -51,8 +51,8 @@ def candidates(read: Callable[[str], Sequence[str]], name: str) -> Iterator[str]
 
     Empty values are no cookies, as in JavaScript: that is how an expired one may look.
     """
-    joined = ("".join(parts) for parts in product(*_chunk_values(read, name)))
     yield from islice(_values(read, name), _MAX_CANDIDATES)
+    joined = ("".join(parts) for parts in product(*_chunk_values(read, name)))
     yield from islice(filter(None, joined), _MAX_CANDIDATES)
 
 
@@ -70,7 +70,9 @@ def _chunk_values(read: Callable[[str], Sequence[str]], name: str) -> list[list[
 def _values(read: Callable[[str], Sequence[str]], name: str) -> list[str]:
     """Every value that is not empty; first those that start as a seal does, so that junk waits."""
     values = [value for value in read(name) if value]
-    return sorted(values, key=lambda value: not value.startswith(PREFIX))
+    if len(values) > 1:
+        values.sort(key=lambda value: not value.startswith(PREFIX))
+    return values
 
 
 def is_too_long(text: str) -> bool:
@@ -87,7 +89,7 @@ def split(
         CookieTooLargeError: it fits neither in one cookie nor, with `chunk`, in four.
         ConfigurationError: name and attributes leave no room for a chunk.
     """
-    size = len(serialize_cookie(name, seal, options, max_age))
+    size = len(serialize_cookie(name, "", options, max_age)) + len(seal)
     if size <= MAX_COOKIE_BYTES:
         return {name: seal}
     if not chunk:

@@ -40,12 +40,11 @@ class HeaderJar:
             none, or a function that gives it, called when a cookie is first looked for.
     """
 
-    __slots__ = ("_closed", "_cookies", "_header", "_written")
+    __slots__ = ("_closed", "_header", "_written")
 
     def __init__(self, cookie_header: str | Callable[[], str] | None = None) -> None:
         self._header = cookie_header
-        self._cookies: dict[str, list[str]] | None = None
-        self._written: dict[str, SetCookie] = {}
+        self._written: dict[str, str] = {}
         self._closed = False
 
     def read(self, name: str) -> Sequence[str]:
@@ -54,24 +53,26 @@ class HeaderJar:
         Percent-encoding is undone in the first 32 of them that have any: decoding costs time, and
         for the same reason other cookies are not decoded at all.
         """
-        if self._cookies is None:
-            self._cookies = parse_cookies(self._header_text())
-        values = self._cookies.get(name, [])
-        encoded = [index for index, value in enumerate(values) if "%" in value]
-        if not encoded:
-            return values
-        decoded = list(values)
-        for index in encoded[:_MOST_DECODED]:
-            decoded[index] = decode_value(values[index])
-        return decoded
+        header = self._header_text()
+        if name not in header:  # so it is with most names that are asked for: those of chunks
+            return []
+        values = parse_cookies(header, name).get(name, [])
+        if "%" in header:
+            encoded = [index for index, value in enumerate(values) if "%" in value]
+            for index in encoded[:_MOST_DECODED]:
+                values[index] = decode_value(values[index])
+        return values
 
     def _header_text(self) -> str:
         header = self._header() if callable(self._header) else self._header
-        if header is not None and not isinstance(header, str):
+        if header is None:
+            header = ""
+        if not isinstance(header, str):
             raise ConfigurationError(
                 f"HeaderJar takes the Cookie header as str, not {type(header).__name__}"
             )
-        return header or ""
+        self._header = header
+        return header
 
     def write(self, cookie: SetCookie) -> None:
         """Set a cookie on the response; a later one of the same name replaces an earlier one.
@@ -85,7 +86,7 @@ class HeaderJar:
                 "change or save it before the response starts"
             )
         self._written.pop(cookie.name, None)
-        self._written[cookie.name] = cookie
+        self._written[cookie.name] = cookie.header
 
     def close(self) -> None:
         """Refuse every later write: the headers go now."""
@@ -103,4 +104,4 @@ class HeaderJar:
     @property
     def set_cookie_headers(self) -> list[str]:
         """The values of the `Set-Cookie` headers to send, one for each name."""
-        return [cookie.header for cookie in self._written.values()]
+        return list(self._written.values())

@@ -20,9 +20,12 @@ __all__ = [
     "REGISTRY",
     "adopt_replacement",
     "begin_session",
+    "check_apart",
     "check_not_served",
+    "cookies_in",
     "find_session",
     "join_cookie_headers",
+    "multidict_cookie_header",
     "raw_cookie_header",
     "register",
 ]
@@ -38,11 +41,21 @@ def join_cookie_headers(values: Iterable[str]) -> str:
     return "; ".join(values)
 
 
+def cookies_in(headers: Any) -> Callable[[], str]:
+    """Tell how the `Cookie` header is read from a `multidict`, as aiohttp and Sanic have it."""
+    return lambda: join_cookie_headers(headers.getall("Cookie", ()))
+
+
 def raw_cookie_header(headers: Iterable[tuple[bytes, bytes]]) -> str:
     """Give the `Cookie` header of ASGI's headers."""
     return join_cookie_headers(
-        value.decode("latin-1") for name, value in headers if name.lower() == b"cookie"
+        [value.decode("latin-1") for name, value in headers if name.lower() == b"cookie"]
     )
+
+
+def multidict_cookie_header(headers: Any) -> str:
+    """Give the `Cookie` header of a `multidict.CIMultiDict`, as aiohttp and Sanic have it."""
+    return join_cookie_headers(headers.getall("Cookie", ()))
 
 
 def begin_session(
@@ -50,6 +63,7 @@ def begin_session(
     key: str,
     options: SessionOptions,
     cookie_header: str | Callable[[], str] | None,
+    kind: type[Session] = Session,
 ) -> Session:
     """Give a request its session, in the request's mapping under `key`.
 
@@ -58,6 +72,7 @@ def begin_session(
         key: where the application looks for the session.
         options: checked already, when the integration was installed.
         cookie_header: as `HeaderJar` takes it.
+        kind: the integration's own class of sessions, where it has one.
 
     Raises:
         ConfigurationError: the request has a session for this key or cookie already.
@@ -65,7 +80,7 @@ def begin_session(
     there = request.get(key)
     if there is not None and isinstance(there, Session):
         raise _installed_twice(options.cookie_name, key)
-    session = Session(HeaderJar(cookie_header), options)
+    session = kind(HeaderJar(cookie_header), options)
     register(request, key, session)
     request[key] = session
     return session
@@ -82,9 +97,15 @@ def register(request: MutableMapping[str, Any], key: str, session: Session) -> N
     if registry is None:
         request[REGISTRY] = {name: session}
         return
-    if _overlaps(name, registry):
+    # Test clients may send an environ again: its sessions were written into an earlier response.
+    if _overlaps(name, (each for each, one in registry.items() if not _is_over(one))):
         raise _installed_twice(name, key)
     registry[name] = session
+
+
+def _is_over(session: Session) -> bool:
+    jar = session.jar
+    return isinstance(jar, HeaderJar) and jar.closed
 
 
 def _installed_twice(cookie_name: str, key: str) -> ConfigurationError:
@@ -92,6 +113,20 @@ def _installed_twice(cookie_name: str, key: str) -> ConfigurationError:
         f"iron-session is installed twice for the cookie {cookie_name!r} or the key {key!r}: "
         "remove one, or give each a cookie name and a key of its own"
     )
+
+
+def check_apart(sessions: Mapping[str, SessionOptions]) -> None:
+    """Refuse, when an integration is installed with several sessions, two for one cookie.
+
+    Raises:
+        ConfigurationError: it names the cookie and the key of the later one.
+    """
+    names: list[str] = []
+    for key, options in sessions.items():
+        name = check_options(options).cookie_name
+        if _overlaps(name, names):
+            raise _installed_twice(name, key)
+        names.append(name)
 
 
 def check_not_served(request: Mapping[str, Any], options: SessionOptions) -> None:
@@ -129,10 +164,12 @@ def find_session(request: Mapping[str, Any], key: str, line: str) -> Session:
 def adopt_replacement(request: MutableMapping[str, Any], key: str, session: Session) -> None:
     """Take over a plain dict that the application has put in its session's place.
 
+    An abandoned session takes nothing over.
+
     Raises:
         NotSerializableError: it holds what JSON can't carry.
     """
     found = request.get(key)
-    if type(found) is dict:
+    if type(found) is dict and not session.abandoned:
         request[key] = session  # first: should it be refused, then only once
         session.replace(found)

@@ -15,14 +15,20 @@ from iron_session.sessions.jar import HeaderJar
 from iron_session.sessions.session import Session
 
 __all__ = [
+    "REFUSED",
     "TOO_LATE",
+    "DictHeaders",
     "ListedHeaders",
     "MultiDictHeaders",
     "RawHeaders",
     "ResponseHeaders",
     "ResponseJar",
+    "SanicHeaders",
+    "WerkzeugHeaders",
+    "commit_early",
     "header_jar",
     "report_late_changes",
+    "report_refused",
     "sets_same_cookie",
     "vary_on_cookie",
     "write_session",
@@ -31,6 +37,7 @@ __all__ = [
 TOO_LATE: Final = (
     "it came after the response's headers had gone: change it before the response starts"
 )
+REFUSED: Final = "the WebSocket was refused, by an answer without cookies: accept it first"
 _NO_STORE = "no-store"  # a shared cache must not hand out a visitor's cookie (RFC 9111, 5.2.2.5)
 
 
@@ -56,13 +63,22 @@ def write_session(session: Session, headers: ResponseHeaders) -> None:
     Raises:
         IronSessionError: as `Session.commit`; the headers are as they were.
     """
-    if not session.abandoned:
-        session.commit()
+    session.commit()
     if not session.accessed:
         return
     _vary(headers)
     if not session.abandoned:
         _set_cookies(headers, header_jar(session).set_cookie_headers)
+
+
+def commit_early(session: Session) -> None:
+    """Commit while the application can still answer an error; `write_session` is still to come.
+
+    Raises:
+        IronSessionError: as `Session.commit`.
+    """
+    if not header_jar(session).closed:
+        session.commit()
 
 
 def header_jar(session: Session) -> HeaderJar:
@@ -72,8 +88,18 @@ def header_jar(session: Session) -> HeaderJar:
 
 def report_late_changes(session: Session) -> None:
     """Say so in the log when a session was changed after its response's headers had gone."""
-    if session.is_unsaved:
+    if header_jar(session).closed and session.is_unsaved:
         report_lost(session.options.cookie_name, TOO_LATE)
+
+
+def report_refused(session: Session, why: str = REFUSED) -> None:
+    """Say so in the log when a session was changed and its WebSocket was closed, not accepted.
+
+    Or accepted in a way that carries no cookies: `why` tells.
+    """
+    unsent = header_jar(session).set_cookie_headers
+    if not session.abandoned and (unsent or session.is_unsaved):
+        report_lost(session.options.cookie_name, why)
 
 
 def _set_cookies(headers: ResponseHeaders, set_cookie: Sequence[str]) -> None:
@@ -97,7 +123,11 @@ def sets_same_cookie(header: str, other: str) -> bool:
 
 
 def _vary(headers: ResponseHeaders) -> None:
-    vary = vary_on_cookie(", ".join(headers.get("Vary")))
+    there = headers.get("Vary")
+    if not there:
+        headers.add("Vary", "Cookie")
+        return
+    vary = vary_on_cookie(", ".join(there))
     if vary is not None:
         headers.set("Vary", [vary])
 
@@ -116,15 +146,20 @@ class ResponseJar(HeaderJar):
     Args:
         cookie_header: as `HeaderJar` takes it.
         headers: those of the response that will be sent.
+        has_gone: tells whether they were sent already, where a framework lets that be asked.
     """
 
-    __slots__ = ("_headers",)
+    __slots__ = ("_has_gone", "_headers")
 
     def __init__(
-        self, cookie_header: str | Callable[[], str] | None, headers: ResponseHeaders
+        self,
+        cookie_header: str | Callable[[], str] | None,
+        headers: ResponseHeaders,
+        has_gone: Callable[[], bool] = bool,
     ) -> None:
         super().__init__(cookie_header)
         self._headers = headers
+        self._has_gone = has_gone
 
     def read(self, name: str) -> Sequence[str]:
         """Give the cookie's values; from here on the response depends on them."""
@@ -133,6 +168,9 @@ class ResponseJar(HeaderJar):
 
     def write(self, cookie: SetCookie) -> None:
         """Set a cookie on the response, in the place of any other of its name."""
+        if self._has_gone():
+            self.close()
+        super().write(cookie)
         _vary(self._headers)
         _set_cookies(self._headers, [cookie.header])
 
@@ -217,3 +255,88 @@ class MultiDictHeaders:
     def add(self, name: str, value: str) -> None:
         """Add a header beside those of its name."""
         self._headers.add(name, value)
+
+
+class SanicHeaders(MultiDictHeaders):
+    """A `multidict.CIMultiDict` with objects as cookies, whose text is the header: Sanic has it."""
+
+    class Cookie(str):
+        """A cookie as text, which Sanic's `response.cookies` passes by, as one of another name."""
+
+        __slots__ = ()
+        key = path = domain = None
+
+    def get(self, name: str) -> Sequence[str]:
+        """Give every value of a header, in their order."""
+        return [str(value) for value in super().get(name)]
+
+    def set(self, name: str, values: Sequence[str]) -> None:
+        """Make these a header's values; objects that stand for one of them are kept."""
+        kept = {str(value): value for value in super().get(name)}
+        super().set(name, [kept.get(value, value) for value in values])
+
+    def add(self, name: str, value: str) -> None:
+        """Add a header beside those of its name."""
+        super().add(name, self.Cookie(value) if isinstance(value, str) else value)
+
+
+class WerkzeugHeaders:
+    """A `werkzeug.datastructures.Headers`, as Flask and Quart have it."""
+
+    def __init__(self, headers: Any) -> None:
+        self._headers = headers
+
+    def get(self, name: str) -> Sequence[str]:
+        """Give every value of a header, in their order."""
+        values: Sequence[str] = self._headers.getlist(name)
+        return values
+
+    def set(self, name: str, values: Sequence[str]) -> None:
+        """Make these a header's values, in the place of those that it has."""
+        self._headers.setlist(name, values)
+
+    def add(self, name: str, value: str) -> None:
+        """Add a header beside those of its name."""
+        self._headers.add(name, value)
+
+
+class DictHeaders:
+    """A response's dict of headers, and list of cookies as objects, as Litestar has them.
+
+    Args:
+        response: it has `headers`, and `cookies`, each with `to_header(header="")`: the value of
+            its `Set-Cookie` header.
+        make_cookie: makes such an object; `key` is the cookie's name, `value` that whole value.
+    """
+
+    def __init__(self, response: Any, make_cookie: Callable[..., Any]) -> None:
+        self._response = response
+        self._make_cookie = make_cookie
+
+    def get(self, name: str) -> Sequence[str]:
+        """Give every value of a header, in their order."""
+        headers = self._response.headers
+        values = [str(headers[key]) for key in self._keys(name)]
+        if name == "Set-Cookie":
+            values += [str(cookie.to_header(header="")) for cookie in self._response.cookies]
+        return values
+
+    def set(self, name: str, values: Sequence[str]) -> None:
+        """Make these a header's values, in the place of those that it has."""
+        for key in self._keys(name):
+            del self._response.headers[key]
+        if name == "Set-Cookie":
+            self._response.cookies = []
+        for value in values:
+            self.add(name, value)
+
+    def add(self, name: str, value: str) -> None:
+        """Add a header, which has one value only, or a cookie beside the others."""
+        if name == "Set-Cookie":
+            key = value.partition("=")[0]
+            self._response.cookies.append(self._make_cookie(key=key, value=value))
+        else:
+            self._response.headers[name] = value
+
+    def _keys(self, name: str) -> list[str]:
+        return [key for key in self._response.headers if key.lower() == name.lower()]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from iron_session.errors import (
@@ -74,6 +74,7 @@ class Session(MutableMapping[str, Any]):
         "_is_new",
         "_jar",
         "_options",
+        "_renewal_failed",
         "_stored",
         "_written",
         "accessed",
@@ -91,6 +92,7 @@ class Session(MutableMapping[str, Any]):
         self._destroyed = False
         self._abandoned = False
         self._forced = False
+        self._renewal_failed = False
         self._failure_known = False  # whether the application knows that it can't be written
         self.accessed: bool = False
 
@@ -130,8 +132,10 @@ class Session(MutableMapping[str, Any]):
         """Make the data that of a mapping; the session's life goes on.
 
         Raises:
-            NotSerializableError: data that JSON can't carry; the session is as before.
+            NotSerializableError: no mapping, or data that JSON can't carry; the session is as
+                before.
         """
+        _check_mapping(data)
         content = dict(data)
         for key, value in content.items():
             _check_item(key, value)
@@ -178,15 +182,7 @@ class Session(MutableMapping[str, Any]):
     @property
     def modified(self) -> bool:
         """Whether the data differs, at any depth, from what the browser has."""
-        if self._data is None:
-            return False
-        try:
-            json = _json.encode(self._data, _ROOT)
-        except NotSerializableError:  # so it was changed: what was loaded came from JSON
-            return True
-        # JavaScript writes some numbers in another way: what it wrote is brought into ours.
-        stored = self._stored.json
-        return json != stored and json != _json.encode(_json.decode(stored), _ROOT)
+        return self._data is not None and self._is_change(self._encode())
 
     @modified.setter
     def modified(self, value: bool) -> None:
@@ -200,6 +196,20 @@ class Session(MutableMapping[str, Any]):
         else:
             self._forced = False
 
+    def _encode(self) -> bytes | None:
+        """Write the data as JSON; None where that can't be, which `_save` tells."""
+        try:
+            return _json.encode(self._data, _ROOT)
+        except NotSerializableError:
+            return None
+
+    def _is_change(self, json: bytes | None) -> bool:
+        if json is None:  # what was loaded came from JSON
+            return True
+        # JavaScript writes some numbers in another way: what it wrote is brought into ours.
+        stored = self._stored.json
+        return json != stored and json != _json.encode(_json.decode(stored), _ROOT)
+
     @property
     def destroyed(self) -> bool:
         """Whether `destroy` was called; that is final for this request."""
@@ -212,13 +222,22 @@ class Session(MutableMapping[str, Any]):
         None for never, and for a session that is new and was not saved yet.
         """
         self._load()
-        expires = self._stored.expires
-        if expires is None:
-            return None
-        try:
-            return datetime.fromtimestamp(expires / 1000, UTC)
-        except (OverflowError, ValueError, OSError):  # JavaScript's years go beyond 9999
-            return datetime.max.replace(tzinfo=UTC)
+        return _moment(self._stored.expires)
+
+    @property
+    def began_at(self) -> datetime | None:
+        """When the session that the browser has was first saved (UTC).
+
+        None where that was not written down: `max_lifetime` has it written.
+        """
+        self._load()
+        return _moment(storage.created_ms(self._stored.mark))
+
+    @property
+    def ttl(self) -> timedelta:
+        """How long it lives from each save on: its own ttl, or the options'; 0 is for ever."""
+        self._load()
+        return timedelta(milliseconds=storage.session_ttl_ms(self._stored.mark, self._options))
 
     def mark_accessed(self) -> None:
         """Note that the response depends on the session (Starlette calls this)."""
@@ -295,7 +314,9 @@ class Session(MutableMapping[str, Any]):
         self,
         ttl: _time.Seconds | None = None,
         cookie_options: CookieOptions | Mapping[str, Any] | None = None,
+        json: bytes | None = None,
     ) -> None:
+        """Save, where the data was encoded already as this `json`."""
         data = self._load()
         if self._destroyed:
             if not data:
@@ -312,7 +333,9 @@ class Session(MutableMapping[str, Any]):
         if cookie_options is not None:
             cookie = override_cookie(options, cookie_options)
         _require_future(cookie, now)
-        stored = storage.seal(_json.encode(data, _ROOT), before, options, own_ttl_ms, now)
+        if json is None:
+            json = _json.encode(data, _ROOT)
+        stored = storage.seal(json, before, options, own_ttl_ms, now)
         life_ms = None if stored.expires is None else stored.expires - now
         self._write(stored.seal, cookie, lifetime.cookie_max_age(cookie.max_age, life_ms))
         self._cookie, self._stored = cookie, stored
@@ -326,6 +349,17 @@ class Session(MutableMapping[str, Any]):
         An integration overrides this where its framework keeps them in the session's data.
         """
         return None, None
+
+    def follow_options(self) -> None:
+        """Drop what this session has of its own, a ttl and attributes given to `save`.
+
+        From the next save on the options' hold again.
+        """
+        self._load()
+        self._cookie = self._options.cookie
+        if storage.own_ttl_ms(self._stored.mark) is not None:
+            self._stored = self._stored._replace(mark=storage.without_ttl(self._stored.mark))
+            self._forced = True  # the browser's seal has the life that it is to lose
 
     def destroy(self) -> None:
         """Empty the session and expire its cookies; no later save can bring it back.
@@ -373,11 +407,12 @@ class Session(MutableMapping[str, Any]):
     def _commit(self) -> None:
         if self._forced:
             self._load()
-        if self._data is None:
+        if self._data is None or self._abandoned:
             return
         if self._data:
-            if self._forced or self.modified:
-                self._save()
+            json = self._encode()
+            if self._forced or self._is_change(json):
+                self._save(json=json)
             elif storage.is_outdated(self._stored, self._options, _time.now_ms()):
                 self._renew()
         elif not self._destroyed and self._is_emptied():
@@ -389,9 +424,12 @@ class Session(MutableMapping[str, Any]):
 
     def _renew(self) -> None:
         """Write what was only read; if it does not fit any more, the visitor did nothing wrong."""
+        if self._renewal_failed:
+            return
         try:
             self._save()
         except CookieTooLargeError as error:
+            self._renewal_failed = True  # the log says so once, though a response commits twice
             report_too_large(self._options.cookie_name, error)
 
     @property
@@ -420,7 +458,7 @@ class Session(MutableMapping[str, Any]):
             raise CookieTooLargeError(f"{error}; {self._describe_size()}") from None
         for part, value in parts.items():
             self._jar.write(SetCookie(part, value, cookie, max_age))
-        self._expire_present(set(chunks.names(name)) - set(parts))
+        self._expire_present(one for one in chunks.names(name) if one not in parts)
         self._written |= set(parts)
 
     def _describe_size(self) -> str:
@@ -436,15 +474,24 @@ class Session(MutableMapping[str, Any]):
     def _expire(self) -> None:
         name, *parts = chunks.names(self._options.cookie_name)
         self._jar.write(SetCookie(name, "", self._cookie, 0))
-        self._expire_present(set(parts))
+        self._expire_present(parts)
         self._stored = storage.NOTHING
 
-    def _expire_present(self, names: set[str]) -> None:
+    def _expire_present(self, names: Iterable[str]) -> None:
         """Expire those of the cookies that the browser has, with the attributes it has them by."""
-        for name in sorted(names):
+        for name in names:
             if name in self._written or any(storage.read_values(self._jar, name)):
                 self._jar.write(SetCookie(name, "", self._cookie, 0))
                 self._written -= {name}
+
+
+def _moment(milliseconds: int | None) -> datetime | None:
+    if milliseconds is None:
+        return None
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, UTC)
+    except (OverflowError, ValueError, OSError):  # JavaScript's years go beyond 9999
+        return datetime.max.replace(tzinfo=UTC)
 
 
 def _require_future(cookie: CookieOptions, now: int) -> None:
@@ -453,6 +500,12 @@ def _require_future(cookie: CookieOptions, now: int) -> None:
             "cookie_options.expires is in the past, so browsers would drop the cookie: "
             "compute it for each response, or use ttl"
         )
+
+
+def _check_mapping(data: object) -> None:
+    if not isinstance(data, Mapping):
+        problem = f"can't become a {type(data).__name__}: it takes a mapping of text to values"
+        raise NotSerializableError(_ROOT, problem)
 
 
 def _check_item(key: object, value: object) -> None:

@@ -34,6 +34,7 @@ __all__ = [
     "own_ttl_ms",
     "read_values",
     "seal",
+    "session_ttl_ms",
 ]
 
 _CREATED = "created"
@@ -131,8 +132,11 @@ def is_outdated(stored: Stored, options: SessionOptions, now: int) -> bool:
         return True
     if options.max_lifetime_ms is not None and created_ms(stored.mark) is None:
         return True  # begun under other options, or in JavaScript: its lifetime starts now
-    life_ms, renew_after_ms = _life_ms(stored.mark, options), options.renew_after_ms
-    if renew_after_ms is not None and life_ms < options.ttl_ms:
+    renew_after_ms = options.renew_after_ms
+    if renew_after_ms is None:
+        return False
+    life_ms = session_ttl_ms(stored.mark, options)
+    if life_ms < options.ttl_ms:
         renew_after_ms = renew_after_ms * life_ms // options.ttl_ms  # the same part of its own ttl
     renewed = _expiration(stored.mark, options, now)
     return lifetime.is_due(now, stored.expires, renewed, life_ms, renew_after_ms)
@@ -140,11 +144,12 @@ def is_outdated(stored: Stored, options: SessionOptions, now: int) -> bool:
 
 def _expiration(mark: dict[str, Any], options: SessionOptions, now: int) -> int | None:
     return lifetime.new_expiration(
-        now, _life_ms(mark, options), created_ms(mark), options.max_lifetime_ms
+        now, session_ttl_ms(mark, options), created_ms(mark), options.max_lifetime_ms
     )
 
 
-def _life_ms(mark: dict[str, Any], options: SessionOptions) -> int:
+def session_ttl_ms(mark: dict[str, Any], options: SessionOptions) -> int:
+    """Give the ttl of a session: its own, or the options'."""
     own = own_ttl_ms(mark)
     return options.ttl_ms if own is None else own
 
@@ -175,6 +180,11 @@ def update_mark(mark: dict[str, Any], *, created: int | None, ttl_ms: int | None
         seconds, rest = divmod(ttl_ms, 1000)
         updated[_TTL] = ttl_ms / 1000 if rest else seconds
     return updated
+
+
+def without_ttl(mark: dict[str, Any]) -> dict[str, Any]:
+    """Copy the mark, but for the session's own ttl."""
+    return {name: value for name, value in mark.items() if name != _TTL}
 
 
 def join_mark(json: bytes, mark: dict[str, Any]) -> bytes:

@@ -1,0 +1,104 @@
+"""A session interface as Flask and Quart ask for one: what both have in common, without either."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, MutableMapping
+from typing import Any, TypeVar, cast
+
+from iron_session.sessions.group import FIRST, group_of, join_options, keep_group
+from iron_session.sessions.options import SessionOptions
+from iron_session.sessions.session import Session
+from iron_session.sessions.settings import check_settings
+
+__all__ = ["SharedInterface"]
+
+AnySession = TypeVar("AnySession", bound=Session)
+
+_EXTENSION = "iron_session"
+
+
+def _method(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """Loosen a method's type: Flask and Quart name its argument differently."""
+    return function
+
+
+def _capitalised(text: str | None) -> str | None:
+    return None if text is None else text.capitalize()
+
+
+class SharedInterface(ABC):
+    """Begins the sessions of requests, and answers by the options what extensions ask.
+
+    Args:
+        options: built once, at import time.
+        others: of more sessions, by the key that `get_session(key=…)` takes.
+
+    Attributes:
+        options: those of the framework's own session.
+
+    Raises:
+        ConfigurationError: some are no `SessionOptions`, or two share a key or a cookie.
+    """
+
+    get_cookie_name = _method(lambda self, app: self.options.cookie_name)
+    get_cookie_domain = _method(lambda self, app: self.options.cookie.domain)
+    get_cookie_path = _method(lambda self, app: self.options.cookie.path)
+    get_cookie_secure = _method(lambda self, app: self.options.cookie.secure)
+    get_cookie_httponly = _method(lambda self, app: self.options.cookie.http_only)
+    get_cookie_samesite = _method(lambda self, app: _capitalised(self.options.cookie.same_site))
+    get_cookie_partitioned = _method(lambda self, app: self.options.cookie.partitioned)
+    # A session of another kind is not saved.
+    is_null_session = _method(lambda self, session: not isinstance(session, Session))
+
+    def __init__(self, options: SessionOptions, **others: SessionOptions) -> None:
+        self._all = join_options(options, others)
+        self.options: SessionOptions = options
+
+    def should_set_cookie(self, app: Any, session: Any) -> bool:
+        """Tell whether it was changed; one that was only read may be renewed all the same."""
+        return bool(session.modified)
+
+    def init_app(self, app: Any) -> None:
+        """Install it, and check at once what else the first request checks: the app's settings.
+
+        Raises:
+            ConfigurationError: a setting of the application contradicts the options.
+        """
+        check_settings(self.options, app.config, app.default_config)
+        app.session_interface = self
+
+    def begin(
+        self,
+        app: Any,
+        asked: Any,
+        mapping: MutableMapping[str, Any],
+        make: Callable[[SessionOptions], AnySession],
+    ) -> AnySession:
+        """Begin the sessions of a request, and give the framework's own.
+
+        Args:
+            app: the application; at its first request its settings are checked.
+            asked: the framework's object for the request, which is given the sessions.
+            mapping: the request's mapping, see `requests`.
+            make: gives a session, with a `HeaderJar`, for its options.
+
+        Raises:
+            ConfigurationError: as `init_app`; another session of the request serves the cookie.
+        """
+        group = group_of(asked)
+        if group:  # opened with the context, and now by a test's `session_transaction`
+            group.in_test = True
+            return cast(AnySession, group[FIRST])
+        if app.extensions.get(_EXTENSION) is not self:
+            check_settings(self.options, app.config, app.default_config)
+            self.listen(app)
+            app.extensions[_EXTENSION] = self
+        for key, options in self._all.items():
+            group.begin(mapping, key, make(options))
+        keep_group(asked, group)
+        return cast(AnySession, group[FIRST])
+
+    @abstractmethod
+    def listen(self, app: Any) -> None:
+        """Have the application tell when a request fails; called before its first one."""
