@@ -1,0 +1,149 @@
+"""Litestar: `request.session`, or a session by hand.
+
+app = Litestar(…, middleware=[IronSessionConfig(options).middleware])     # then: request.session
+session = get_iron_session(request, response, options)                    # then: session.save()
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from typing import Any
+
+try:
+    from litestar import Response
+    from litestar._asgi.utils import wrap_in_exception_handler
+    from litestar.connection import ASGIConnection
+    from litestar.datastructures import Cookie
+    from litestar.middleware import DefineMiddleware
+    from litestar.middleware.session import base
+    from litestar.types import Empty, Scopes
+    from litestar.utils.scope.state import ScopeState
+except ImportError as _cause:
+    raise ImportError(
+        "iron_session.integrations.litestar needs Litestar: pip install litestar"
+    ) from _cause
+
+from iron_session.integrations import asgi
+from iron_session.sessions import requests, responses
+from iron_session.sessions.jar import HeaderJar
+from iron_session.sessions.options import SessionOptions, check_options
+from iron_session.sessions.session import Session
+
+__all__ = ["IronSessionConfig", "get_iron_session", "get_session"]
+AnyConnection = ASGIConnection[Any, Any, Any, Any]
+
+
+class _Connection(asgi.Connection):
+    scope: Any  # to Litestar it is one of several TypedDicts
+
+    async def send(self, message: asgi.Message) -> None:
+        # Litestar answers an exception while it is handling it: with a 500 where nobody else has.
+        if message.get("status") == 500 and sys.exception() is not None:
+            self.session.abandon()
+        try:
+            await super().send(message)
+        except Exception:
+            # Or Litestar takes the response for started, and asks none of its exception handlers.
+            ScopeState.from_scope(self.scope).response_started = self.started
+            raise
+
+    def adopt_replacement(self) -> None:
+        found: Any = self.scope.get(self._key)
+        if found is self.session:
+            return
+        self.scope[self._key] = self.session  # first: should it be refused, then only once
+        if found is Empty:  # which `clear_session` leaves
+            found = {}
+        elif type(found) is not dict:  # a model for `set_session`, as Litestar itself stores it
+            found = _Backend.deserialize_data(_Backend.serialize_data(found, self.scope))
+        self.session.replace(found)
+
+
+class _Middleware(base.SessionMiddleware["_Backend"]):
+    def __init__(self, app: Any, backend: _Backend) -> None:
+        # Or what answers an exception of the middleware within would not pass here.
+        super().__init__(wrap_in_exception_handler(app), backend)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        config = self.backend.config
+        connection: Any = _Connection(scope, config.scope_key, config.options, send)
+        try:
+            await self.app(scope, receive, connection.send)
+        finally:
+            connection.adopt_replacement()  # one that came too late is a late change
+            connection.end()
+
+
+class _Backend(base.BaseSessionBackend["IronSessionConfig"]):  # for Litestar's test client
+    def get_session_id(self, connection: AnyConnection) -> None:
+        return None
+
+    async def load_from_connection(self, connection: AnyConnection) -> dict[str, Any]:
+        return dict(self._session_of(connection))
+
+    async def store_in_message(self, scope_session: Any, message: Any, connection: Any) -> None:
+        session = self._session_of(connection)
+        session.replace(scope_session)
+        responses.write_session(session, responses.RawHeaders(message["headers"]))
+
+    def _session_of(self, connection: AnyConnection) -> Session:
+        cookies = "; ".join(f"{name}={value}" for name, value in connection.cookies.items())
+        return Session(HeaderJar(cookies), self.config.options)
+
+
+@dataclass
+class IronSessionConfig(base.BaseBackendConfig[_Backend]):
+    """What `Litestar(middleware=[….middleware])`, `SessionAuth` and Litestar's test client take.
+
+    Args:
+        options: built once, at import time; ConfigurationError if they are no `SessionOptions`.
+        scope_key: where in the scope the session lies. A second session takes another key.
+        exclude, exclude_opt_key, scopes: as in Litestar's own, paths and routes without a session.
+    """
+
+    _backend_class = _Backend
+
+    options: SessionOptions
+    scope_key: str = "session"
+    exclude: str | list[str] | None = None
+    exclude_opt_key: str = "skip_session"
+    scopes: Scopes = field(default_factory=base.BaseBackendConfig.scopes.copy)
+
+    def __post_init__(self) -> None:
+        self.key = check_options(self.options).cookie_name
+
+    @property
+    def middleware(self) -> DefineMiddleware:
+        """For an application, a router or a route; installed twice, a ConfigurationError."""
+        return DefineMiddleware(_Middleware, backend=_Backend(self))
+
+
+def get_session(connection: AnyConnection, *, scope_key: str = "session") -> Session:
+    """Give `request.session` as what it is; ConfigurationError without the middleware."""
+    line = "Litestar(…, middleware=[IronSessionConfig(options).middleware])"
+    return requests.find_session(connection.scope, scope_key, line)
+
+
+def get_iron_session(
+    connection: AnyConnection, response: Response[Any], options: SessionOptions
+) -> Session:
+    """Give the session of a request; only its `save()` and `destroy()` write, to this response.
+
+    Args:
+        connection: the request.
+        response: what the handler will return; plain data in its place would carry no cookie.
+        options: built once, at import time.
+
+    Raises:
+        ConfigurationError: they are no `SessionOptions`, or the middleware serves this cookie.
+    """
+    requests.check_not_served(connection.scope, options)
+    cookies = requests.raw_cookie_header(connection.scope["headers"])
+    headers = responses.DictHeaders(response, _FinishedCookie)
+    return Session(responses.ResponseJar(cookies, headers), options)
+
+
+class _FinishedCookie(Cookie):
+    def to_header(self, **_: object) -> str:
+        return str(self.value)
