@@ -1,0 +1,891 @@
+"""Flask: its settings, its error handlers, `permanent`, its test client, the explicit form."""
+
+import gc
+import logging
+import weakref
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    abort,
+    copy_current_request_context,
+    got_request_exception,
+    make_response,
+    render_template_string,
+    request,
+    request_finished,
+    session,
+    stream_with_context,
+)
+from flask.sessions import SecureCookieSession
+from flask.testing import FlaskClient
+from werkzeug.exceptions import InternalServerError
+from werkzeug.wrappers import Response as WerkzeugResponse
+
+from iron_session import (
+    ConfigurationError,
+    CookieTooLargeError,
+    HeadersAlreadySentError,
+    IronSessionError,
+    Session,
+    SessionOptions,
+)
+from iron_session.integrations import wsgi
+from iron_session.integrations.flask import (
+    FlaskSession,
+    IronSessionInterface,
+    get_iron_session,
+    get_session,
+)
+from tests.contract.logs import lost_changes
+from tests.helpers.clock import Clock
+from tests.sessions.browser import (
+    NAME,
+    TTL,
+    Failures,
+    ReceivedCookie,
+    expiration_of,
+    make_options,
+    saved,
+)
+
+OPTIONS = make_options()
+ADMIN = make_options(cookie_name="admin")
+TOO_LARGE = "x" * 8000
+DAY = 24 * 3600
+MONTH = 31 * DAY
+"""Flask's default for PERMANENT_SESSION_LIFETIME, in seconds."""
+
+View = Callable[[], Any]
+
+
+class CrashError(Exception):
+    """What a view raises that goes wrong."""
+
+
+def make_app(view: View, options: SessionOptions = OPTIONS, **settings: Any) -> Flask:
+    """Make an app of one view on /, and one that shows the session."""
+    app = Flask(__name__)
+    app.config.update(settings)
+    app.session_interface = IronSessionInterface(options)
+    app.add_url_rule("/", "index", view)
+    app.add_url_rule("/session", view_func=show)
+    return app
+
+
+def show() -> dict[str, Any]:
+    """Answer what is in the session."""
+    return dict(session)
+
+
+def fill() -> str:
+    """Put more into the session than a cookie takes."""
+    session["large"] = TOO_LARGE
+    return "done"
+
+
+def log_in() -> str:
+    """Write a little."""
+    session["user"] = 1
+    return "hello"
+
+
+def look() -> str:
+    """Only look."""
+    return str(session.get("user"))
+
+
+def crash() -> str:
+    """Write, and fail."""
+    session["user"] = 2
+    raise CrashError
+
+
+def leave_alone() -> str:
+    """Have nothing to do with the session."""
+    return "hello"
+
+
+def browser(app: Flask, cookie: str | None = None) -> FlaskClient:
+    """Make a client, of a browser that has this cookie."""
+    client = app.test_client()
+    if cookie is not None:
+        name, _, value = cookie.partition("=")
+        client.set_cookie(name, value)
+    return client
+
+
+def received(response: WerkzeugResponse) -> dict[str, ReceivedCookie]:
+    """Read the cookies that a response sets."""
+    cookies = [ReceivedCookie.parse(value) for value in response.headers.getlist("Set-Cookie")]
+    assert len({cookie.name for cookie in cookies}) == len(cookies)
+    return {cookie.name: cookie for cookie in cookies}
+
+
+# --- flask.session ---------------------------------------------------------------------------
+
+
+def test_get_session_gives_flask_s_own_session() -> None:
+    def view() -> list[bool]:
+        found = get_session()
+        return [found is session._get_current_object(), isinstance(found, Session)]  # type: ignore[attr-defined]  # Werkzeug types the proxy as what it stands for
+
+    assert browser(make_app(view)).get("/").json == [True, True]
+
+
+def test_it_tells_what_flask_and_extensions_ask_of_a_session() -> None:
+    def view() -> list[Any]:
+        before = [session.new, session.modified, session.permanent]
+        session["a"] = 1
+        return [*before, session.modified, session.accessed]
+
+    assert browser(make_app(view)).get("/").json == [True, False, False, True, True]
+    there = browser(make_app(view), saved({"a": 1})).get("/")
+    assert there.json == [False, False, False, False, True]
+
+
+def test_a_session_that_was_marked_as_modified_is_written_again() -> None:
+    """Extensions do so for sessions that see no change inside nested values."""
+
+    def view() -> str:
+        session.modified = True
+        return ""
+
+    assert list(received(browser(make_app(view), saved({"a": 1})).get("/"))) == [NAME]
+
+
+@pytest.mark.parametrize("accessed", [False, True])
+def test_rendering_a_template_reads_no_session_unless_the_template_does(accessed: bool) -> None:
+    """Flask hands the session to every template."""
+    failures = Failures()
+    text = "{{ session.get('a') }}" if accessed else "hello {{ request.path }} {{ g }}"
+    app = make_app(lambda: render_template_string(text), make_options(on_unseal_error=failures))
+    response = browser(app, f"{NAME}=garbage").get("/")
+    assert response.status_code == 200
+    assert len(failures) == (1 if accessed else 0)
+    assert response.headers.get("Vary") == ("Cookie" if accessed else None)
+
+
+def test_nothing_of_a_request_waits_for_the_garbage_collector() -> None:
+    """The session, and with it what the visitor has in it, goes with the request."""
+    sessions: list[weakref.ref[Session]] = []
+
+    def view() -> str:
+        session["user"] = 1
+        sessions.append(weakref.ref(get_session()))
+        return ""
+
+    client = browser(make_app(view))
+    client.get("/").close()  # Flask makes some things at its first request
+    gc.collect()
+    gc.disable()
+    try:
+        client.get("/").close()
+        assert sessions[1]() is None
+    finally:
+        gc.enable()
+
+
+# --- installing ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("options", [None, "secret", {"cookie_name": NAME}])
+def test_what_is_no_options_is_refused_at_once(options: Any) -> None:
+    with pytest.raises(ConfigurationError, match="SessionOptions"):
+        IronSessionInterface(options)
+    with pytest.raises(ConfigurationError, match="SessionOptions"):
+        IronSessionInterface(OPTIONS, admin=options)
+
+
+def test_two_sessions_for_one_cookie_are_refused_at_once() -> None:
+    """And for one whose chunk would have the name of the other."""
+    for name in (NAME, f"{NAME}.0"):
+        with pytest.raises(ConfigurationError, match="installed twice for the cookie"):
+            IronSessionInterface(OPTIONS, admin=make_options(cookie_name=name))
+
+
+def test_the_key_of_flask_s_own_session_is_taken() -> None:
+    with pytest.raises(ConfigurationError, match="'session'"):
+        IronSessionInterface(OPTIONS, session=ADMIN)
+
+
+def test_a_second_session_has_a_key() -> None:
+    def view() -> dict[str, Any]:
+        admin = get_session(key="admin")
+        admin["name"] = "root"
+        return {**admin, "options": admin.options is ADMIN}
+
+    app = make_app(view)
+    app.session_interface = IronSessionInterface(OPTIONS, admin=ADMIN)
+    response = browser(app).get("/")
+    assert response.json == {"name": "root", "options": True}
+    assert list(received(response)) == ["admin"]
+
+
+@pytest.mark.parametrize("key", ["session", "admin"])
+def test_get_session_says_what_is_missing(key: str) -> None:
+    app = Flask(__name__)
+    with (
+        app.test_request_context(),
+        pytest.raises(ConfigurationError, match=r"app\.session_interface = IronSessionInterface"),
+    ):
+        get_session(key=key)
+
+
+def test_get_session_outside_of_a_request_is_flask_s_own_error() -> None:
+    with pytest.raises(RuntimeError, match="outside of request context"):
+        get_session()
+
+
+def test_behind_a_gateway_for_the_same_cookie_it_refuses_to_work() -> None:
+    app = make_app(log_in)
+    app.testing = True
+    app.wsgi_app = wsgi.IronSessionMiddleware(app.wsgi_app, OPTIONS)  # type: ignore[method-assign]  # as Flask says to
+    with pytest.raises(ConfigurationError, match="installed twice"):
+        browser(app).get("/")
+
+
+def test_a_session_that_could_not_begin_is_answered_with_a_500(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """And the only error in the log is the one that tells why."""
+    app = make_app(log_in)
+    app.wsgi_app = wsgi.IronSessionMiddleware(app.wsgi_app, OPTIONS)  # type: ignore[method-assign]  # as Flask says to
+    response = browser(app).get("/")
+    assert (response.status_code, received(response)) == (500, {})
+    (record,) = [one for one in caplog.records if one.levelno >= logging.ERROR]
+    assert record.exc_info is not None
+    assert isinstance(record.exc_info[1], ConfigurationError)
+
+
+def test_beside_a_gateway_for_another_cookie_both_work() -> None:
+    def view() -> str:
+        session["a"] = 1
+        wsgi.get_session(request.environ)["b"] = 2
+        return ""
+
+    app = make_app(view)
+    app.wsgi_app = wsgi.IronSessionMiddleware(app.wsgi_app, ADMIN)  # type: ignore[method-assign]  # as Flask says to
+    assert set(received(browser(app).get("/"))) == {NAME, "admin"}
+
+
+def test_one_interface_serves_every_app_of_a_factory() -> None:
+    interface = IronSessionInterface(OPTIONS)
+
+    def create_app(name: str, view: View) -> Flask:
+        app = Flask(name)
+        app.config["SESSION_COOKIE_NAME"] = NAME
+        interface.init_app(app)
+        app.add_url_rule("/", view_func=view)
+        return app
+
+    assert received(browser(create_app("one", log_in)).get("/"))[NAME].max_age == TTL - 60
+    failing = browser(create_app("two", crash), saved({"user": 1})).get("/")
+    assert (failing.status_code, received(failing)) == (500, {})
+
+
+def test_views_of_blueprints_have_the_session_and_their_handlers_its_errors() -> None:
+    shop = Blueprint("shop", __name__, url_prefix="/shop")
+    shop.add_url_rule("/log-in", view_func=log_in)
+    shop.add_url_rule("/fill", view_func=fill)
+
+    @shop.errorhandler(CookieTooLargeError)
+    def answer(error: CookieTooLargeError) -> tuple[str, int]:
+        return "the shop's", 413
+
+    app = make_app(fill)
+    app.register_blueprint(shop)
+    client = browser(app)
+    assert list(received(client.get("/shop/log-in"))) == [NAME]
+    assert client.get("/shop/fill").text == "the shop's"
+    assert client.get("/").status_code == 500
+
+
+# --- the application's settings --------------------------------------------------------------
+
+CONTRADICTIONS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
+    "name": ({"SESSION_COOKIE_NAME": "other"}, {}, "cookie_name"),
+    "domain": ({"SESSION_COOKIE_DOMAIN": "example.com"}, {}, "domain"),
+    "path": ({"SESSION_COOKIE_PATH": "/app"}, {}, "path"),
+    "secure": (
+        {"SESSION_COOKIE_SECURE": True},
+        {"cookie_options": {"secure": False}},
+        "secure",
+    ),
+    "http only": ({"SESSION_COOKIE_HTTPONLY": False}, {}, "http_only"),
+    "same site": ({"SESSION_COOKIE_SAMESITE": "Strict"}, {}, "same_site"),
+    "partitioned": ({"SESSION_COOKIE_PARTITIONED": True}, {}, "partitioned"),
+    "lifetime below ttl": ({"PERMANENT_SESSION_LIFETIME": 3600}, {}, "ttl"),
+    "lifetime, and a ttl for ever": (
+        {"PERMANENT_SESSION_LIFETIME": timedelta(days=60)},
+        {"ttl": 0},
+        "ttl",
+    ),
+    "lifetime above max_lifetime": (
+        {"PERMANENT_SESSION_LIFETIME": timedelta(days=60)},
+        {"max_lifetime": MONTH},
+        "max_lifetime",
+    ),
+    "no refresh": ({"SESSION_REFRESH_EACH_REQUEST": False}, {"renew_after": 60}, "renew_after"),
+}
+
+
+@pytest.mark.parametrize("kind", CONTRADICTIONS)
+def test_a_setting_that_contradicts_the_options_is_refused(kind: str) -> None:
+    """At the first request, and by `init_app` at once; both are named."""
+    settings, changes, option = CONTRADICTIONS[kind]
+    interface = IronSessionInterface(make_options(**changes))
+    (name,) = settings
+    app = make_app(leave_alone, TESTING=True, **settings)
+    app.session_interface = interface
+    with pytest.raises(ConfigurationError, match=rf"{name} .*\b{option} of the SessionOptions"):
+        browser(app).get("/")
+    with pytest.raises(ConfigurationError, match=name):
+        interface.init_app(app)
+
+
+AGREEMENTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "nothing set": ({}, {}),
+    "the same": (
+        {
+            "SESSION_COOKIE_NAME": NAME,
+            "SESSION_COOKIE_DOMAIN": ".Example.com",
+            "SESSION_COOKIE_PATH": "/app",
+            "SESSION_COOKIE_SECURE": True,
+            "SESSION_COOKIE_HTTPONLY": True,
+            "SESSION_COOKIE_SAMESITE": "Strict",
+            "SESSION_COOKIE_PARTITIONED": True,
+            "PERMANENT_SESSION_LIFETIME": 14 * DAY,
+        },
+        {
+            "cookie_options": {
+                "domain": "example.com",
+                "path": "/app",
+                "same_site": "strict",
+                "partitioned": True,
+            }
+        },
+    ),
+    "nothing, said in another way": ({"SESSION_COOKIE_DOMAIN": False}, {}),
+    "a longer life": ({"PERMANENT_SESSION_LIFETIME": timedelta(days=90)}, {}),
+    "a default above max_lifetime": ({}, {"max_lifetime": 15 * DAY}),
+    "no refresh": ({"SESSION_REFRESH_EACH_REQUEST": False}, {}),
+}
+
+
+@pytest.mark.parametrize("kind", AGREEMENTS)
+def test_settings_that_agree_with_the_options_are_welcome(kind: str) -> None:
+    settings, changes = AGREEMENTS[kind]
+    app = make_app(leave_alone, TESTING=True, **settings)
+    IronSessionInterface(make_options(**changes)).init_app(app)
+    assert browser(app).get("/").status_code == 200
+
+
+@pytest.mark.parametrize("lifetime", [0, timedelta(0)])
+def test_a_lifetime_of_nothing_is_refused(lifetime: Any) -> None:
+    """In Flask such a session is over at once; a ttl of 0 would never end."""
+    app = make_app(leave_alone, TESTING=True, PERMANENT_SESSION_LIFETIME=lifetime)
+    with pytest.raises(ConfigurationError, match="PERMANENT_SESSION_LIFETIME"):
+        browser(app).get("/")
+
+
+def test_settings_are_looked_at_again_at_the_first_request() -> None:
+    """Factories load them after the extensions, too."""
+    app = make_app(leave_alone, TESTING=True)
+    IronSessionInterface(OPTIONS).init_app(app)
+    app.config["SESSION_COOKIE_NAME"] = "other"
+    with pytest.raises(ConfigurationError, match="SESSION_COOKIE_NAME"):
+        browser(app).get("/")
+
+
+def test_what_extensions_ask_the_interface_is_answered_by_the_options() -> None:
+    attributes: dict[str, Any] = {"domain": "example.com", "path": "/app", "same_site": "none"}
+    options = make_options(cookie_options={**attributes, "partitioned": True})
+    interface, app = IronSessionInterface(options), Flask(__name__)
+    assert interface.get_cookie_name(app) == NAME
+    assert interface.get_cookie_domain(app) == "example.com"
+    assert interface.get_cookie_path(app) == "/app"
+    assert interface.get_cookie_secure(app) is True
+    assert interface.get_cookie_httponly(app) is True
+    assert interface.get_cookie_samesite(app) == "None"
+    assert interface.get_cookie_partitioned(app) is True
+    without = IronSessionInterface(make_options(cookie_options={"same_site": None}))
+    assert without.get_cookie_samesite(app) is None
+
+
+def test_the_interface_knows_its_sessions() -> None:
+    interface = IronSessionInterface(OPTIONS)
+    app = make_app(leave_alone)
+    app.session_interface = interface
+    with app.test_request_context():
+        ours = get_session()
+        assert interface.should_set_cookie(app, ours) is False
+        ours["a"] = 1
+        assert interface.should_set_cookie(app, ours) is True
+        assert interface.is_null_session(ours) is False
+    assert interface.is_null_session(SecureCookieSession()) is True
+    assert interface.is_null_session(None) is True
+
+
+# --- permanent -------------------------------------------------------------------------------
+
+
+def remember(permanent: bool | None) -> View:
+    """Make a view that counts, and says whether the session is permanent."""
+
+    def view() -> str:
+        session["count"] = session.get("count", 0) + 1
+        if permanent is not None:
+            session.permanent = permanent
+        return ""
+
+    return view
+
+
+def life_of(cookie: ReceivedCookie, clock: Clock) -> tuple[int | None, float]:
+    """Give how long the browser keeps a cookie, and how long its seal opens, in seconds."""
+    return cookie.max_age, ((expiration_of(cookie.value) or 0) - clock.now) / 1000
+
+
+@pytest.mark.parametrize(
+    ("permanent", "life"),
+    [(None, (TTL - 60, TTL)), (True, (MONTH - 60, MONTH)), (False, (None, TTL))],
+)
+@pytest.mark.parametrize("max_age", ["auto", None, 3600])
+def test_permanent_decides_how_long_this_session_lives(
+    clock: Clock, permanent: bool | None, life: tuple[int | None, float], max_age: Any
+) -> None:
+    """Where the view has not said, the options decide."""
+    options = make_options(cookie_options={"max_age": max_age})
+    response = browser(make_app(remember(permanent), options)).get("/")
+    if permanent is None and max_age != "auto":
+        life = (max_age, TTL)
+    assert life_of(received(response)[NAME], clock) == life
+
+
+def test_permanent_stays_with_the_session(clock: Clock) -> None:
+    """Also when another view writes it."""
+    app = make_app(remember(True))
+    app.add_url_rule("/later", view_func=remember(None))
+    client = browser(app)
+    client.get("/")
+    clock.advance(20 * DAY)
+    later = received(client.get("/later"))[NAME]
+    assert life_of(later, clock) == (MONTH - 60, MONTH)
+
+
+def test_a_session_that_is_permanent_no_more_lives_as_long_as_any_other(clock: Clock) -> None:
+    app = make_app(remember(True))
+    app.add_url_rule("/forget", view_func=remember(False))
+    client = browser(app)
+    client.get("/")
+    assert life_of(received(client.get("/forget"))[NAME], clock) == (None, TTL)
+
+
+def test_a_session_that_was_cleared_is_not_permanent(clock: Clock) -> None:
+    def view() -> str:
+        session.clear()
+        session["user"] = 1
+        return ""
+
+    app = make_app(remember(True))
+    app.add_url_rule("/again", view_func=view)
+    client = browser(app)
+    client.get("/")
+    assert life_of(received(client.get("/again"))[NAME], clock) == (TTL - 60, TTL)
+
+
+def test_a_lifetime_set_while_the_app_runs_counts(clock: Clock) -> None:
+    """As in the recipe that many applications have."""
+    app = make_app(remember(None))
+
+    @app.before_request
+    def make_permanent() -> None:
+        session.permanent = True
+        app.permanent_session_lifetime = timedelta(minutes=5)
+
+    assert life_of(received(browser(app).get("/"))[NAME], clock) == (240, 300)
+
+
+def test_saying_permanent_at_every_request_writes_it_once() -> None:
+    app = make_app(look)
+    app.before_request(lambda: setattr(session, "permanent", True))
+    client = browser(app)
+    assert list(received(client.get("/"))) == [NAME]
+    assert received(client.get("/")) == {}
+
+
+def test_permanent_lives_no_longer_than_max_lifetime(clock: Clock) -> None:
+    options = make_options(max_lifetime=20 * DAY)
+    cookie = received(browser(make_app(remember(True), options)).get("/"))[NAME]
+    assert life_of(cookie, clock) == (20 * DAY - 60, 20 * DAY)
+
+
+def test_permanent_and_a_lifetime_of_nothing_at_run_time_is_an_error() -> None:
+    app = make_app(remember(True))
+    app.testing = True
+
+    @app.before_request
+    def shorten() -> None:
+        app.permanent_session_lifetime = timedelta(0)
+
+    with pytest.raises(ConfigurationError, match="PERMANENT_SESSION_LIFETIME"):
+        browser(app).get("/")
+
+
+# --- errors ----------------------------------------------------------------------------------
+
+
+def test_an_unhandled_exception_commits_nothing_though_flask_answers_it() -> None:
+    """With a page of the application, and the headers of a page that looked at the session."""
+    app = make_app(crash)
+    app.register_error_handler(InternalServerError, lambda error: ("sorry", 500))
+    response = browser(app, saved({"user": 1})).get("/")
+    assert (response.status_code, response.text) == (500, "sorry")
+    assert (received(response), response.headers["Vary"]) == ({}, "Cookie")
+
+
+def test_no_session_of_a_request_that_failed_is_committed() -> None:
+    def view() -> str:
+        session["user"] = get_session(key="admin")["user"] = 2
+        get_session(key="admin").save()
+        raise CrashError
+
+    app = make_app(view)
+    app.session_interface = IronSessionInterface(OPTIONS, admin=ADMIN)
+    assert received(browser(app).get("/")) == {}
+
+
+@pytest.mark.parametrize("kind", [CrashError, Exception])
+def test_a_handled_exception_commits(kind: type[Exception]) -> None:
+    app = make_app(crash)
+    app.register_error_handler(kind, lambda error: ("we know", 200))
+    response = browser(app, saved({"user": 1})).get("/")
+    assert response.text == "we know"
+    assert list(received(response)) == [NAME]
+
+
+def test_an_exception_of_an_after_request_function_commits_nothing() -> None:
+    def fail(response: Response) -> Response:
+        if response.status_code == 200:
+            raise CrashError
+        return response
+
+    app = make_app(log_in)
+    app.after_request(fail)
+    response = browser(app).get("/")
+    assert (response.status_code, received(response)) == (500, {})
+
+
+def test_an_exception_after_the_session_was_written_commits_nothing_either() -> None:
+    """Flask starts another response then; the one with the cookie is never sent."""
+
+    def fail(_app: Flask, response: Response) -> None:
+        if response.status_code == 200:
+            raise CrashError
+
+    app = make_app(log_in)
+    with request_finished.connected_to(fail, app):
+        response = browser(app).get("/")
+    assert (response.status_code, received(response)) == (500, {})
+    assert response.headers["Vary"] == "Cookie"
+
+
+def test_somebody_else_s_signal_outside_of_a_request_does_no_harm() -> None:
+    app = make_app(look)
+    browser(app).get("/")
+    got_request_exception.send(app, exception=CrashError())
+
+
+def test_an_error_without_a_handler_is_the_application_s_failure(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It is told once, and the browser keeps what it has."""
+    response = browser(make_app(fill), saved({"user": 1})).get("/")
+    assert (response.status_code, received(response)) == (500, {})
+    (record,) = [one for one in caplog.records if one.levelno >= logging.ERROR]
+    assert record.exc_info is not None
+    assert isinstance(record.exc_info[1], CookieTooLargeError)
+
+
+def test_an_error_is_raised_to_a_test() -> None:
+    app = make_app(fill)
+    app.testing = True
+    with pytest.raises(CookieTooLargeError):
+        browser(app).get("/")
+
+
+def too_large_app(view: View, answer: Callable[[IronSessionError], Any]) -> Flask:
+    """Make an app with a handler for what a session raises."""
+    app = make_app(view)
+    app.register_error_handler(IronSessionError, answer)
+    return app
+
+
+def test_the_handler_s_answer_takes_the_place_of_the_response() -> None:
+    """Status, headers and body; and nothing of the first response is left open."""
+    closed: list[str] = []
+
+    def view() -> Response:
+        fill()
+
+        def parts() -> Iterator[str]:
+            try:
+                yield "never sent"
+            finally:
+                closed.append("body")
+
+        body = parts()
+        next(body)
+        response = Response(body, status=201, headers={"X-First": "1"})
+        response.call_on_close(lambda: closed.append("first"))
+        return response
+
+    def answer(error: IronSessionError) -> Response:
+        response = Response(["too ", "large"], status="413 Too Large", headers={"X-Second": "1"})
+        response.call_on_close(lambda: closed.append("second"))
+        return response
+
+    with browser(too_large_app(view, answer)).get("/") as response:
+        assert (response.status, response.data) == ("413 Too Large", b"too large")
+        assert "X-First" not in response.headers
+        assert (response.headers["X-Second"], response.headers["Vary"]) == ("1", "Cookie")
+        assert received(response) == {}
+        assert closed == ["body"]
+    assert sorted(closed) == ["body", "first", "second"]
+
+
+def test_the_handler_s_answer_is_processed_as_every_response() -> None:
+    """As Flask does with the answer to any other error."""
+
+    def add(response: Response) -> Response:
+        response.headers["X-Processed"] = str(response.status_code)
+        return response
+
+    app = too_large_app(fill, lambda error: ("", 413))
+    app.after_request(add)
+    assert browser(app).get("/").headers["X-Processed"] == "413"
+
+
+def test_the_handler_may_change_the_session() -> None:
+    def answer(error: IronSessionError) -> tuple[str, int]:
+        session.clear()
+        session["error"] = "too large"
+        return "", 413
+
+    client = browser(too_large_app(fill, answer), saved({"user": 1}))
+    assert list(received(client.get("/"))) == [NAME]
+    assert client.get("/session").json == {"error": "too large"}
+
+
+def test_a_handler_that_fails_is_the_application_s_failure() -> None:
+    def answer(error: IronSessionError) -> str:
+        raise CrashError
+
+    response = browser(too_large_app(fill, answer)).get("/")
+    assert (response.status_code, received(response)) == (500, {})
+
+
+def test_a_handler_s_late_changes_are_reported_once(caplog: pytest.LogCaptureFixture) -> None:
+    def answer(error: IronSessionError) -> Response:
+        def parts() -> Iterator[str]:
+            session["late"] = True
+            yield "too large"
+
+        session["large"] = "cut"  # so that there is something to write, and nothing to tell
+        return Response(stream_with_context(parts()), status=413)
+
+    client = browser(too_large_app(fill, answer), saved({"user": 1}))
+    assert client.get("/", buffered=True).text == "too large"
+    assert len(lost_changes(caplog)) == 1
+
+
+def test_each_session_s_error_is_told_and_the_last_answer_is_sent() -> None:
+    told: list[IronSessionError] = []
+
+    def view() -> str:
+        get_session(key="admin")["large"] = TOO_LARGE
+        return fill()
+
+    def answer(error: IronSessionError) -> tuple[str, int]:
+        told.append(error)
+        return f"answer {len(told)}", 413
+
+    app = too_large_app(view, answer)
+    app.session_interface = IronSessionInterface(OPTIONS, admin=ADMIN)
+    response = browser(app).get("/")
+    assert (response.text, received(response)) == ("answer 2", {})
+    assert told[0] is not told[1]
+
+
+def test_a_session_that_fits_is_written_though_the_other_does_not() -> None:
+    def view() -> str:
+        get_session(key="admin")["large"] = TOO_LARGE
+        return log_in()
+
+    app = too_large_app(view, lambda error: ("", 413))
+    app.session_interface = IronSessionInterface(OPTIONS, admin=ADMIN)
+    response = browser(app).get("/")
+    assert response.status_code == 413
+    assert list(received(response)) == [NAME]
+
+
+@pytest.mark.parametrize("status", [404, 403])
+def test_http_errors_commit(status: int) -> None:
+    def view() -> None:
+        log_in()
+        abort(status)
+
+    response = browser(make_app(view)).get("/")
+    assert response.status_code == status
+    assert list(received(response)) == [NAME]
+
+
+# --- tests of applications -------------------------------------------------------------------
+
+
+def test_session_transaction_reads_and_writes_the_client_s_session() -> None:
+    client = browser(make_app(log_in))
+    with client.session_transaction() as before:
+        assert dict(before) == {}
+        before["cart"] = {"items": ["tea"]}
+    client.get("/")
+    with client.session_transaction() as after:
+        assert dict(after) == {"cart": {"items": ["tea"]}, "user": 1}
+        after["cart"]["items"].append("milk")
+    assert client.get("/session").json == {"cart": {"items": ["tea", "milk"]}, "user": 1}
+    with client.session_transaction() as last:
+        last.clear()
+    assert client.get_cookie(NAME) is None
+
+
+def test_session_transaction_takes_a_second_session_too() -> None:
+    app = make_app(lambda: dict(get_session(key="admin")))
+    app.session_interface = IronSessionInterface(OPTIONS, admin=ADMIN)
+    client = browser(app)
+    with client.session_transaction() as ours:
+        assert isinstance(ours, FlaskSession)
+        with app.test_request_context():
+            get_session(key="admin")["of"] = "another request"
+    assert client.get("/").json == {}
+
+
+def test_session_transaction_tells_the_test_what_can_t_be_written() -> None:
+    """The application's handler is not asked: a test would not see its answer."""
+    client = browser(too_large_app(look, lambda error: ("", 413)))
+    with pytest.raises(CookieTooLargeError), client.session_transaction() as ours:
+        ours["large"] = TOO_LARGE
+
+
+def test_a_context_that_the_client_preserves_has_the_session() -> None:
+    with browser(make_app(log_in)) as client:
+        client.get("/")
+        assert session["user"] == 1
+        assert get_session()["user"] == 1
+        client.get("/session")
+        assert dict(session) == {"user": 1}
+
+
+def test_a_request_context_of_a_test_has_a_session() -> None:
+    app = make_app(log_in)
+    with app.test_request_context("/", headers={"Cookie": saved({"user": 7})}):
+        assert dict(session) == {"user": 7}
+        response = app.process_response(make_response(log_in()))
+    assert list(received(response)) == [NAME]
+
+
+def test_a_request_that_is_sent_again_has_a_session_again() -> None:
+    """The client hands its environ on."""
+    client = browser(make_app(remember(None)))
+    first = client.get("/")
+    assert client.open(first.request).status_code == 200
+    assert list(received(client.open(first.request))) == [NAME]
+
+
+# --- streams and copied contexts -------------------------------------------------------------
+
+
+def test_a_stream_within_a_stream_has_the_session(caplog: pytest.LogCaptureFixture) -> None:
+    def inner() -> Iterator[str]:
+        yield str(session["user"])
+
+    def outer() -> Iterator[str]:
+        yield "user "
+        yield from stream_with_context(inner())
+        with pytest.raises(HeadersAlreadySentError):
+            get_session().save()
+
+    app = make_app(lambda: Response(stream_with_context(outer())))
+    assert browser(app, saved({"user": 7})).get("/", buffered=True).text == "user 7"
+    assert lost_changes(caplog) == []
+
+
+def test_a_stream_that_breaks_off_reports_what_is_lost(caplog: pytest.LogCaptureFixture) -> None:
+    """The visitor went away, and the server closes the response."""
+
+    def parts() -> Iterator[str]:
+        session["late"] = True
+        yield "one"
+        yield "two"
+
+    with browser(make_app(lambda: Response(stream_with_context(parts())))).get("/") as response:
+        next(response.iter_encoded())
+    assert len(lost_changes(caplog)) == 1
+
+
+def test_a_copied_context_has_the_same_session() -> None:
+    def view() -> str:
+        @copy_current_request_context
+        def work() -> None:
+            session["by"] = "a copy"
+
+        work()
+        return str(session["by"])
+
+    client = browser(make_app(view))
+    assert client.get("/").text == "a copy"
+    assert client.get("/session").json == {"by": "a copy"}
+
+
+# --- by hand ---------------------------------------------------------------------------------
+
+
+def explicit_view() -> Response:
+    """Write by hand, to a response of one's own."""
+    response = make_response("hello")
+    by_hand = get_iron_session(request, response, OPTIONS)
+    by_hand["user"] = 1
+    by_hand.save()
+    return response
+
+
+def test_by_hand_beside_flask_s_own_session() -> None:
+    app = Flask(__name__)
+    app.secret_key = "not ours"
+    app.add_url_rule("/", view_func=explicit_view)
+    response = browser(app).get("/")
+    assert list(received(response)) == [NAME]
+
+
+def test_by_hand_a_cookie_that_the_interface_serves_is_refused() -> None:
+    app = make_app(explicit_view)
+    app.testing = True
+    with pytest.raises(ConfigurationError, match="serves the cookie"):
+        browser(app).get("/")
+
+
+def test_by_hand_another_cookie_than_the_interface_s_is_fine() -> None:
+    app = make_app(explicit_view, ADMIN)
+    assert list(received(browser(app).get("/"))) == [NAME]
+
+
+def test_by_hand_options_are_needed() -> None:
+    app = Flask(__name__)
+    options: Any = {"password": "x"}
+    with app.test_request_context(), pytest.raises(ConfigurationError, match="SessionOptions"):
+        get_iron_session(request, make_response(""), options)

@@ -1,0 +1,778 @@
+"""Quart: its settings, error handlers and bodies, `permanent`, WebSockets, its test client."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from typing import Any
+
+import pytest
+from quart import (
+    Quart,
+    Response,
+    abort,
+    flash,
+    get_flashed_messages,
+    make_response,
+    render_template_string,
+    request,
+    request_finished,
+    session,
+    stream_with_context,
+    websocket,
+)
+from quart.globals import websocket_ctx
+from quart.testing import WebsocketResponseError
+from werkzeug.exceptions import InternalServerError
+from werkzeug.wrappers import Response as WerkzeugResponse
+
+from iron_session import (
+    ConfigurationError,
+    CookieTooLargeError,
+    HeadersAlreadySentError,
+    IronSessionError,
+    Session,
+    SessionOptions,
+)
+from iron_session.integrations import asgi
+from iron_session.integrations.flask import FlaskSession
+from iron_session.integrations.quart import IronSessionInterface, get_iron_session, get_session
+from tests.contract import asgi_driver
+from tests.contract.door import Answer, Handshake, Visit
+from tests.contract.logs import lost_changes
+from tests.helpers.clock import Clock
+from tests.sessions.browser import (
+    NAME,
+    TTL,
+    Failures,
+    expiration_of,
+    make_options,
+    saved,
+    session_of,
+)
+
+OPTIONS = make_options()
+ADMIN = make_options(cookie_name="admin")
+TOO_LARGE = "x" * 8000
+MONTH = 31 * 24 * 3600
+"""Quart's default for PERMANENT_SESSION_LIFETIME, in seconds."""
+
+View = Callable[[], Any]
+
+
+class CrashError(Exception):
+    """What a view raises that goes wrong."""
+
+
+def make_app(view: View, options: SessionOptions = OPTIONS, **settings: Any) -> Quart:
+    """Make an app of one view on /, and one that shows the session."""
+    app = Quart(__name__)
+    app.config.update(settings)
+    app.session_interface = IronSessionInterface(options)
+    app.add_url_rule("/", "index", view)
+    app.add_url_rule("/session", view_func=show)
+    return app
+
+
+async def show() -> dict[str, Any]:
+    """Answer what is in the session."""
+    return dict(session)
+
+
+async def fill() -> str:
+    """Put more into the session than a cookie takes."""
+    session["large"] = TOO_LARGE
+    return "done"
+
+
+async def log_in() -> str:
+    """Write a little."""
+    session["user"] = 1
+    return "hello"
+
+
+async def crash() -> str:
+    """Write, and fail."""
+    session["user"] = 2
+    raise CrashError
+
+
+def visit(app: Any, *cookies: str, path: str = "/") -> Answer:
+    """Send a request with these Cookie headers."""
+    headers = [("Cookie", cookie) for cookie in cookies]
+    return asyncio.run(asgi_driver.request(app, Visit(target=path, headers=headers)))
+
+
+def connect(app: Any, *cookies: str) -> Handshake:
+    """Open the WebSocket on /ws."""
+    headers = [("Cookie", cookie) for cookie in cookies]
+    return asyncio.run(asgi_driver.connect(app, Visit(target="/ws", headers=headers)))
+
+
+# --- quart.session ---------------------------------------------------------------------------
+
+
+def test_get_session_gives_quart_s_own_session() -> None:
+    async def view() -> list[bool]:
+        found = get_session()
+        return [found is session._get_current_object(), isinstance(found, Session)]  # type: ignore[attr-defined]  # Werkzeug types the proxy as what it stands for
+
+    assert visit(make_app(view)).json == [True, True]
+
+
+def test_it_tells_what_extensions_ask_of_a_session() -> None:
+    async def view() -> list[Any]:
+        before = [session.new, session.modified, session.permanent]
+        session["a"] = 1
+        return [*before, session.modified, session.accessed]
+
+    assert visit(make_app(view)).json == [True, False, False, True, True]
+    assert visit(make_app(view), saved({"a": 1})).json == [False, False, False, False, True]
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_all_cookie_headers_are_looked_at(first: bool) -> None:
+    """HTTP/2 splits them."""
+    headers = [saved({"a": 1}), "theme=dark"]
+    answer = visit(make_app(show), *(headers if first else headers[::-1]))
+    assert answer.json == {"a": 1}
+
+
+@pytest.mark.parametrize("accessed", [False, True])
+def test_rendering_a_template_reads_no_session_unless_the_template_does(accessed: bool) -> None:
+    """Quart hands the session to every template."""
+    failures = Failures()
+    text = "{{ session.get('a') }}" if accessed else "hello {{ request.path }} {{ g }}"
+
+    async def view() -> str:
+        return await render_template_string(text)
+
+    app = make_app(view, make_options(on_unseal_error=failures))
+    answer = visit(app, f"{NAME}=garbage")
+    assert answer.status == 200
+    assert len(failures) == (1 if accessed else 0)
+    assert answer.vary == ("Cookie" if accessed else None)
+
+
+def test_flashed_messages_come_with_the_next_page() -> None:
+    async def say() -> str:
+        await flash("Saved", "success")
+        return ""
+
+    app = make_app(say)
+    app.add_url_rule("/next", "next", lambda: get_flashed_messages(with_categories=True))
+    first = visit(app).cookies[NAME]
+    answer = visit(app, f"{NAME}={first.value}", path="/next")
+    assert answer.json == [["success", "Saved"]]
+    assert answer.cookies[NAME].max_age == 0
+
+
+@pytest.mark.parametrize(
+    ("permanent", "life"),
+    [(None, (TTL - 60, TTL)), (True, (MONTH - 60, MONTH)), (False, (None, TTL))],
+)
+def test_permanent_decides_how_long_this_session_lives(
+    clock: Clock, permanent: bool | None, life: tuple[int | None, int]
+) -> None:
+    async def view() -> str:
+        if permanent is not None:
+            session.permanent = permanent
+        return await log_in()
+
+    cookie = visit(make_app(view)).cookies[NAME]
+    seconds = ((expiration_of(cookie.value) or 0) - clock.now) // 1000
+    assert (cookie.max_age, seconds) == life
+
+
+# --- installing ------------------------------------------------------------------------------
+
+
+def test_what_is_no_options_is_refused_at_once() -> None:
+    options: Any = {"cookie_name": NAME}
+    with pytest.raises(ConfigurationError, match="SessionOptions"):
+        IronSessionInterface(options)
+    with pytest.raises(ConfigurationError, match="installed twice for the cookie"):
+        IronSessionInterface(OPTIONS, admin=OPTIONS)
+
+
+def test_get_session_says_what_is_missing() -> None:
+    app = Quart(__name__)
+
+    @app.get("/")
+    async def home() -> str:
+        with pytest.raises(ConfigurationError, match=r"app\.session_interface = Iron"):
+            get_session()
+        return "told"
+
+    assert visit(app).body == b"told"
+
+
+def test_a_setting_that_contradicts_the_options_is_refused() -> None:
+    """At the first request, and by `init_app` at once."""
+    app = make_app(log_in, SESSION_COOKIE_SAMESITE="Strict")
+    answer = visit(app)
+    assert (answer.status, answer.cookies) == (500, {})
+    assert isinstance(answer.failure, ConfigurationError)
+    assert "SESSION_COOKIE_SAMESITE" in str(answer.failure)
+    with pytest.raises(ConfigurationError, match="SESSION_COOKIE_SAMESITE"):
+        IronSessionInterface(OPTIONS).init_app(app)
+    app.config["SESSION_COOKIE_SAMESITE"] = "Lax"
+    IronSessionInterface(OPTIONS).init_app(app)
+    assert list(visit(app).cookies) == [NAME]
+
+
+def test_what_extensions_ask_the_interface_is_answered_by_the_options() -> None:
+    interface, app = IronSessionInterface(OPTIONS), Quart(__name__)
+    assert interface.get_cookie_name(app) == NAME
+    assert interface.get_cookie_samesite(app) == "Lax"
+    assert interface.get_cookie_secure(app) is True
+    assert interface.is_null_session(None) is True
+
+
+def behind_gateway(app: Any, options: SessionOptions) -> asgi.IronSessionMiddleware:
+    """Put the ASGI gateway around an app."""
+    return asgi.IronSessionMiddleware(app, options)
+
+
+def test_behind_a_gateway_for_the_same_cookie_it_refuses_to_work() -> None:
+    answer = visit(behind_gateway(make_app(log_in), OPTIONS))
+    assert (answer.status, answer.cookies) == (500, {})
+    assert isinstance(answer.failure, ConfigurationError)
+    assert "installed twice" in str(answer.failure)
+
+
+def test_beside_a_gateway_for_another_cookie_both_work() -> None:
+    async def view() -> str:
+        request.scope["session"]["b"] = 2  # type: ignore[typeddict-item]  # the gateway's
+        return await log_in()
+
+    answer = visit(behind_gateway(make_app(view), ADMIN))
+    assert set(answer.cookies) == {NAME, "admin"}
+
+
+# --- errors ----------------------------------------------------------------------------------
+
+
+def test_an_unhandled_exception_commits_nothing_though_quart_answers_it() -> None:
+    async def sorry(error: Exception) -> tuple[str, int]:
+        return "sorry", 500
+
+    app = make_app(crash)
+    app.register_error_handler(InternalServerError, sorry)
+    answer = visit(app, saved({"user": 1}))
+    assert (answer.status, answer.body) == (500, b"sorry")
+    assert (answer.cookies, answer.vary) == ({}, "Cookie")
+
+
+@pytest.mark.parametrize("kind", [CrashError, Exception])
+def test_a_handled_exception_commits(kind: type[Exception]) -> None:
+    async def answer(error: Exception) -> str:
+        return "we know"
+
+    app = make_app(crash)
+    app.register_error_handler(kind, answer)
+    assert list(visit(app).cookies) == [NAME]
+
+
+def test_an_exception_after_the_session_was_written_commits_nothing_either() -> None:
+    """Quart starts another response then; the one with the cookie is never sent."""
+
+    async def fail(_app: Quart, response: Response) -> None:
+        if response.status_code == 200:
+            raise CrashError
+
+    app = make_app(log_in)
+    with request_finished.connected_to(fail, app):
+        answer = visit(app)
+    assert (answer.status, answer.cookies, answer.vary) == (500, {}, "Cookie")
+
+
+def test_an_error_without_a_handler_is_the_application_s_failure(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    answer = visit(make_app(fill), saved({"user": 1}))
+    assert (answer.status, answer.cookies) == (500, {})
+    (record,) = [one for one in caplog.records if one.levelno >= logging.ERROR]
+    assert record.exc_info is not None
+    assert isinstance(record.exc_info[1], CookieTooLargeError)
+
+
+def too_large_app(view: View, answer: Callable[[IronSessionError], Any]) -> Quart:
+    """Make an app with a handler for what a session raises."""
+    app = make_app(view)
+    app.register_error_handler(IronSessionError, answer)
+    return app
+
+
+async def of_quart() -> Response:
+    """Give a response of Quart's own."""
+    return Response("too large", status=413, headers={"X-Second": "1"})
+
+
+async def of_werkzeug() -> WerkzeugResponse:
+    """Give a response of Werkzeug's, as its HTTP errors are."""
+    return WerkzeugResponse("too large", status=413, headers={"X-Second": "1"})
+
+
+async def streamed() -> Response:
+    """Give a response in parts."""
+
+    async def parts() -> AsyncIterator[str]:
+        yield "too "
+        yield "large"
+
+    return Response(parts(), status=413, headers={"X-Second": "1"})
+
+
+@pytest.mark.parametrize("make_answer", [of_quart, of_werkzeug, streamed])
+@pytest.mark.parametrize("make_first", [of_quart, of_werkzeug, streamed])
+def test_the_handler_s_answer_takes_the_place_of_the_response(
+    make_first: Callable[[], Awaitable[Any]], make_answer: Callable[[], Awaitable[Any]]
+) -> None:
+    """Status, headers and body, whatever kinds of responses the two are."""
+
+    async def view() -> Any:
+        await fill()
+        response = await make_first()
+        response.status_code = 201
+        response.headers["X-First"] = "1"
+        return response
+
+    async def answer(error: IronSessionError) -> Any:
+        return await make_answer()
+
+    sent = visit(too_large_app(view, answer))
+    assert (sent.status, sent.body) == (413, b"too large")
+    assert (sent.all("x-first"), sent.all("x-second")) == ([], ["1"])
+    assert sent.all("content-length") == ["9"]
+    assert (sent.cookies, sent.vary) == ({}, "Cookie")
+
+
+def test_the_handler_may_change_the_session_and_its_answer_is_processed() -> None:
+    async def answer(error: IronSessionError) -> tuple[str, int]:
+        session.clear()
+        session["error"] = "too large"
+        return "", 413
+
+    async def add(response: Response) -> Response:
+        response.headers["X-Processed"] = str(response.status_code)
+        return response
+
+    app = too_large_app(fill, answer)
+    app.after_request(add)
+    sent = visit(app, saved({"user": 1}))
+    assert sent.all("x-processed") == ["413"]
+    cookie = f"{NAME}={sent.cookies[NAME].value}"
+    assert visit(app, cookie, path="/session").json == {"error": "too large"}
+
+
+def test_http_errors_commit() -> None:
+    async def view() -> None:
+        await log_in()
+        abort(404)
+
+    answer = visit(make_app(view))
+    assert answer.status == 404
+    assert list(answer.cookies) == [NAME]
+
+
+# --- bodies ----------------------------------------------------------------------------------
+
+
+def test_a_body_of_a_plain_generator_is_watched_too(caplog: pytest.LogCaptureFixture) -> None:
+    def view() -> Response:
+        ours = get_session()
+
+        def parts() -> Iterator[bytes]:
+            yield b"first"
+            ours["late"] = True
+
+        return Response(parts())
+
+    assert visit(make_app(view)).body == b"first"
+    assert len(lost_changes(caplog)) == 1
+
+
+def test_a_body_without_an_end_of_its_own_is_watched_too(caplog: pytest.LogCaptureFixture) -> None:
+    class Parts:
+        def __init__(self) -> None:
+            self.session = get_session()
+            self.left = ["one", "two"]
+
+        def __aiter__(self) -> AsyncIterator[str]:
+            return self
+
+        async def __anext__(self) -> str:
+            if not self.left:
+                raise StopAsyncIteration
+            self.session["late"] = True
+            return self.left.pop(0)
+
+    async def view() -> Response:
+        return Response(Parts())
+
+    assert visit(make_app(view)).body == b"onetwo"
+    assert len(lost_changes(caplog)) == 1
+
+
+def test_a_body_that_breaks_is_closed_and_reported(caplog: pytest.LogCaptureFixture) -> None:
+    closed: list[bool] = []
+
+    async def view() -> Response:
+        @stream_with_context
+        async def parts() -> AsyncIterator[bytes]:
+            try:
+                session["late"] = True
+                yield b"first"
+                raise CrashError
+            finally:
+                closed.append(True)
+
+        return Response(parts())
+
+    assert isinstance(visit(make_app(view)).failure, CrashError)
+    assert closed == [True]
+    assert len(lost_changes(caplog)) == 1
+
+
+def test_a_body_that_is_left_is_closed_and_reported(caplog: pytest.LogCaptureFixture) -> None:
+    """The visitor went away."""
+    closed: list[bool] = []
+
+    async def view() -> Response:
+        @stream_with_context
+        async def parts() -> AsyncIterator[bytes]:
+            try:
+                session["late"] = True
+                yield b"first"
+                await asyncio.Event().wait()
+            finally:
+                closed.append(True)
+
+        return Response(parts())
+
+    async def leave_after_the_first_part() -> None:
+        gone = asyncio.Event()
+        incoming = [{"type": "http.request", "body": b"", "more_body": False}]
+
+        async def receive() -> Any:
+            if incoming:
+                return incoming.pop()
+            await gone.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            if message.get("body") == b"first":
+                gone.set()
+
+        scope = asgi_driver.http(Visit(target="/", headers=[])).scope
+        await make_app(view)(scope, receive, send)  # type: ignore[arg-type]  # a scope of the tests
+
+    asyncio.run(leave_after_the_first_part())
+    assert closed == [True]
+    assert len(lost_changes(caplog)) == 1
+
+
+# --- WebSockets ------------------------------------------------------------------------------
+
+
+def websocket_app(handler: View, **others: SessionOptions) -> Quart:
+    """Make an app of one WebSocket."""
+    app = make_app(log_in)
+    app.session_interface = IronSessionInterface(OPTIONS, **others)
+    app.add_websocket("/ws", view_func=handler)
+    return app
+
+
+@pytest.mark.parametrize("use", ["send", "receive"])
+def test_quart_s_own_accept_at_first_use_carries_the_cookie(use: str) -> None:
+    """A handler need not accept by itself."""
+
+    async def handler() -> None:
+        session["user"] = 1
+        if use == "send":
+            await websocket.send("hello")
+            await websocket.send("again")
+        else:
+            await websocket.receive()
+
+    connection = asgi_driver.websocket(Visit(target="/ws", headers=[]))
+    connection.incoming.append({"type": "websocket.receive", "text": "hello"})
+    asyncio.run(connection.run(websocket_app(handler)))
+    accept, *rest = connection.sent
+    assert accept["type"] == "websocket.accept"
+    assert [name for name, _ in accept["headers"]].count(b"set-cookie") == 1
+    assert [one.get("text") for one in rest[:-1]] == (["hello", "again"] if use == "send" else [])
+
+
+def test_an_accept_with_headers_and_subprotocol_keeps_them() -> None:
+    async def handler() -> None:
+        session["user"] = 1
+        await websocket.accept(headers={"X-Own": "1", "Vary": "Origin"}, subprotocol="chat")
+        await websocket.accept()
+
+    handshake = connect(websocket_app(handler))
+    assert handshake.all("x-own") == ["1"]
+    assert handshake.vary == "Origin, Cookie"
+    assert list(handshake.cookies) == [NAME]
+
+
+def test_accepts_that_were_begun_at_the_same_time_are_one_handshake() -> None:
+    """As Quart does it at the first use, in tasks that send side by side."""
+
+    async def handler() -> None:
+        session["user"] = 1
+        first, second = websocket.accept(), websocket.accept()
+        await first
+        session["late"] = True
+        await second
+
+    handshake = connect(websocket_app(handler))
+    assert handshake.failure is None
+    assert list(handshake.cookies) == [NAME]
+
+
+def test_two_sessions_go_out_with_the_handshake() -> None:
+    async def handler() -> None:
+        session["user"] = get_session(key="admin")["user"] = 1
+        await websocket.accept()
+
+    assert set(connect(websocket_app(handler, admin=ADMIN)).cookies) == {NAME, "admin"}
+
+
+def test_a_session_that_does_not_fit_is_raised_at_the_accept() -> None:
+    """Where the handler can do something about it, and accept after all."""
+
+    async def handler() -> None:
+        session["large"] = TOO_LARGE
+        with pytest.raises(CookieTooLargeError):
+            await websocket.accept()
+        session["large"] = "less"
+        await websocket.accept()
+
+    handshake = connect(websocket_app(handler))
+    assert handshake.accepted
+    assert list(handshake.cookies) == [NAME]
+
+
+def test_a_session_that_does_not_fit_is_answered_by_the_application_s_handler() -> None:
+    async def handler() -> None:
+        await fill()
+        await websocket.accept()
+
+    async def answer(error: IronSessionError) -> tuple[str, int]:
+        return type(error).__name__, 413
+
+    app = websocket_app(handler)
+    app.register_error_handler(IronSessionError, answer)
+    handshake = connect(app)
+    assert (handshake.accepted, handshake.status) == (False, 413)
+    assert (handshake.body, handshake.cookies) == (b"CookieTooLargeError", {})
+
+
+def test_a_denial_whose_session_does_not_fit_is_answered_by_that_handler_too() -> None:
+    async def handler() -> tuple[str, int]:
+        return await fill(), 403
+
+    async def answer(error: IronSessionError) -> tuple[str, int]:
+        return type(error).__name__, 413
+
+    app = websocket_app(handler)
+    app.register_error_handler(IronSessionError, answer)
+    handshake = connect(app)
+    assert (handshake.status, handshake.body) == (413, b"CookieTooLargeError")
+
+
+def test_a_crash_before_the_accept_commits_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    handshake = connect(websocket_app(crash))
+    assert (handshake.accepted, handshake.status, handshake.cookies) == (False, 500, {})
+    assert lost_changes(caplog) == []
+
+
+def test_what_is_returned_after_the_accept_changes_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Quart sends it nowhere; a late change is reported as ever."""
+
+    async def handler() -> str:
+        await websocket.accept()
+        session["late"] = True
+        return "ignored"
+
+    assert connect(websocket_app(handler)).accepted
+    assert len(lost_changes(caplog)) == 1
+
+
+def test_a_visitor_who_leaves_ends_the_handler_and_a_late_change_is_reported(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def handler() -> None:
+        await websocket.accept()
+        session["late"] = True
+        await websocket.send("hello")
+        await asyncio.Event().wait()
+
+    async def leave() -> None:
+        async with websocket_app(handler).test_client().websocket("/ws") as connection:
+            assert await connection.receive() == "hello"
+
+    asyncio.run(leave())
+    assert len(lost_changes(caplog)) == 1
+
+
+def test_a_visitor_who_leaves_before_the_accept_is_no_news(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """There is nobody whom the change could reach."""
+
+    async def handler() -> None:
+        session["user"] = 1
+        await asyncio.Event().wait()
+
+    connection = asgi_driver.websocket(Visit(target="/ws", headers=[]))
+    connection.incoming.append({"type": "websocket.disconnect", "code": 1001})
+    asyncio.run(connection.run(websocket_app(handler)))
+    assert connection.sent == []
+    assert lost_changes(caplog) == []
+
+
+def test_a_server_that_takes_no_refusal_gets_none_and_the_change_is_reported(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It answers the handshake by itself, without cookies."""
+
+    async def handler() -> tuple[str, int]:
+        return await log_in(), 403
+
+    connection = asgi_driver.websocket(Visit(target="/ws", headers=[]))
+    connection.scope["extensions"] = None
+    asyncio.run(connection.run(websocket_app(handler)))
+    assert [message["type"] for message in connection.sent] == ["websocket.close"]
+    (message,) = lost_changes(caplog)
+    assert "the WebSocket was refused" in message
+
+
+# --- tests of applications -------------------------------------------------------------------
+
+
+def run(test: Callable[[Any], Coroutine[Any, Any, None]], app: Quart) -> None:
+    """Run a test with the app's client; the cookie is Secure, so it has to visit over HTTPS."""
+    asyncio.run(test(app.test_client()))
+
+
+def test_session_transaction_reads_and_writes_the_client_s_session() -> None:
+    async def test(client: Any) -> None:
+        async with client.session_transaction() as before:
+            assert isinstance(before, FlaskSession)
+            before["cart"] = {"items": ["tea"]}
+        await client.get("/", scheme="https")
+        async with client.session_transaction() as after:
+            assert dict(after) == {"cart": {"items": ["tea"]}, "user": 1}
+            after["cart"]["items"].append("milk")
+        answer = await client.get("/session", scheme="https")
+        assert await answer.get_json() == {"cart": {"items": ["tea", "milk"]}, "user": 1}
+
+    run(test, make_app(log_in))
+
+
+def test_session_transaction_tells_the_test_what_can_t_be_written() -> None:
+    async def answer(error: IronSessionError) -> tuple[str, int]:
+        return "", 413
+
+    async def test(client: Any) -> None:
+        with pytest.raises(CookieTooLargeError):
+            async with client.session_transaction() as ours:
+                ours["large"] = TOO_LARGE
+
+    run(test, too_large_app(show, answer))
+
+
+def test_an_error_is_raised_to_a_test() -> None:
+    async def test(client: Any) -> None:
+        with pytest.raises(CookieTooLargeError):
+            await client.get("/")
+
+    app = make_app(fill, TESTING=True, PROPAGATE_EXCEPTIONS=True)
+    app.testing = False  # or Quart answers with a page about the error
+    run(test, app)
+
+
+def test_a_context_that_the_client_preserves_has_the_session() -> None:
+    async def test(client: Any) -> None:
+        async with client:
+            await client.get("/")
+            assert session["user"] == 1
+            assert get_session()["user"] == 1
+
+    run(test, make_app(log_in))
+
+
+def test_a_websocket_beside_a_context_that_the_client_preserves_writes_its_own_session() -> None:
+    """Though `quart.session` is that of the preserved one there."""
+
+    async def handler() -> tuple[str, int]:
+        websocket.iron["by"] = "the WebSocket"  # type: ignore[attr-defined]  # see below
+        return "no", 403
+
+    app = websocket_app(handler)
+
+    @app.before_websocket
+    async def keep_the_session() -> None:
+        websocket.iron = websocket_ctx.session  # type: ignore[attr-defined]
+
+    async def test(client: Any) -> None:
+        async with client:
+            await client.get("/")
+            with pytest.raises(WebsocketResponseError) as caught:
+                async with client.websocket("/ws") as connection:
+                    await connection.receive()
+        (value,) = caught.value.response.headers.getlist("Set-Cookie")
+        assert dict(session_of(value.partition(";")[0])) == {"user": 1, "by": "the WebSocket"}
+
+    run(test, app)
+
+
+# --- by hand ---------------------------------------------------------------------------------
+
+
+async def explicit_view() -> Any:
+    """Write by hand, to a response of one's own."""
+    response = await make_response("hello")
+    by_hand = get_iron_session(request, response, OPTIONS)
+    by_hand["user"] = 1
+    by_hand.save()
+    return response
+
+
+def test_by_hand_a_cookie_that_the_interface_serves_is_refused(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    answer = visit(make_app(explicit_view))
+    assert (answer.status, answer.cookies) == (500, {})
+    assert any("serves the cookie" in str(record.exc_info) for record in caplog.records)
+
+
+def test_by_hand_another_cookie_than_the_interface_s_is_fine() -> None:
+    assert list(visit(make_app(explicit_view, ADMIN)).cookies) == [NAME]
+
+
+def test_by_hand_in_a_websocket() -> None:
+    """To the response that refuses it."""
+
+    async def handler() -> Any:
+        response = await make_response("no", 403)
+        by_hand = get_iron_session(websocket, response, ADMIN)
+        by_hand["seen"] = dict(by_hand)
+        by_hand.save()
+        return response
+
+    assert list(connect(websocket_app(handler)).cookies) == ["admin"]
+
+
+def test_by_hand_saving_after_the_handshake_raises() -> None:
+    async def handler() -> None:
+        await websocket.accept()
+        session["late"] = True
+        with pytest.raises(HeadersAlreadySentError):
+            get_session().save()
+
+    assert connect(websocket_app(handler)).failure is None
