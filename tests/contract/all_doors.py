@@ -3,23 +3,97 @@
 import pytest
 
 from tests.contract.door import Door
-from tests.contract.doors import asgi, fastapi, starlette, wsgi
+from tests.contract.doors import (
+    aiohttp,
+    asgi,
+    bottle,
+    django,
+    falcon,
+    fastapi,
+    flask,
+    litestar,
+    pyramid,
+    quart,
+    sanic,
+    starlette,
+    tornado,
+    wsgi,
+)
 
-DOORS: list[Door] = [*asgi.DOORS, *wsgi.DOORS, *starlette.DOORS, *fastapi.DOORS]
+DOORS: list[Door] = [
+    *aiohttp.DOORS,
+    *asgi.DOORS,
+    *bottle.DOORS,
+    *django.DOORS,
+    *falcon.DOORS,
+    *wsgi.DOORS,
+    *starlette.DOORS,
+    *fastapi.DOORS,
+    *flask.DOORS,
+    *litestar.DOORS,
+    *pyramid.DOORS,
+    *quart.DOORS,
+    *sanic.DOORS,
+    *tornado.DOORS,
+]
 
 NO_COROUTINES = "WSGI calls plain functions"
 NO_WEBSOCKETS = "WSGI has no WebSockets"
+NONE_IN_WSGI = dict.fromkeys(["bottle", "falcon", "flask", "pyramid", "wsgi"], NO_WEBSOCKETS)
+NOT_IN_SANIC = dict.fromkeys(
+    ["sanic", "sanic asgi"],
+    "it answers the handshake of a WebSocket before the handler runs, with headers of its own",
+)
+NONE_IN_DJANGO = dict.fromkeys(["django wsgi", "django asgi"], "Django has no WebSockets")
+BY_HAND = (
+    "its fifty lines have no room for it: `get_iron_session(ResponseJar(…), options)`, as the page "
+    '"Write your own integration" shows it for Bottle'
+)
 
 CANNOT: dict[str, dict[str, str]] = {
-    "async": {"wsgi": NO_COROUTINES},
-    "sync": {"asgi": "an ASGI application is a coroutine function"},
-    "websocket": {"wsgi": NO_WEBSOCKETS},
-    "accept": {"wsgi": NO_WEBSOCKETS},
-    "close": {"wsgi": NO_WEBSOCKETS},
-    "deny": {"wsgi": NO_WEBSOCKETS},
+    "async": {
+        "django wsgi": "each coroutine has an event loop of its own, so that none can wait for "
+        "another; one alone is tested in tests/integrations/test_django.py",
+        **dict.fromkeys(["bottle", "falcon", "pyramid", "wsgi"], NO_COROUTINES),
+    },
+    "sync": {
+        **dict.fromkeys(["aiohttp", "aiohttp_session"], "its handlers are coroutine functions"),
+        "asgi": "an ASGI application is a coroutine function",
+        "falcon asgi": "its responders are coroutine functions",
+        "tornado": "it runs plain functions one after the other; one alone is tested in "
+        "tests/integrations/test_written_integrations.py",
+        **dict.fromkeys(
+            ["sanic", "sanic asgi"],
+            "it runs plain functions in its event loop, where one that waits lets no other come; "
+            "one alone is tested in tests/integrations/test_sanic.py",
+        ),
+    },
+    "websocket": {**NONE_IN_DJANGO, **NONE_IN_WSGI},
+    "accept": {**NONE_IN_DJANGO, **NONE_IN_WSGI, **NOT_IN_SANIC},
+    "close": {
+        **NONE_IN_DJANGO,
+        **dict.fromkeys(
+            ["aiohttp", "aiohttp_session"],
+            "a WebSocketResponse can be closed only once its handshake has gone",
+        ),
+        **NONE_IN_WSGI,
+        "tornado": "it refuses a WebSocket by a response",
+        **NOT_IN_SANIC,
+    },
+    "deny": {
+        **NONE_IN_DJANGO,
+        **NONE_IN_WSGI,
+        "falcon asgi": "it refuses a WebSocket only by closing it",
+        "sanic asgi": "it answers as to a request of HTTP, which ASGI servers do not take",
+    },
+    "control characters": dict.fromkeys(
+        ["aiohttp", "aiohttp_session", "tornado"],
+        "its parser answers them with 400, before the application is called",
+    ),
     "explicit": {
         "asgi": "it has no response to write to: `get_iron_session(HeaderJar(…), options)` is its "
-        "explicit form, tested in tests/integrations/test_asgi.py"
+        "explicit form, tested in tests/integrations/test_asgi.py",
+        **dict.fromkeys(["falcon", "falcon asgi", "tornado"], BY_HAND),
     },
 }
 """By manner of handling a request, and then by the door's name: why it has no such thing.
@@ -31,6 +105,8 @@ CANNOT: dict[str, dict[str, str]] = {
     close      … and may close instead, and then the server answers
     deny       … or may refuse with a response
     explicit   `get_iron_session(request, response, options)`
+
+    control characters  its server lets them into a header, though HTTP forbids them
 """
 
 

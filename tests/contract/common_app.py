@@ -65,18 +65,24 @@ ACTIONS: dict[str, Callable[[Any, Any], Any]] = {
 
 
 class Meeting:
-    """A point that none passes before all have come: so requests are known to overlap."""
+    """A point that none passes before all have come: so requests are known to overlap.
+
+    They may come in threads, in coroutines, and in coroutines of more than one event loop.
+    """
 
     def __init__(self, size: int) -> None:
         self._size = size
         self._came = 0
         self._lock = threading.Condition()
-        self._complete = asyncio.Event()
+        self._waiting: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
 
     def _come(self) -> None:
         with self._lock:
             self._came += 1
-            self._lock.notify_all()
+            if self._is_complete():
+                self._lock.notify_all()
+                for loop, complete in self._waiting:
+                    loop.call_soon_threadsafe(complete.set)
 
     def _is_complete(self) -> bool:
         return self._came >= self._size
@@ -88,11 +94,12 @@ class Meeting:
                 raise TimeoutError(f"only {self._came} of {self._size} requests came")
 
     async def wait_async(self) -> None:
+        complete = asyncio.Event()
+        with self._lock:
+            self._waiting.append((asyncio.get_running_loop(), complete))
         self._come()
-        if self._is_complete():
-            self._complete.set()
         async with asyncio.timeout(WAIT):
-            await self._complete.wait()
+            await complete.wait()
 
 
 MEETINGS: dict[str, Meeting] = {}

@@ -44,7 +44,7 @@ def serve_asgi(app: Any) -> Iterator[str]:
 @contextmanager
 def serve_wsgi(app: Any) -> Iterator[str]:
     """Serve a WSGI application by waitress for the length of a block; gives host and port."""
-    server = create_server(
+    server: Any = create_server(
         app, host="127.0.0.1", port=0, threads=10, clear_untrusted_proxy_headers=True
     )
     thread = threading.Thread(target=server.run, daemon=True)
@@ -52,6 +52,6 @@ def serve_wsgi(app: Any) -> Iterator[str]:
     try:
         yield f"127.0.0.1:{server.effective_port}"
     finally:
-        server.close()
+        server.trigger.pull_trigger(server.close)  # in its own thread, which may be in select()
         thread.join(WAIT)
         assert not thread.is_alive(), "the server did not stop"

@@ -89,7 +89,7 @@ def test_a_session_that_is_too_big_is_the_application_s_to_answer(
     visitor.ask("update", {"a": 1})
     answer = visitor.ask("update", {"large": "x" * 8000}, manner=manner)
     assert (answer.status, answer.body) == (413, b"CookieTooLargeError")
-    assert answer.cookies == {}
+    assert NAME not in answer.cookies  # in some frameworks those of the application stay
     assert answer.failure is None
     assert visitor.session == {"a": 1}
 

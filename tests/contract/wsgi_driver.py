@@ -24,11 +24,14 @@ class Response:
     def start(
         self, status: str, headers: HeaderList, exc_info: Any = None
     ) -> Callable[[bytes], object]:
-        if exc_info and self.body:
-            raise exc_info[1]
+        if exc_info:  # the app has answered by itself, and tells its server why
+            self.failure = exc_info[1]
+            if self.body:
+                raise exc_info[1]
         assert exc_info or not self.headers, "start_response was called twice"
         self.status = int(status.split(maxsplit=1)[0])
-        self.headers = [(name.lower(), value) for name, value in headers]
+        # Blanks around a value are no part of it (RFC 9110, 5.5): Django writes one before cookies.
+        self.headers = [(name.lower(), value.strip(" \t")) for name, value in headers]
         return self.write
 
     def write(self, data: bytes) -> None:
