@@ -1,0 +1,48 @@
+"""A session in aiohttp, served by its own server.
+
+pip install iron-session aiohttp
+export SESSION_PASSWORD="$(iron-session generate-password)"
+PORT=8000 python aiohttp_app.py
+"""
+
+import os
+
+from aiohttp import web
+
+from iron_session import Passwords, SessionOptions
+from iron_session.integrations.aiohttp import get_session, setup
+
+# The cookie is Secure. On plain http, Safari takes none such, not even from localhost: to try this
+# there add cookie_options={"secure": False}, and leave that out of what you deploy.
+options = SessionOptions(password=Passwords.from_env("SESSION_PASSWORD"), cookie_name="myapp")
+
+routes = web.RouteTableDef()
+
+
+@routes.get("/")
+async def home(request: web.Request) -> web.Response:
+    session = get_session(request)
+    stats = session.setdefault("stats", {"visits": 0})
+    stats["visits"] += 1  # a change inside a nested value is noticed
+    return web.json_response({"visits": stats["visits"], "user": session.get("user")})
+
+
+@routes.post("/login")
+async def login(request: web.Request) -> web.Response:
+    form = await request.post()
+    get_session(request)["user"] = str(form.get("name", ""))
+    raise web.HTTPSeeOther("/")
+
+
+@routes.post("/logout")
+async def logout(request: web.Request) -> web.Response:
+    get_session(request).destroy()
+    raise web.HTTPSeeOther("/")
+
+
+app = web.Application()
+app.add_routes(routes)
+setup(app, options)
+
+if __name__ == "__main__":
+    web.run_app(app, host="127.0.0.1", port=int(os.environ.get("PORT", "8000")))

@@ -1,0 +1,59 @@
+"""A session in Django, as a project of one file, served by gunicorn.
+
+pip install iron-session django gunicorn
+export SESSION_PASSWORD="$(iron-session generate-password)"
+gunicorn django_app:application --bind 127.0.0.1:8000
+"""
+
+from django.conf import settings
+from django.core.wsgi import get_wsgi_application
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.urls import path
+from django.views.decorators.csrf import ensure_csrf_cookie
+from django.views.decorators.http import require_GET, require_POST
+
+from iron_session import Passwords
+
+# Django has no types, so that pyright can't know of request.session. With django-stubs it does.
+# pyright: reportAttributeAccessIssue=false
+
+settings.configure(
+    ALLOWED_HOSTS=["127.0.0.1", "localhost"],
+    ROOT_URLCONF=__name__,
+    MIDDLEWARE=[
+        "iron_session.integrations.django.IronSessionMiddleware",
+        "django.middleware.csrf.CsrfViewMiddleware",
+    ],
+    SESSION_ENGINE="iron_session.integrations.django",
+    # Both cookies are Secure. On plain http, Safari takes none such, not even from localhost: to
+    # try this there add "cookie_options": {"secure": False}, take CSRF_COOKIE_SECURE out, and
+    # change both back in what you deploy.
+    IRON_SESSION={"password": Passwords.from_env("SESSION_PASSWORD"), "cookie_name": "myapp"},
+    CSRF_COOKIE_SECURE=True,
+)
+
+
+def home(request: HttpRequest) -> HttpResponse:
+    stats = request.session.setdefault("stats", {"visits": 0})
+    stats["visits"] += 1  # a change inside a nested value is noticed
+    return JsonResponse({"visits": stats["visits"], "user": request.session.get("user")})
+
+
+def login(request: HttpRequest) -> HttpResponse:
+    request.session["user"] = request.POST.get("name", "")
+    return HttpResponseRedirect("/", status=303)
+
+
+def logout(request: HttpRequest) -> HttpResponse:
+    request.session.flush()
+    return HttpResponseRedirect("/", status=303)
+
+
+# A POST needs Django's CSRF token: the cookie "csrftoken", sent back in the header X-CSRFToken.
+urlpatterns = [
+    path("", ensure_csrf_cookie(require_GET(home))),
+    path("login", require_POST(login)),
+    path("logout", require_POST(logout)),
+]
+
+application = get_wsgi_application()

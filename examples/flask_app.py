@@ -1,0 +1,40 @@
+"""A session in Flask, served by gunicorn.
+
+pip install iron-session flask gunicorn
+export SESSION_PASSWORD="$(iron-session generate-password)"
+gunicorn flask_app:app --bind 127.0.0.1:8000
+"""
+
+from typing import Any
+
+from flask import Flask, redirect, request, session
+from werkzeug import Response
+
+from iron_session import Passwords, SessionOptions
+from iron_session.integrations.flask import IronSessionInterface, get_session
+
+# The cookie is Secure. On plain http, Safari takes none such, not even from localhost: to try this
+# there add cookie_options={"secure": False}, and leave that out of what you deploy.
+options = SessionOptions(password=Passwords.from_env("SESSION_PASSWORD"), cookie_name="myapp")
+
+app = Flask(__name__)
+app.session_interface = IronSessionInterface(options)
+
+
+@app.get("/")
+def home() -> dict[str, Any]:
+    stats = session.setdefault("stats", {"visits": 0})
+    stats["visits"] += 1  # a change inside a nested value is noticed
+    return {"visits": stats["visits"], "user": session.get("user")}
+
+
+@app.post("/login")
+def login() -> Response:
+    session["user"] = request.form["name"]
+    return redirect("/", 303)
+
+
+@app.post("/logout")
+def logout() -> Response:
+    get_session().destroy()  # flask.session, as the type that it really has
+    return redirect("/", 303)

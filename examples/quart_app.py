@@ -1,0 +1,40 @@
+"""A session in Quart, served by hypercorn.
+
+pip install iron-session quart hypercorn
+export SESSION_PASSWORD="$(iron-session generate-password)"
+hypercorn quart_app:app --bind 127.0.0.1:8000
+"""
+
+from typing import Any
+
+from quart import Quart, redirect, request, session
+from werkzeug import Response
+
+from iron_session import Passwords, SessionOptions
+from iron_session.integrations.quart import IronSessionInterface, get_session
+
+# The cookie is Secure. On plain http, Safari takes none such, not even from localhost: to try this
+# there add cookie_options={"secure": False}, and leave that out of what you deploy.
+options = SessionOptions(password=Passwords.from_env("SESSION_PASSWORD"), cookie_name="myapp")
+
+app = Quart(__name__)
+app.session_interface = IronSessionInterface(options)
+
+
+@app.get("/")
+async def home() -> dict[str, Any]:
+    stats = session.setdefault("stats", {"visits": 0})
+    stats["visits"] += 1  # a change inside a nested value is noticed
+    return {"visits": stats["visits"], "user": session.get("user")}
+
+
+@app.post("/login")
+async def login() -> Response:
+    session["user"] = (await request.form)["name"]
+    return redirect("/", 303)
+
+
+@app.post("/logout")
+async def logout() -> Response:
+    get_session().destroy()  # quart.session, as the type that it really has
+    return redirect("/", 303)

@@ -1,0 +1,38 @@
+"""A session in Sanic, served by its own server.
+
+pip install iron-session sanic
+export SESSION_PASSWORD="$(iron-session generate-password)"
+sanic sanic_app:app --host 127.0.0.1 --port 8000
+"""
+
+from sanic import HTTPResponse, Request, Sanic, json, redirect
+
+from iron_session import Passwords, SessionOptions
+from iron_session.integrations.sanic import setup
+
+# The cookie is Secure. On plain http, Safari takes none such, not even from localhost: to try this
+# there add cookie_options={"secure": False}, and leave that out of what you deploy.
+options = SessionOptions(password=Passwords.from_env("SESSION_PASSWORD"), cookie_name="myapp")
+
+app = Sanic("example")
+setup(app, options)
+
+
+@app.get("/")
+async def home(request: Request) -> HTTPResponse:
+    session = request.ctx.session
+    stats = session.setdefault("stats", {"visits": 0})
+    stats["visits"] += 1  # a change inside a nested value is noticed
+    return json({"visits": stats["visits"], "user": session.get("user")})
+
+
+@app.post("/login")
+async def login(request: Request) -> HTTPResponse:
+    request.ctx.session["user"] = request.form.get("name", "") if request.form else ""
+    return redirect("/", status=303)
+
+
+@app.post("/logout")
+async def logout(request: Request) -> HTTPResponse:
+    request.ctx.session.destroy()
+    return redirect("/", status=303)
