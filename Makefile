@@ -15,6 +15,7 @@ DEMO := $(BIN)/python -m uvicorn --app-dir examples demo.app:app --host 127.0.0.
 # Stamp files: what they stand for is installed again only when their prerequisites change.
 DEV := .venv/.installed-dev
 NODE_MODULES := node_modules/.installed
+CHROMIUM := .venv/.looked-for-chromium
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # npm trusts what the system trusts, as pip does: behind a company proxy it could install nothing.
@@ -33,17 +34,17 @@ demo: .venv/.installed-demo ## Run the demo site on http://127.0.0.1:8000
 # With ARGS, pytest alone and without the demand for full coverage: make test ARGS="-k chunks -x"
 test: ## Test the source and the built wheel; ARGS="-k chunks" runs only pytest, with these arguments
 ifneq ($(strip $(ARGS)),)
-test: $(DEV) $(NODE_MODULES)
+test: $(DEV) $(NODE_MODULES) $(CHROMIUM)
 	$(BIN)/python -m pytest $(ARGS)
 else
 test: test-source test-wheel
 endif
 
-test-source: $(DEV) $(NODE_MODULES)
+test-source: $(DEV) $(NODE_MODULES) $(CHROMIUM)
 	$(BIN)/python -m pytest --cov
 
 # On each supported Python that this machine has; see noxfile.py.
-test-wheel: build $(NODE_MODULES)
+test-wheel: build $(NODE_MODULES) $(CHROMIUM)
 	$(BIN)/python -m nox
 
 check: $(DEV) $(NODE_MODULES) ## Lint, check the formatting and the types
@@ -86,6 +87,10 @@ $(BIN)/python:
 	@echo "Installing what '$*' needs into .venv"
 	$(PIP_INSTALL) pip
 	$(PIP_INSTALL) --build-constraint constraints.txt --group $* --editable .
+	@touch $@
+
+$(CHROMIUM): tools/install_chromium.sh | $(DEV)
+	tools/install_chromium.sh
 	@touch $@
 
 $(NODE_MODULES): package.json package-lock.json .npmrc | $(DEV)

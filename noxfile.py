@@ -45,6 +45,10 @@ def runs(python: Path, version: str) -> bool:
 
 LOWEST = "cryptography==42.0.0"  # the bound in pyproject.toml
 CORE = ("tests/seals", "tests/sessions", "tests/property")
+# The frameworks: the oldest that the README says are supported, and of those that the newest of
+# constraints.txt can't be had on Python 3.11, the newest there is.
+OLDEST = "constraints-oldest.txt"
+NEWEST = ("django==6.1.3",)
 
 
 def install(session: nox.Session) -> None:
@@ -69,6 +73,19 @@ def test_lowest(session: nox.Session) -> None:
     session.run("python", "-m", "pytest", *CORE)
 
 
+def test_oldest(session: nox.Session) -> None:
+    install(session)
+    session.install("--quiet", "--requirement", OLDEST)
+    # The newest Python and libraries warn about what those old frameworks do with them.
+    session.run("python", "-m", "pytest", "-W", "ignore::DeprecationWarning", "tests/contract")
+
+
+def test_newest(session: nox.Session) -> None:
+    install(session)
+    session.install("--quiet", *NEWEST)
+    session.run("python", "-m", "pytest", "tests/contract", "tests/integrations", "-k", "django")
+
+
 def missing(session: nox.Session) -> None:
     session.skip("this Python was not found")
 
@@ -82,5 +99,10 @@ for version, python in found.items():
         nox.session(python=False, name=f"wheel-{version}")(missing)
 if lowest := next(filter(None, found.values()), None):
     nox.session(python=str(lowest), name="lowest-cryptography")(test_lowest)
+    nox.session(python=str(lowest), name="oldest-frameworks")(test_oldest)
 else:
     sys.exit(f"Found none of Python {', '.join(PYTHONS)} to test the wheel on.")
+if newer := next((found[version] for version in reversed(PYTHONS) if version != "3.11"), None):
+    nox.session(python=str(newer), name="newest-frameworks")(test_newest)
+else:
+    nox.session(python=False, name="newest-frameworks")(missing)

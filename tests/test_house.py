@@ -24,6 +24,7 @@ FLOORS = ["errors", "seals", "sessions", "integrations"]
 
 # An integration imports another only where its framework is built on the other's, or beside it.
 NEIGHBOURS = {
+    "aiohttp_session": {"aiohttp"},
     "fastapi": {"asgi", "starlette"},
     "starlette": {"asgi"},
     "litestar": {"asgi"},
