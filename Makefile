@@ -51,6 +51,7 @@ check: $(DEV) $(NODE_MODULES) ## Lint, check the formatting and the types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/python tools/check_page.py
 	$(NODE) node_modules/pyright/index.js --warnings
 	@# What is public has a type that every checker sees alike. Pyright looks for the package on PATH.
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(NODE) node_modules/pyright/index.js \

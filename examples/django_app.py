@@ -25,10 +25,11 @@ settings.configure(
         "django.middleware.csrf.CsrfViewMiddleware",
     ],
     SESSION_ENGINE="iron_session.integrations.django",
+    SESSION_COOKIE_NAME="myapp",
     # Both cookies are Secure. On plain http, Safari takes none such, not even from localhost: to
     # try this there add "cookie_options": {"secure": False}, take CSRF_COOKIE_SECURE out, and
     # change both back in what you deploy.
-    IRON_SESSION={"password": Passwords.from_env("SESSION_PASSWORD"), "cookie_name": "myapp"},
+    IRON_SESSION={"password": Passwords.from_env("SESSION_PASSWORD")},
     CSRF_COOKIE_SECURE=True,
 )
 

@@ -16,11 +16,19 @@ from tests.interop.node import find_node
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+FRAMEWORKS = (ROOT / "docs" / "frameworks.md").read_text(encoding="utf-8")
 PASSWORD = "the password of the README, of 40 letters"
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+def blocks(language: str, text: str = README) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+
+
+def sections(text: str) -> dict[str, str]:
+    """Give what stands under each heading of the second rank that shows Python."""
+    parts = re.split(r"^## (.*)$", text, flags=re.MULTILINE)[1:]
+    found = dict(zip(parts[::2], parts[1::2], strict=True))
+    return {title: part for title, part in found.items() if blocks("python", part)}
 
 
 @pytest.fixture
@@ -83,3 +91,23 @@ def test_the_readme_next_js_route_reads_the_cookie_of_the_readme_app(
         timeout=60,
     )
     assert (run.stdout, run.stderr) == ('{"visits":2}\n', "")
+
+
+@pytest.mark.parametrize("title", sections(FRAMEWORKS))
+def test_what_the_page_on_frameworks_shows_installs_a_session(
+    title: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each framework's lines, after those at the top of the page, give an application with it."""
+    monkeypatch.setenv("SESSION_PASSWORD", PASSWORD)
+    (top,) = blocks("python", FRAMEWORKS.partition("## ")[0])
+    for block in blocks("python", sections(FRAMEWORKS)[title]):
+        namespace: dict[str, Any] = {"__name__": "frameworks"}
+        exec(top + block, namespace)  # noqa: S102 - the page is ours
+        installed = namespace.get("app") or namespace.get("application")
+        assert installed or "iron_session.integrations.django" in namespace["SESSION_ENGINE"]
+
+
+def test_the_page_on_frameworks_has_all_that_there_are() -> None:
+    integrations = ROOT / "src" / "iron_session" / "integrations"
+    for file in integrations.glob("[!_]*.py"):
+        assert f"iron_session.integrations.{file.stem}" in FRAMEWORKS or file.stem == "starlette"
