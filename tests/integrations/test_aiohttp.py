@@ -168,6 +168,7 @@ def test_an_application_does_not_start_with_one_for_a_domain_that_serves_the_sam
 
 def test_applications_side_by_side_may_serve_the_same() -> None:
     app = web.Application()
+    setup(app, OTHER, key="other")
     app.add_subapp("/one", make_app(write))
     app.add_subapp("/two", make_app(show))
     with run(app) as site:
@@ -515,6 +516,24 @@ def test_a_change_in_a_generated_body_is_logged_as_lost(
     assert (response.body, response.cookies) == (b"all", {})
     (message,) = lost_changes(caplog)
     assert repr(NAME) in message
+
+
+def test_a_late_change_is_logged_as_lost_whichever_task_has_asked_for_the_session(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def ask(request: web.Request) -> Session:
+        return get_session(request)
+
+    async def stream(request: web.Request) -> web.StreamResponse:
+        session, same = await asyncio.gather(ask(request), ask(request))
+        assert session is same
+        response = web.StreamResponse()
+        await response.prepare(request)
+        session["late"] = 1
+        return response
+
+    assert visit(make_app(stream)).cookies == {}
+    assert len(lost_changes(caplog)) == 1
 
 
 def test_a_visitor_who_has_left_is_no_lost_change(caplog: pytest.LogCaptureFixture) -> None:

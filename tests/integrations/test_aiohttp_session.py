@@ -112,12 +112,14 @@ def test_it_knows_whether_it_is_new_and_empty(cookies: str, new: bool) -> None:
     assert do(lambda session: [session.new, session.empty], cookies).json == [new, new]
 
 
-def test_its_repr_shows_no_data() -> None:
+def test_its_repr_tells_the_state_and_shows_no_data() -> None:
     def show(session: aiohttp_session.Session) -> str:
         session["secret"] = "hunter2"
         return repr(session)
 
     text = do(show).json
+    assert repr(NAME) in text
+    assert "1 keys" in text
     assert "hunter2" not in text
     assert "secret" not in text
 

@@ -236,6 +236,7 @@ def test_an_option_that_says_the_same_as_a_setting_is_no_contradiction(
         ({"IRON_SESSION": {"password": None}}, "no password"),
         ({"IRON_SESSION": {"password": "short"}}, "IRON_SESSION.*32"),
         (give(cookie_nam="x"), "no 'cookie_nam'.*cookie_name, ttl"),
+        (give(cookie={}), "no 'cookie'; it takes password"),
         (give(cookie_options={"same_sight": "lax"}), "no 'same_sight'"),
         (give(cookie_options=1), "cookie_options must be"),
         ({"SESSION_COOKIE_PATH": "app"}, "SESSION_… settings: cookie_options.path can't be 'app'"),
@@ -532,6 +533,11 @@ def test_a_session_may_have_a_life_of_its_own(clock: Clock) -> None:
     cookie = cookie_of(respond(expire(3600)))
     assert cookie.max_age == 3540
     assert expiration_of(cookie.value) == clock.now + 3600 * 1000
+
+
+def test_a_life_of_its_own_goes_before_the_browser_s_end() -> None:
+    with override_settings(SESSION_EXPIRE_AT_BROWSER_CLOSE=True):
+        assert cookie_of(respond(expire(3600))).max_age == 3540
 
 
 @pytest.mark.parametrize("kind", ["datetime", "timedelta", "naive"])

@@ -19,6 +19,7 @@ from flask import (
     render_template_string,
     request,
     request_finished,
+    send_file,
     session,
     stream_with_context,
 )
@@ -42,6 +43,8 @@ from iron_session.integrations.flask import (
     get_iron_session,
     get_session,
 )
+from tests.contract import wsgi_driver
+from tests.contract.door import Visit
 from tests.contract.logs import lost_changes
 from tests.helpers.clock import Clock
 from tests.sessions.browser import (
@@ -403,6 +406,14 @@ def test_settings_are_looked_at_again_at_the_first_request() -> None:
         browser(app).get("/")
 
 
+def test_an_interface_that_takes_another_s_place_looks_at_the_settings_too() -> None:
+    app = make_app(leave_alone, TESTING=True, SESSION_COOKIE_NAME=NAME)
+    browser(app).get("/")
+    app.session_interface = IronSessionInterface(ADMIN)
+    with pytest.raises(ConfigurationError, match="SESSION_COOKIE_NAME"):
+        browser(app).get("/")
+
+
 def test_what_extensions_ask_the_interface_is_answered_by_the_options() -> None:
     attributes: dict[str, Any] = {"domain": "example.com", "path": "/app", "same_site": "none"}
     options = make_options(cookie_options={**attributes, "partitioned": True})
@@ -627,37 +638,56 @@ def too_large_app(view: View, answer: Callable[[IronSessionError], Any]) -> Flas
     return app
 
 
+class Body:
+    """A body that notes when it is closed."""
+
+    def __init__(self, name: str, closed: list[str]) -> None:
+        self.name, self.closed = name, closed
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([self.name, "'s body"])
+
+    def close(self) -> None:
+        self.closed.append(f"{self.name}'s body")
+
+
+def make_watched(name: str, closed: list[str], **settings: Any) -> Response:
+    """Make a response that notes, beside its body, when it is closed."""
+    response = Response(Body(name, closed), headers={"X-By": name}, **settings)
+    response.call_on_close(lambda: closed.append(name))
+    return response
+
+
 def test_the_handler_s_answer_takes_the_place_of_the_response() -> None:
-    """Status, headers and body; and nothing of the first response is left open."""
+    """Status, headers and body; and everything is closed, once."""
     closed: list[str] = []
 
     def view() -> Response:
         fill()
-
-        def parts() -> Iterator[str]:
-            try:
-                yield "never sent"
-            finally:
-                closed.append("body")
-
-        body = parts()
-        next(body)
-        response = Response(body, status=201, headers={"X-First": "1"})
-        response.call_on_close(lambda: closed.append("first"))
-        return response
+        return make_watched("view", closed, status=201)
 
     def answer(error: IronSessionError) -> Response:
-        response = Response(["too ", "large"], status="413 Too Large", headers={"X-Second": "1"})
-        response.call_on_close(lambda: closed.append("second"))
-        return response
+        return make_watched("handler", closed, status="413 Too Large")
 
     with browser(too_large_app(view, answer)).get("/") as response:
-        assert (response.status, response.data) == ("413 Too Large", b"too large")
-        assert "X-First" not in response.headers
-        assert (response.headers["X-Second"], response.headers["Vary"]) == ("1", "Cookie")
-        assert received(response) == {}
-        assert closed == ["body"]
-    assert sorted(closed) == ["body", "first", "second"]
+        assert (response.status, response.data) == ("413 Too Large", b"handler's body")
+        assert response.headers.getlist("X-By") == ["handler"]
+        assert (response.headers["Vary"], received(response)) == ("Cookie", {})
+        assert closed == ["view's body"]
+    assert sorted(closed) == ["handler", "handler's body", "view", "view's body"]
+
+
+def test_the_handler_s_answer_takes_the_place_of_a_file_too() -> None:
+    """Which servers send by themselves, as it is."""
+
+    def view() -> Response:
+        fill()
+        return send_file(__file__)
+
+    app = too_large_app(view, lambda error: Response(["too ", "large"], status=413))
+    with wsgi_driver.run_in_process(app) as site:
+        sent = site.visit(Visit(target="/", headers=[]))
+    assert (sent.status, sent.body, sent.failure) == (413, b"too large", None)
 
 
 def test_the_handler_s_answer_is_processed_as_every_response() -> None:
@@ -800,11 +830,21 @@ def test_a_request_context_of_a_test_has_a_session() -> None:
 
 
 def test_a_request_that_is_sent_again_has_a_session_again() -> None:
-    """The client hands its environ on."""
     client = browser(make_app(remember(None)))
     first = client.get("/")
     assert client.open(first.request).status_code == 200
     assert list(received(client.open(first.request))) == [NAME]
+
+
+def test_an_app_within_a_view_of_another_has_its_own_session() -> None:
+    """Though both have one environ."""
+    inner = make_app(log_in, ADMIN)
+
+    def view() -> WerkzeugResponse:
+        session["outer"] = 1
+        return Response.from_app(inner.wsgi_app, request.environ)
+
+    assert set(received(browser(make_app(view)).get("/"))) == {NAME, "admin"}
 
 
 # --- streams and copied contexts -------------------------------------------------------------

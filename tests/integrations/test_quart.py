@@ -1,7 +1,9 @@
 """Quart: its settings, error handlers and bodies, `permanent`, WebSockets, its test client."""
 
 import asyncio
+import gc
 import logging
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from typing import Any
 
@@ -22,6 +24,7 @@ from quart import (
 )
 from quart.globals import websocket_ctx
 from quart.testing import WebsocketResponseError
+from quart.wrappers.response import IterableBody
 from werkzeug.exceptions import InternalServerError
 from werkzeug.wrappers import Response as WerkzeugResponse
 
@@ -408,7 +411,9 @@ def test_a_body_without_an_end_of_its_own_is_watched_too(caplog: pytest.LogCaptu
             return self.left.pop(0)
 
     async def view() -> Response:
-        return Response(Parts())
+        body = IterableBody([])
+        body.iter = Parts()
+        return Response(body)
 
     assert visit(make_app(view)).body == b"onetwo"
     assert len(lost_changes(caplog)) == 1
@@ -435,18 +440,17 @@ def test_a_body_that_breaks_is_closed_and_reported(caplog: pytest.LogCaptureFixt
 
 
 def test_a_body_that_is_left_is_closed_and_reported(caplog: pytest.LogCaptureFixture) -> None:
-    """The visitor went away."""
-    closed: list[bool] = []
+    """The visitor went away; what the body does at its end is late too."""
 
     async def view() -> Response:
-        @stream_with_context
+        ours = get_session()
+
         async def parts() -> AsyncIterator[bytes]:
             try:
-                session["late"] = True
                 yield b"first"
                 await asyncio.Event().wait()
             finally:
-                closed.append(True)
+                ours["late"] = True
 
         return Response(parts())
 
@@ -463,12 +467,12 @@ def test_a_body_that_is_left_is_closed_and_reported(caplog: pytest.LogCaptureFix
         async def send(message: Any) -> None:
             if message.get("body") == b"first":
                 gone.set()
+                await asyncio.Event().wait()  # a server that waits for a slow visitor
 
         scope = asgi_driver.http(Visit(target="/", headers=[])).scope
         await make_app(view)(scope, receive, send)  # type: ignore[arg-type]  # a scope of the tests
 
     asyncio.run(leave_after_the_first_part())
-    assert closed == [True]
     assert len(lost_changes(caplog)) == 1
 
 
@@ -516,6 +520,31 @@ def test_an_accept_with_headers_and_subprotocol_keeps_them() -> None:
     assert list(handshake.cookies) == [NAME]
 
 
+def test_nothing_of_a_websocket_waits_for_the_garbage_collector() -> None:
+    """The session, and with it what the visitor has in it, goes with the connection."""
+    sessions: list[weakref.ref[Session]] = []
+
+    async def handler() -> None:
+        session["user"] = 1
+        sessions.append(weakref.ref(get_session()))
+        await websocket.send("hello")
+
+    async def connect_twice() -> None:
+        app = websocket_app(handler)
+        visit = Visit(target="/ws", headers=[])
+        await asgi_driver.connect(app, visit)  # Quart makes some things at its first request
+        gc.collect()
+        gc.disable()
+        try:
+            await asgi_driver.connect(app, visit)
+            await asyncio.sleep(0)  # the loop lets go of what it has done
+            assert sessions[1]() is None
+        finally:
+            gc.enable()
+
+    asyncio.run(connect_twice())
+
+
 def test_accepts_that_were_begun_at_the_same_time_are_one_handshake() -> None:
     """As Quart does it at the first use, in tasks that send side by side."""
 
@@ -525,9 +554,10 @@ def test_accepts_that_were_begun_at_the_same_time_are_one_handshake() -> None:
         await first
         session["late"] = True
         await second
+        await websocket.send("accepted")
 
     handshake = connect(websocket_app(handler))
-    assert handshake.failure is None
+    assert handshake.texts == ["accepted"]
     assert list(handshake.cookies) == [NAME]
 
 
@@ -635,20 +665,35 @@ def test_a_visitor_who_leaves_before_the_accept_is_no_news(
     assert lost_changes(caplog) == []
 
 
-def test_a_server_that_takes_no_refusal_gets_none_and_the_change_is_reported(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    """It answers the handshake by itself, without cookies."""
-
-    async def handler() -> tuple[str, int]:
-        return await log_in(), 403
-
+def connect_where_no_refusal_is_taken(handler: View) -> list[str]:
+    """Open a WebSocket on a server that answers by itself, and give what the app sent."""
     connection = asgi_driver.websocket(Visit(target="/ws", headers=[]))
     connection.scope["extensions"] = None
     asyncio.run(connection.run(websocket_app(handler)))
-    assert [message["type"] for message in connection.sent] == ["websocket.close"]
+    return [message["type"] for message in connection.sent]
+
+
+def test_a_server_that_takes_no_refusal_gets_none_and_the_change_is_reported(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def handler() -> tuple[str, int]:
+        return await log_in(), 403
+
+    assert connect_where_no_refusal_is_taken(handler) == ["websocket.close"]
     (message,) = lost_changes(caplog)
     assert "the WebSocket was refused" in message
+
+
+def test_nothing_is_reported_of_a_websocket_that_failed(caplog: pytest.LogCaptureFixture) -> None:
+    """Its change was not meant to arrive."""
+
+    async def handler() -> None:
+        session["user"] = 1
+        get_session().save()
+        raise CrashError
+
+    assert connect_where_no_refusal_is_taken(handler) == ["websocket.close"]
+    assert lost_changes(caplog) == []
 
 
 # --- tests of applications -------------------------------------------------------------------
@@ -684,16 +729,6 @@ def test_session_transaction_tells_the_test_what_can_t_be_written() -> None:
                 ours["large"] = TOO_LARGE
 
     run(test, too_large_app(show, answer))
-
-
-def test_an_error_is_raised_to_a_test() -> None:
-    async def test(client: Any) -> None:
-        with pytest.raises(CookieTooLargeError):
-            await client.get("/")
-
-    app = make_app(fill, TESTING=True, PROPAGATE_EXCEPTIONS=True)
-    app.testing = False  # or Quart answers with a page about the error
-    run(test, app)
 
 
 def test_a_context_that_the_client_preserves_has_the_session() -> None:

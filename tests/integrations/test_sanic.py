@@ -926,19 +926,22 @@ def test_the_session_works_as_sanic_runs_in_production(tmp_path: Path) -> None:
     """It rewrites its own classes then, and leaves out all that it takes for unused."""
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)
-    root = str(Path(__file__).parents[2])
     with subprocess.Popen(
         [sys.executable, str(program)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": root},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     ) as process:
         assert process.stdout is not None
-        browser = Browser(ServedApp(f"127.0.0.1:{process.stdout.readline().strip()}"))
-        answers = [browser.get(path) for path in ("/count", "/crash", "/count")]
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=WAIT)
+        port = process.stdout.readline().strip()
+        assert port, process.communicate(timeout=WAIT)[1]
+        browser = Browser(ServedApp(f"127.0.0.1:{port}"))
+        try:
+            answers = [browser.get(path) for path in ("/count", "/crash", "/count")]
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=WAIT)
     assert [answer.status for answer in answers] == [200, 500, 200]
     assert [list(answer.cookies) for answer in answers] == [[NAME], [], [NAME]]
     assert answers[2].body == b"2"

@@ -280,3 +280,18 @@ def test_by_hand_a_cookie_that_the_gateway_serves_is_refused() -> None:
 def test_options_of_another_kind_are_refused_when_the_gateway_is_made(options: Any) -> None:
     with pytest.raises(ConfigurationError, match="options must be a SessionOptions"):
         IronSessionMiddleware(counting, options)
+
+
+def test_a_framework_within_may_have_sessions_of_its_own_class() -> None:
+    class Own(Session):
+        pass
+
+    def app(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        session = get_session(environ)
+        assert type(session) is Own
+        session["a"] = 1
+        start("200 OK", [])
+        return []
+
+    answer = visit(served(app, session_type=Own))
+    assert (answer.failure, list(answer.cookies)) == (None, [NAME])

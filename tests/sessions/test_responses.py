@@ -13,6 +13,7 @@ from iron_session.sessions.responses import (
     RawHeaders,
     ResponseHeaders,
     ResponseJar,
+    commit_early,
     header_jar,
     report_late_changes,
     sets_same_cookie,
@@ -233,6 +234,33 @@ def test_the_jar_of_the_explicit_form_writes_at_once(make: Make) -> None:
     assert theme == "theme=dark"
     assert dict(get_iron_session(HeaderJar(ours.partition(";")[0]), make_options())) == {"user": 3}
     assert (headers.get("Vary"), headers.get("Cache-Control")) == (["Cookie"], ["no-store"])
+
+
+def test_the_jar_of_the_explicit_form_takes_nothing_once_the_response_has_gone(make: Make) -> None:
+    """Where the framework can be asked."""
+    gone: list[bool] = []
+    headers, read = make([])
+    jar = ResponseJar(saved({"user": 1}), headers, lambda: bool(gone))
+    session = get_iron_session(jar, make_options())
+    session.save()
+    before = list(read())
+    gone.append(True)
+    session["user"] = 2
+    for write in (session.save, session.destroy):
+        with pytest.raises(HeadersAlreadySentError):
+            write()
+    assert list(read()) == before
+
+
+def test_an_early_commit_writes_no_header_yet() -> None:
+    session = get_iron_session(HeaderJar(), make_options())
+    session["a"] = 1
+    commit_early(session)
+    assert len(header_jar(session).set_cookie_headers) == 1
+    header_jar(session).close()
+    session["a"] = 2
+    commit_early(session)  # too late, which is reported at the end
+    assert session.is_unsaved
 
 
 def test_an_abandoned_session_is_neither_unsaved_nor_reported() -> None:

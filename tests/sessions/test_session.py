@@ -98,6 +98,7 @@ def test_what_looks_at_no_data_reads_no_cookie(use: Callable[[Session], object])
         lambda session: session.is_new,
         lambda session: session.expires_at,
         lambda session: session.began_at,
+        lambda session: session.ttl,
         lambda session: session.update(a=1),
         lambda session: session.pop("user", None),
         lambda session: session.setdefault("a", 1),
@@ -489,6 +490,18 @@ def test_expires_at_is_in_utc_and_never_out_of_bounds(
     session = session_of(cookie_of('{"a":1}', expires=expires))
     assert session.expires_at == expected
     assert expected is None or (session.expires_at and session.expires_at.tzinfo is UTC)
+
+
+def test_a_session_knows_its_ttl(browser: Browser) -> None:
+    """Its own, if it was given one."""
+    session = browser.request(make_options(ttl=600))
+    assert session.ttl == timedelta(seconds=600)
+    session["user"] = 1
+    session.save(ttl=90)
+    assert session.ttl == timedelta(seconds=90)
+    browser.answer()
+    assert browser.request(make_options(ttl=600)).ttl == timedelta(seconds=90)
+    assert session_of("", ttl=0).ttl == timedelta(0)
 
 
 def test_a_session_with_a_bound_on_its_life_knows_when_it_began(
@@ -1382,6 +1395,7 @@ def test_a_rewrite_of_what_was_only_read_that_does_not_fit_is_left_out(
     assert session == {"text": "x" * 4000}
     with caplog.at_level("DEBUG"):
         session.commit()
+        session.commit()  # as integrations do that let the application answer an error
     assert browser.answer() == {}
     assert browser.cookies == before
     assert flags(session) == set()

@@ -7,9 +7,9 @@ session = get_iron_session(request, response, options)          # then: session.
 
 from __future__ import annotations
 
-import asyncio
+from asyncio import current_task
 from functools import partial
-from typing import Any, Final, cast
+from typing import Any, Final
 
 try:
     from aiohttp import web
@@ -20,15 +20,15 @@ except ImportError as _cause:
     ) from _cause
 
 from iron_session.errors import ConfigurationError, IronSessionError
-from iron_session.sessions import requests, responses
+from iron_session.sessions import lazy, requests, responses
 from iron_session.sessions import session as core
 from iron_session.sessions.options import SessionOptions, check_options
-from iron_session.sessions.session import Session
 
 __all__ = ["get_iron_session", "get_session", "setup"]
 
 # Newer versions of aiohttp warn of other keys; older ones take any.
-_SESSIONS: Final[Any] = getattr(web, "RequestKey", web.AppKey)("iron_session", dict)
+_SESSIONS: Final[Any] = getattr(web, "RequestKey", web.AppKey)("iron_session", lazy.LazySessions)
+_NONE: Final = lazy.LazySessions(str, id)
 
 
 def setup(
@@ -36,7 +36,7 @@ def setup(
     options: SessionOptions,
     *,
     key: str = "session",
-    kind: type[Session] = Session,
+    kind: type[core.Session] = core.Session,
 ) -> None:
     """Give each request of an application, and of those within it, a session.
 
@@ -63,18 +63,17 @@ def setup(
 
 
 class _Door:
-    def __init__(self, key: str, options: SessionOptions, kind: type[Session]) -> None:
+    def __init__(self, key: str, options: SessionOptions, kind: type[core.Session]) -> None:
         self._key, self._options, self._kind = key, options, kind
 
     @web.middleware
     async def outermost(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Begin the session, and abandon it when the request fails."""
-        # Copies of the request, such as middlewares hand on, share this mapping.
-        mapping, cookies = request.setdefault(_SESSIONS, {}), requests.cookies_in(request.headers)
-        session = requests.begin_session(mapping, self._key, self._options, cookies, self._kind)
-        # Not at the end of this: a body that is generated runs later, in the same task.
-        task = cast("asyncio.Task[Any]", asyncio.current_task())
-        task.add_done_callback(lambda _: responses.report_late_changes(session))
+        """Offer the session, and abandon it when the request fails."""
+        sessions = request.get(_SESSIONS)
+        if sessions is None:  # copies of the request, such as middlewares hand on, share it
+            cookies, watch = requests.cookies_in(request.headers), partial(_watch, current_task())
+            sessions = request[_SESSIONS] = lazy.LazySessions(cookies, watch)
+        sessions.offer(self._key, self._options, self._kind)
         response: object = None
         try:
             response = await self.innermost(request, handler)
@@ -84,41 +83,41 @@ class _Door:
             raise
         finally:
             if not isinstance(response, web.StreamResponse):
-                session.abandon()
+                sessions.abandon(self._key)
 
     @web.middleware
     async def innermost(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Commit where the application's middlewares can still answer an error."""
-        session = request[_SESSIONS][self._key]
         try:
             response = await handler(request)
         except web.HTTPException:
-            responses.commit_early(session)
+            request[_SESSIONS].commit(self._key)
             raise
-        responses.commit_early(session)
+        request[_SESSIONS].commit(self._key)
         return response
 
     async def write(self, request: web.Request, response: web.StreamResponse) -> None:
         """Write the session into the headers of any kind of response, which go now."""
-        session, writer = request.get(_SESSIONS, {}).get(self._key), request.writer
-        if session is None or (responses.header_jar(session).closed and writer.output_size):
-            return
-        responses.header_jar(session).reopen()  # an earlier response did not go after all
+        writer: Any = request.writer
+        headers, have_gone = responses.MultiDictHeaders(response.headers), writer.output_size > 0
         try:
-            responses.write_session(session, responses.MultiDictHeaders(response.headers))
+            request.get(_SESSIONS, _NONE).write(self._key, headers, have_gone=have_gone)
         except IronSessionError:
             # aiohttp has made the writer ready for this response; another one takes it now.
-            for name, default in (("chunked", False), ("_compress", None)):
-                setattr(writer, name, default)
+            writer.chunked, writer._compress = False, None
             raise
-        responses.header_jar(session).close()
+
+
+def _watch(task: Any, session: core.Session) -> None:
+    # To the end of the task: a body that is generated runs after the middlewares.
+    task.add_done_callback(lambda _: responses.report_late_changes(session))
 
 
 _REHEARSAL: Final = web.AppKey("iron_session", dict[str, Any])
 
 
 async def _rehearse(app: web.Application, outer: dict[str, Any]) -> None:
-    """Begin what a request would, in an application and in those within it."""
+    """Begin what a request may, in an application and in those within it."""
     request = {**outer, requests.REGISTRY: dict(outer.get(requests.REGISTRY, ()))}
     for key, session in app.get(_REHEARSAL, {}).items():
         if key != requests.REGISTRY:
@@ -128,21 +127,22 @@ async def _rehearse(app: web.Application, outer: dict[str, Any]) -> None:
             await _rehearse(about["app"], request)
 
 
-def get_session(request: web.Request, *, key: str = "session") -> Session:
+def get_session(request: web.Request, *, key: str = "session") -> core.Session:
     """Give the session of `setup`; ConfigurationError if there is none by this key."""
-    return requests.find_session(request.get(_SESSIONS, {}), key, "setup(app, options)")
+    sessions: lazy.LazySessions = request.get(_SESSIONS, _NONE)
+    return sessions.ask(key, "setup(app, options)")
 
 
 def get_iron_session(
     request: web.Request, response: web.StreamResponse, options: SessionOptions
-) -> Session:
+) -> core.Session:
     """Give the session of a request; only its `save()` and `destroy()` write, to this response.
 
     Raises:
         ConfigurationError: the options are no `SessionOptions`, or `setup` serves this cookie
             already: of two sessions in one request, the one could undo the other's logout.
     """
-    requests.check_not_served(request.get(_SESSIONS, {}), options)
+    request.get(_SESSIONS, _NONE).check_not_served(options)
     cookies = requests.cookies_in(request.headers)
     headers = responses.MultiDictHeaders(response.headers)
     jar = responses.ResponseJar(cookies, headers, lambda: response.prepared)

@@ -101,7 +101,7 @@ class IronSession(aiohttp_session.Session):
     __getitem__, __setitem__ = _ours("__getitem__"), _ours("__setitem__")
     __delitem__, __contains__ = _ours("__delitem__"), _ours("__contains__")
     __iter__, __len__ = _ours("__iter__"), _ours("__len__")
-    __repr__ = _ours("__repr__")  # aiohttp_session's shows the data
+    __repr__ = _ours("__repr__")
     clear = invalidate = _ours("clear")
     changed = _ours("mark_modified")
     save, destroy = _ours("save"), _ours("destroy")
@@ -120,8 +120,8 @@ class IronSession(aiohttp_session.Session):
     def created(self) -> int:
         """When it began, if `max_lifetime` has that written; else when it was last saved."""
         session, now = self._session, super().created
-        expires, ttl = session.expires_at, session.ttl
-        began = session.began_at or (expires - ttl if expires and ttl else None)
+        expires = session.expires_at
+        began = session.began_at or (expires and expires - session.ttl)
         return now if self.new or began is None else min(now, int(began.timestamp()))
 
     @property

@@ -60,13 +60,17 @@ class FlaskSession(Session, SessionMixin):
 class IronSessionInterface(SharedInterface, SessionInterface):
     """Give each request its session, and write it into the response.
 
+    Of the application's settings only PERMANENT_SESSION_LIFETIME counts, for sessions that are told
+    to be `permanent`. For the rest the options decide; `renew_after` is what refreshes sessions.
+    Sessions hold JSON: a flashed `Markup` comes back as text, which templates escape.
+
     Args:
         options: built once, at import time.
         others: of more sessions, by the key that `get_session(key=…)` takes.
 
     Raises:
         ConfigurationError: two sessions for one cookie. At the first request, or already in
-            `init_app(app)`: a setting of the application contradicts the options.
+            `init_app(app)`: a setting that is not Flask's default contradicts the options.
     """
 
     def listen(self, app: Flask) -> None:

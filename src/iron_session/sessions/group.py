@@ -113,7 +113,7 @@ class SessionGroup(dict[str, Session]):
 def keep_group(request: object, group: SessionGroup) -> None:
     """Keep the sessions of a request on the framework's object for it.
 
-    Not in the request's mapping, of which test clients make copies for later requests.
+    Not in the request's mapping, which an application within another shares with that.
     """
     setattr(request, _GROUP, group)
 
