@@ -110,6 +110,20 @@ def test_any_cookie_header_gives_a_session_and_no_exception(header: str) -> None
     assert jar.set_cookie_headers == []
 
 
+@given(
+    header=anything | any_bytes | fragments | headers_around_seals(),
+    name=st.sampled_from([*NAMES, "other", "é", "Fe26.2", "%41", ""]) | st.text(max_size=3),
+)
+def test_the_values_of_one_name_are_those_that_a_reading_of_all_finds(
+    header: str, name: str
+) -> None:
+    """A jar looks into those pairs only that may be the cookie's."""
+    values = parse_cookies(header).get(name, [])
+    assert parse_cookies(header, name).get(name, []) == values
+    assert len(HeaderJar(header).read(name)) == len(values)
+    assert list(HeaderJar(header).read(name))[:32] == [decode_value(one) for one in values[:32]]
+
+
 @given(header=anything | any_bytes | fragments | headers_around_seals())
 def test_whatever_a_browser_holds_a_save_replaces_and_destroy_removes(header: str) -> None:
     """So that no hostile cookie stands in the way of a login or a logout."""

@@ -356,6 +356,28 @@ def test_a_value_that_only_the_encoder_stumbles_over_is_refused() -> None:
     assert "hunter2" not in told_by(caught.value)
 
 
+@pytest.mark.parametrize("builder", [None, lambda: None], ids=["none", "of other arguments"])
+def test_a_python_that_builds_its_encoder_in_another_way_writes_the_same(
+    monkeypatch: pytest.MonkeyPatch, builder: Any
+) -> None:
+    """PyPy has none in C, and how CPython's is built is documented nowhere."""
+    with monkeypatch.context() as patch:
+        patch.setattr("json.encoder.c_make_encoder", builder)
+        write = _json._make_writer()
+    assert write == _json._encoder.encode
+    value = {"a": ["é\u2028\ud800", 1.5, None], "b": {"c": (True,)}}
+    expected = _json.encode(value, "data")
+    monkeypatch.setattr(_json, "_write", write)
+    assert _json.encode(value, "data") == expected
+    with pytest.raises(NotSerializableError, match=r'data\["n"\] is nan'):
+        _json.encode({"n": math.nan}, "data")
+
+
+def test_the_encoder_is_built_once_where_python_has_one_in_c() -> None:
+    """Or every encoding would take half as long again."""
+    assert (_json._write == _json._encoder.encode) is (json.encoder.c_make_encoder is None)  # type: ignore[attr-defined]  # not in the stubs
+
+
 # --- reading ---------------------------------------------------------------------------------
 
 

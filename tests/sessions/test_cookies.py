@@ -199,6 +199,13 @@ def test_a_header_is_read_pair_by_pair_whatever_stands_in_it(
 ) -> None:
     """Odd pairs, at which http.cookies gives up, cost nobody else's cookie."""
     assert parse_cookies(header) == expected
+    for name, values in expected.items():
+        assert parse_cookies(header, name)[name] == values
+
+
+def test_pairs_that_do_not_hold_what_is_looked_for_are_passed_over() -> None:
+    header = "a=1; b=2; ab=3; c=a; a; A=4"
+    assert parse_cookies(header, "a") == {"a": ["1"], "ab": ["3"], "c": ["a"]}
 
 
 @pytest.mark.parametrize(

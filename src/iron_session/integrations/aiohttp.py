@@ -28,7 +28,7 @@ __all__ = ["get_iron_session", "get_session", "setup"]
 
 # Newer versions of aiohttp warn of other keys; older ones take any.
 _SESSIONS: Final[Any] = getattr(web, "RequestKey", web.AppKey)("iron_session", lazy.LazySessions)
-_NONE: Final = lazy.LazySessions(str, id)
+_NONE: Final = lazy.LazySessions(id)
 
 
 def setup(
@@ -64,16 +64,16 @@ def setup(
 
 class _Door:
     def __init__(self, key: str, options: SessionOptions, kind: type[core.Session]) -> None:
-        self._key, self._options, self._kind = key, options, kind
+        self._key, self._offer = key, {key: (options, kind)}
 
     @web.middleware
     async def outermost(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Offer the session, and abandon it when the request fails."""
         sessions = request.get(_SESSIONS)
         if sessions is None:  # copies of the request, such as middlewares hand on, share it
-            cookies, watch = requests.cookies_in(request.headers), partial(_watch, current_task())
-            sessions = request[_SESSIONS] = lazy.LazySessions(cookies, watch)
-        sessions.offer(self._key, self._options, self._kind)
+            task: Any = current_task()
+            sessions = request[_SESSIONS] = lazy.LazySessions(task.add_done_callback)
+        sessions.offer(self._offer)
         response: object = None
         try:
             response = await self.innermost(request, handler)
@@ -98,19 +98,17 @@ class _Door:
 
     async def write(self, request: web.Request, response: web.StreamResponse) -> None:
         """Write the session into the headers of any kind of response, which go now."""
-        writer: Any = request.writer
-        headers, have_gone = responses.MultiDictHeaders(response.headers), writer.output_size > 0
+        sessions, writer = request.get(_SESSIONS, _NONE), request.writer
         try:
-            request.get(_SESSIONS, _NONE).write(self._key, headers, have_gone=have_gone)
+            sessions.write(
+                self._key,
+                lambda: responses.MultiDictHeaders(response.headers),
+                have_gone=writer.output_size > 0,
+            )
         except IronSessionError:
             # aiohttp has made the writer ready for this response; another one takes it now.
-            writer.chunked, writer._compress = False, None
+            vars(writer).update(chunked=False, _compress=None)
             raise
-
-
-def _watch(task: Any, session: core.Session) -> None:
-    # To the end of the task: a body that is generated runs after the middlewares.
-    task.add_done_callback(lambda _: responses.report_late_changes(session))
 
 
 _REHEARSAL: Final = web.AppKey("iron_session", dict[str, Any])
@@ -130,7 +128,7 @@ async def _rehearse(app: web.Application, outer: dict[str, Any]) -> None:
 def get_session(request: web.Request, *, key: str = "session") -> core.Session:
     """Give the session of `setup`; ConfigurationError if there is none by this key."""
     sessions: lazy.LazySessions = request.get(_SESSIONS, _NONE)
-    return sessions.ask(key, "setup(app, options)")
+    return sessions.ask(key, "setup(app, options)", requests.cookies_in(request.headers))
 
 
 def get_iron_session(

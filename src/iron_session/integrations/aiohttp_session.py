@@ -25,7 +25,7 @@ from iron_session.sessions.jar import HeaderJar
 from iron_session.sessions.options import CookieOptions, SessionOptions
 from iron_session.sessions.session import Session
 
-__all__ = ["IronSession", "setup"]
+__all__ = ["setup"]
 
 _request: Final[ContextVar[web.Request]] = ContextVar("iron_session.request")
 
@@ -33,8 +33,8 @@ _request: Final[ContextVar[web.Request]] = ContextVar("iron_session.request")
 def setup(app: web.Application, options: SessionOptions, *, key: str = "session") -> None:
     """Have aiohttp_session give the sessions of `iron_session.integrations.aiohttp`.
 
-    It takes and raises what `setup` does there, which it calls. Middlewares that themselves call
-    `aiohttp_session.get_session` are added after this.
+    It takes and raises what `setup` does there, which it calls: `get_session` there gives the same
+    session, as ours. Middlewares that call aiohttp_session's own are added after this.
     """
     aiohttp.setup(app, options, key=key, kind=_Session)
     app.middlewares.append(_remember)
@@ -64,11 +64,11 @@ class _Storage(aiohttp_session.AbstractStorage):
         super().__init__(cookie_name=options.cookie_name)
         self._key = key
 
-    async def load_session(self, request: web.Request) -> IronSession:
-        return IronSession(cast(_Session, aiohttp.get_session(request, key=self._key)))
+    async def load_session(self, request: web.Request) -> _View:
+        return _View(cast(_Session, aiohttp.get_session(request, key=self._key)))
 
-    async def new_session(self) -> IronSession:
-        return cast(IronSession, await aiohttp_session.get_session(_request.get())).begin_anew()
+    async def new_session(self) -> _View:
+        return cast(_View, await aiohttp_session.get_session(_request.get())).begin_anew()
 
     async def save_session(self, request: Any, response: Any, session: Any) -> None:
         """Do nothing; aiohttp_session does not call it either, unless it sees a change."""
@@ -79,8 +79,8 @@ def _ours(name: str) -> Callable[..., Any]:
     return lambda self, *args, **more: getattr(self._session, name)(*args, **more)
 
 
-class IronSession(aiohttp_session.Session):
-    """The request's session, with all that aiohttp_session has, and `save` and `destroy`.
+class _View(aiohttp_session.Session):
+    """Our session with all that aiohttp_session's has, beside `save` and `destroy`.
 
     A change inside a nested value is noticed. `identity` is None: the cookie is all there is.
     """
@@ -90,13 +90,13 @@ class IronSession(aiohttp_session.Session):
         self._session = session
         self._begins = new
 
-    def begin_anew(self) -> IronSession:
+    def begin_anew(self) -> _View:
         """Begin another one for the request, and keep the data of this one apart."""
         session, self._session = self._session, _Session(HeaderJar(), self._session.options)
         self._session.update(session)
         session.clear()
         session.mark_modified()  # though the same be put into it again
-        return IronSession(session, new=True)
+        return _View(session, new=True)
 
     __getitem__, __setitem__ = _ours("__getitem__"), _ours("__setitem__")
     __delitem__, __contains__ = _ours("__delitem__"), _ours("__contains__")

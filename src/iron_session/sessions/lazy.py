@@ -1,0 +1,108 @@
+"""The sessions of one request, each begun when it is first asked for.
+
+For a framework with which even that counts, at a request that leaves its session alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from iron_session.sessions.options import SessionOptions
+from iron_session.sessions.requests import REGISTRY, begin_session, check_not_served, find_session
+from iron_session.sessions.responses import (
+    ResponseHeaders,
+    commit_early,
+    header_jar,
+    report_late_changes,
+    write_session,
+)
+from iron_session.sessions.session import Session
+
+__all__ = ["LazySessions", "Offers"]
+
+Offers: TypeAlias = Mapping[str, tuple[SessionOptions, type[Session]]]
+"""By key: the options and the class of a session."""
+
+
+class LazySessions:
+    """A request's sessions, by the keys that the application knows them by.
+
+    Args:
+        at_end: takes a function to be called, with any one argument, when the request is over.
+    """
+
+    __slots__ = ("_at_end", "_begun", "_offered", "_started")
+
+    def __init__(self, at_end: Callable[[Callable[[object], object]], object]) -> None:
+        self._at_end = at_end
+        self._offered: Offers = {}
+        self._begun: dict[str, Any] | None = None  # the request's mapping, see `requests`
+        self._started = False
+
+    def offer(self, offers: Offers) -> None:
+        """Have these sessions begun when they are asked for; the mapping is not changed."""
+        self._offered = {**self._offered, **offers} if self._offered else offers
+
+    def ask(self, key: str, line: str, cookie_header: Callable[[], str]) -> Session:
+        """Give a session; should it be changed too late, the log will say so at the end.
+
+        Args:
+            key: the session's.
+            line: the one to add to the application if none is offered by this key.
+            cookie_header: the request's, as `HeaderJar` takes it.
+
+        Raises:
+            ConfigurationError: none is offered.
+        """
+        if self._begun is None:
+            self._begun = {}
+        if key in self._offered and key not in self._begun:
+            options, kind = self._offered[key]
+            session = begin_session(self._begun, key, options, cookie_header, kind)
+            if self._started:
+                header_jar(session).close()
+            self._at_end(lambda _: report_late_changes(session))
+        return find_session(self._begun, key, line)
+
+    def _find(self, key: str) -> Session | None:
+        return None if self._begun is None else self._begun.get(key)
+
+    def check_not_served(self, options: SessionOptions) -> None:
+        """Refuse a second session for one cookie, as `requests.check_not_served`."""
+        served = {one.cookie_name: None for one, _ in self._offered.values()}
+        check_not_served({REGISTRY: served}, options)
+
+    def commit(self, key: str) -> None:
+        """Commit a session early, if it was asked for: where an error can still be answered.
+
+        Raises:
+            IronSessionError: as `Session.commit`.
+        """
+        session = self._find(key)
+        if session is not None:
+            commit_early(session)
+
+    def abandon(self, key: str) -> None:
+        """Leave the browser's session as it is: the request has failed."""
+        session = self._find(key)
+        if session is not None:
+            session.abandon()
+
+    def write(self, key: str, headers: Callable[[], ResponseHeaders], *, have_gone: bool) -> None:
+        """Write a session into the headers of a response that starts now, if it was asked for.
+
+        Args:
+            key: the session's.
+            headers: gives the response's.
+            have_gone: whether those of an earlier response went; else that one failed.
+
+        Raises:
+            IronSessionError: as `Session.commit`; the headers are as they were.
+        """
+        session = self._find(key)
+        if session is not None and not (have_gone and header_jar(session).closed):
+            header_jar(session).reopen()
+            write_session(session, headers())
+            header_jar(session).close()
+        self._started = True

@@ -1,0 +1,132 @@
+"""Sessions that are begun when they are first asked for."""
+
+from collections.abc import Callable
+
+import pytest
+
+from iron_session import ConfigurationError, HeadersAlreadySentError, Session
+from iron_session.sessions.lazy import LazySessions
+from iron_session.sessions.responses import ListedHeaders
+from tests.contract.logs import lost_changes
+from tests.sessions.browser import NAME, make_options, saved
+
+Pairs = list[tuple[str, str]]
+KEY = "session"
+
+
+def make_sessions(at_end: Callable[[Callable[[object], object]], object] = id) -> LazySessions:
+    """Offer one session."""
+    sessions = LazySessions(at_end)
+    sessions.offer({KEY: (make_options(), Session)})
+    return sessions
+
+
+def ask(sessions: LazySessions, key: str = KEY) -> Session:
+    """Ask for a session of a visitor who has one."""
+    return sessions.ask(key, "install(it)", lambda: saved({"a": 1}))
+
+
+def write(sessions: LazySessions, *, have_gone: bool = False) -> Pairs:
+    """Give the headers of a response that starts now."""
+    pairs: Pairs = []
+    sessions.write(KEY, lambda: ListedHeaders(pairs), have_gone=have_gone)
+    return pairs
+
+
+def test_a_session_that_nobody_asks_for_is_not_begun() -> None:
+    """And nothing that is done to it has an effect."""
+    called: list[object] = []
+    sessions = make_sessions(called.append)
+    sessions.commit(KEY)
+    sessions.abandon(KEY)
+    assert write(sessions) == []
+    assert called == []
+
+
+def test_a_session_is_begun_once() -> None:
+    called: list[object] = []
+    sessions = make_sessions(called.append)
+    session = ask(sessions)
+    assert session == {"a": 1}
+    assert ask(sessions) is session
+    assert len(called) == 1
+
+
+def test_a_session_has_the_class_that_it_was_offered_with() -> None:
+    class Own(Session):
+        pass
+
+    sessions = make_sessions()
+    sessions.offer({"own": (make_options(cookie_name="own"), Own)})
+    assert type(ask(sessions, "own")) is Own
+    assert type(ask(sessions)) is Session
+
+
+def test_an_offer_does_not_change_the_one_before() -> None:
+    """It is of the application, and serves all of its requests."""
+    first = {KEY: (make_options(), Session)}
+    sessions = LazySessions(id)
+    sessions.offer(first)
+    sessions.offer({"other": (make_options(cookie_name="other"), Session)})
+    assert list(first) == [KEY]
+
+
+def test_a_late_change_is_reported_at_the_end(caplog: pytest.LogCaptureFixture) -> None:
+    at_end: list[Callable[[object], object]] = []
+    sessions = make_sessions(at_end.append)
+    session = ask(sessions)
+    write(sessions)
+    session["a"] = 2
+    assert lost_changes(caplog) == []
+    at_end[0](None)
+    assert len(lost_changes(caplog)) == 1
+
+
+def test_a_session_that_is_not_offered_is_an_error_that_names_the_line_to_add() -> None:
+    with pytest.raises(ConfigurationError, match=r"'other': add install\(it\)"):
+        ask(make_sessions(), "other")
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_cookie_that_is_offered_is_served_whether_it_was_asked_for_or_not(asked: bool) -> None:
+    sessions = make_sessions()
+    if asked:
+        ask(sessions)
+    with pytest.raises(ConfigurationError, match=NAME):
+        sessions.check_not_served(make_options())
+    sessions.check_not_served(make_options(cookie_name="other"))
+
+
+def test_an_early_commit_is_written_with_the_headers() -> None:
+    sessions = make_sessions()
+    ask(sessions)["a"] = 2
+    sessions.commit(KEY)
+    assert [name for name, _ in write(sessions)] == ["Vary", "Cache-Control", "Set-Cookie"]
+
+
+def test_an_abandoned_session_is_not_written() -> None:
+    sessions = make_sessions()
+    ask(sessions)["a"] = 2
+    sessions.abandon(KEY)
+    assert write(sessions) == [("Vary", "Cookie")]
+
+
+@pytest.mark.parametrize("asked", [True, False], ids=["asked for before", "asked for after"])
+def test_after_the_headers_nothing_is_saved(asked: bool) -> None:
+    sessions = make_sessions()
+    if asked:
+        ask(sessions)
+    write(sessions)
+    session = ask(sessions)
+    session["a"] = 2
+    with pytest.raises(HeadersAlreadySentError):
+        session.save()
+    assert write(sessions, have_gone=True) == []
+
+
+def test_a_response_that_takes_the_place_of_one_that_failed_has_the_session_too() -> None:
+    sessions = make_sessions()
+    ask(sessions)["a"] = 2
+    first = write(sessions)
+    assert len(first) == 3
+    assert write(sessions, have_gone=False) == first
