@@ -17,7 +17,7 @@ FULL = Effort(
     busy_rounds=7,
     busy_seconds=1,
     import_rounds=21,
-    request_rounds=150,
+    request_rounds=100,
     requests=100,
 )
 QUICK = Effort(
@@ -26,7 +26,7 @@ QUICK = Effort(
     busy_rounds=1,
     busy_seconds=1,
     import_rounds=3,
-    request_rounds=10,
+    request_rounds=5,
     requests=50,
 )
 

@@ -3,10 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
-from benchmarks.results import Results
+from benchmarks.results import Bound, Results
 from benchmarks.rounds import Comparison
+from benchmarks.visits import BARE, FLOOR, OURS, OWN, PAGES
 
 Row: TypeAlias = Sequence[str]
+
+NONE = "-"
 
 
 def report(results: Results) -> str:
@@ -16,8 +19,9 @@ def report(results: Results) -> str:
             _seals(results),
             _busy(results),
             _comparisons("Import in a fresh process", "ms", results.imports),
-            _comparisons("A request to a Starlette app alone", "µs", results.requests),
-            _comparisons("The same served by uvicorn", "µs", results.served_requests),
+            _requests(results),
+            _requests_beside_others(results),
+            _own_sessions(results),
             _bounds(results),
         ]
     )
@@ -55,6 +59,50 @@ def _comparisons(title: str, unit: str, comparisons: Mapping[str, Comparison]) -
     return table(title, ("", "x", unit), rows)
 
 
+VISITS = (BARE, FLOOR, *(f"{session}, {page}" for session in (OURS, OWN) for page in PAGES))
+
+
+def _requests(results: Results) -> str:
+    rows = [
+        (one.name, *(_microseconds(one.visits.get(visit)) for visit in VISITS))
+        for one in results.requests
+    ]
+    return table("A request, in µs", ("", *VISITS), rows)
+
+
+def _microseconds(compared: Comparison | None) -> str:
+    return NONE if compared is None else f"{compared.value:.1f}"
+
+
+def _requests_beside_others(results: Results) -> str:
+    """Set ours beside the bare framework, and beside the framework's own session."""
+    head = ("", "floor x bare", "untouched x bare", "", *(f"{page} x own" for page in PAGES))
+    rows = [
+        (
+            one.name,
+            f"{one.visits[FLOOR].ratio:.3f}",
+            f"{bound.measured:.3f}",
+            _verdict(bound),
+            *(f"{one.beside_own[page]:.2f}" if one.beside_own else NONE for page in PAGES),
+        )
+        for one, bound in zip(results.requests, results.untouched_bounds, strict=True)
+    ]
+    return table("… and as ratios: untouched at most 1.03", head, rows)
+
+
+def _own_sessions(results: Results) -> str:
+    """Say what ours is compared with."""
+    own = {one.framework: one.own_session or "none" for one in results.requests}
+    lines = [f"  {framework}: {session}" for framework, session in own.items()]
+    return "\n".join(
+        ["", "Their own sessions; the floor is what only stands in ours' place", *lines]
+    )
+
+
+def _verdict(bound: Bound) -> str:
+    return "kept" if bound.kept else "NOT KEPT"
+
+
 def _bounds(results: Results) -> str:
     rows = [
         (
@@ -62,7 +110,7 @@ def _bounds(results: Results) -> str:
             f"{bound.measured:.3f}",
             f"{bound.most:.2f}",
             bound.unit,
-            "kept" if bound.kept else "NOT KEPT",
+            _verdict(bound),
         )
         for bound in results.bounds
     ]

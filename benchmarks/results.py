@@ -11,9 +11,11 @@ from statistics import median, quantiles
 
 from cryptography.hazmat.backends.openssl.backend import backend
 
-from benchmarks import apps, imports, requests, seals
+from benchmarks import imports, requests, seals
+from benchmarks.requests import Requests
 from benchmarks.rounds import Comparison, compare
 from benchmarks.seals import Description
+from benchmarks.visits import UNTOUCHED
 from benchmarks.workers import find_node
 
 
@@ -58,7 +60,7 @@ class Bound:
 
 @dataclass(frozen=True)
 class Results:
-    """Comparisons by name, in microseconds but for the imports' milliseconds."""
+    """Comparisons by name, in microseconds but for the imports' milliseconds; and requests."""
 
     versions: Mapping[str, str]
     competitors: Mapping[str, Description]
@@ -66,19 +68,22 @@ class Results:
     unseal: Mapping[str, Comparison]
     busy: Mapping[str, Latency]
     imports: Mapping[str, Comparison]
-    requests: Mapping[str, Comparison]
-    served_requests: Mapping[str, Comparison]
+    requests: Sequence[Requests]
 
     @property
     def bounds(self) -> list[Bound]:
-        served, alone = self.served_requests[apps.UNTOUCHED], self.requests[apps.UNTOUCHED]
         return [
             Bound("seal", self.seal[seals.OURS].ratio, 1.3, "x Fernet + json"),
             Bound("unseal", self.unseal[seals.OURS].ratio, 1.3, "x Fernet + json"),
             Bound("seal beside a busy thread", self.busy[seals.OURS].median, 1, "ms"),
             Bound("import", self.imports[imports.OURS].ratio, 1.5, "x import of ciphers"),
-            Bound("request, session untouched, served", served.ratio, 1.03, "x no session"),
-            Bound("… by the app alone", alone.ratio, 1.03, "x no session"),
+        ]
+
+    @property
+    def untouched_bounds(self) -> list[Bound]:
+        """Give the bound of each of the requests, in their order."""
+        return [
+            Bound(one.name, one.visits[UNTOUCHED].ratio, 1.03, "x bare") for one in self.requests
         ]
 
 
@@ -87,7 +92,6 @@ def measure(effort: Effort) -> Results:
     busy = seals.measure_busy(effort.busy_rounds, effort.busy_seconds)
     imported = imports.measure(effort.import_rounds)
     asked = requests.measure(effort.request_rounds, effort.requests)
-    served = requests.measure_served(effort.request_rounds, effort.requests)
     return Results(
         versions=_versions(),
         competitors=measured.descriptions,
@@ -95,8 +99,7 @@ def measure(effort: Effort) -> Results:
         unseal=compare(measured.microseconds["unseal"], seals.REFERENCE),
         busy={file: Latency.of(milliseconds) for file, milliseconds in busy.items()},
         imports=compare(imported, imports.REFERENCE),
-        requests=compare(asked, apps.BARE),
-        served_requests=compare(served, apps.BARE),
+        requests=asked,
     )
 
 
@@ -110,6 +113,5 @@ def _versions() -> dict[str, str]:
         "OpenSSL of cryptography": backend.openssl_version_text(),
         "Node": node["node"],
         "OpenSSL of Node": node["openssl"],
-        "Starlette": version("starlette"),
         "uvicorn": version("uvicorn"),
     }

@@ -177,8 +177,8 @@ def results(ratio: float) -> Results:
         busy={SEAL_DATA: Latency(median=0.25, p99=5)},
         imports={"iron_session": Comparison(value=40, ratio=ratio)},
         requests=[
-            Requests("Framework 1.2, called", "signs", visits, dict.fromkeys(PAGES, 0.751)),
-            Requests("Other 3.4, called", "", of_ours, {}),
+            Requests("Framework 1.2", "called", "signs", visits, dict.fromkeys(PAGES, 0.751)),
+            Requests("Other 3.4", "called", "", of_ours, {}),
         ],
     )
 
@@ -199,8 +199,8 @@ def test_the_report_shows_requests_in_microseconds_and_beside_others() -> None:
     assert "Other 3.4, called" + " 100.0" * 5 + " -" * 3 in lines
     assert "Framework 1.2, called 1.025 1.025 kept 0.75 0.75 0.75" in lines
     assert "Other 3.4, called 1.025 1.025 kept - - -" in lines
-    assert "Framework 1.2, called signs" in lines
-    assert "Other 3.4, called none" in lines
+    assert "Framework 1.2: signs" in lines
+    assert "Other 3.4: none" in lines
 
 
 @pytest.mark.parametrize(("ratio", "kept"), [(1.02, 6), (1.2, 4), (1.4, 2), (1.6, 1)])

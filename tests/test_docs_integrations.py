@@ -5,7 +5,6 @@ to each in tests/integrations/test_written_integrations.py; both run the code fr
 """
 
 import ast
-import importlib
 import inspect
 import re
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from iron_session import Session
+from iron_session import Session, doors
 from tests.contract.all_doors import DOORS
 from tests.contract.written import PAGE, blocks
 
@@ -22,17 +21,15 @@ TEXT = PAGE.read_text(encoding="utf-8")
 BLOCKS = blocks()
 INTEGRATIONS = {"falcon_session", "bottle_session", "tornado_session", "pyramid_session"}
 
-_TABLE = re.compile(
-    r"^\| `(?P<module>iron_session[.\w]+)` \| \|\n\| --- \| --- \|\n(?P<rows>(?:\|.*\n)+)", re.M
-)
+TOOL_KIT = "iron_session.doors"
+
 _ROW = re.compile(r"^\| `(?P<name>\w+)(?:\((?P<arguments>[^)]*)\))?` \| (?P<text>.*) \|$", re.M)
 
 
-def tools() -> Iterator[tuple[str, str, str | None]]:
-    """Give the module, the name and the arguments of each row of the page's tables."""
-    for table in _TABLE.finditer(TEXT):
-        for row in _ROW.finditer(table["rows"]):
-            yield table["module"], row["name"], row["arguments"]
+def tools() -> Iterator[tuple[str, str | None]]:
+    """Give the name and the arguments of each row of the page's tables."""
+    for row in _ROW.finditer(TEXT):
+        yield row["name"], row["arguments"]
 
 
 TOOLS = list(tools())
@@ -57,22 +54,20 @@ def test_each_of_them_is_held_to_the_contract(name: str) -> None:
 @pytest.mark.parametrize("name", BLOCKS)
 def test_what_is_copied_uses_the_tool_kit_only(name: str) -> None:
     """Everything that a file of the page takes from the package stands on the page."""
-    offered = {(module, tool) for module, tool, _ in TOOLS}
+    offered = {tool for tool, _ in TOOLS}
     for node in ast.walk(ast.parse(BLOCKS[name].code)):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("iron_session."):
             assert node.module is not None
             if node.module.startswith("iron_session.integrations"):
                 assert f"`{node.module}`" in TEXT or node.module == "iron_session.integrations"
             else:
-                assert {(node.module, alias.name) for alias in node.names} <= offered
+                assert node.module == TOOL_KIT
+                assert {alias.name for alias in node.names} <= offered
 
 
-@pytest.mark.parametrize(("module", "name", "arguments"), TOOLS)
-def test_the_tool_kit_is_as_the_page_describes_it(
-    module: str, name: str, arguments: str | None
-) -> None:
-    tool = getattr(importlib.import_module(module), name)
-    assert name in importlib.import_module(module).__all__
+@pytest.mark.parametrize(("name", "arguments"), TOOLS)
+def test_the_tool_kit_is_as_the_page_describes_it(name: str, arguments: str | None) -> None:
+    tool = getattr(doors, name)
     if arguments is not None:
         takes = [one for one in inspect.signature(tool).parameters if one not in ("args", "kwargs")]
         told = [one for one in arguments.split(", ") if one]
@@ -81,10 +76,9 @@ def test_the_tool_kit_is_as_the_page_describes_it(
 
 
 def test_the_tool_kit_was_found_on_the_page() -> None:
-    """Else the test above would have tested nothing."""
-    assert {"begin_session", "write_session", "ResponseJar", "SessionGroup"} <= {
-        name for _, name, _ in TOOLS
-    }
+    """All of it, and nothing else."""
+    assert {name for name, _ in TOOLS} == set(doors.__all__)
+    assert f"`{TOOL_KIT}`" in TEXT
 
 
 @pytest.mark.parametrize("name", ["abandon", "commit", "own_terms", "save", "destroy", "clear"])

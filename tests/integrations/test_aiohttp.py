@@ -187,7 +187,7 @@ def test_a_session_may_have_a_class_of_its_own() -> None:
 
     app = web.Application()
     app.router.add_get("/", name)
-    setup(app, OPTIONS, kind=OwnSession)
+    setup(app, OPTIONS, session_type=OwnSession)
     assert visit(app).body == b"OwnSession"
 
 

@@ -18,6 +18,8 @@ from iron_session import (
     SessionDestroyedError,
     get_iron_session,
 )
+from iron_session.doors.requests import REGISTRY
+from iron_session.doors.requests import raw_cookie_header as cookie_header
 from iron_session.integrations.asgi import (
     ASGIApp,
     IronSessionMiddleware,
@@ -26,8 +28,6 @@ from iron_session.integrations.asgi import (
     Scope,
     Send,
 )
-from iron_session.sessions.requests import REGISTRY
-from iron_session.sessions.requests import raw_cookie_header as cookie_header
 from tests.contract.asgi_driver import Connection, request
 from tests.contract.door import Answer, HeaderList, Visit
 from tests.contract.logs import lost_changes

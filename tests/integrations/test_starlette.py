@@ -29,13 +29,13 @@ from iron_session import (
     Session,
     SessionOptions,
 )
+from iron_session.doors.requests import REGISTRY
 from iron_session.integrations.asgi import ASGIApp, Receive, Scope, Send
 from iron_session.integrations.starlette import (
     IronSessionMiddleware,
     get_iron_session,
     get_session,
 )
-from iron_session.sessions.requests import REGISTRY
 from tests.contract.logs import lost_changes
 from tests.helpers.clock import Clock
 from tests.sessions.browser import NAME, TTL, ReceivedCookie, make_options, saved

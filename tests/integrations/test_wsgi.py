@@ -10,8 +10,8 @@ from wsgiref.util import FileWrapper
 import pytest
 
 from iron_session import ConfigurationError, HeadersAlreadySentError, Session
+from iron_session.doors.requests import REGISTRY
 from iron_session.integrations.wsgi import IronSessionMiddleware, get_iron_session, get_session
-from iron_session.sessions.requests import REGISTRY
 from tests.contract.common_app import FILE
 from tests.contract.door import Answer, Visit
 from tests.contract.logs import lost_changes

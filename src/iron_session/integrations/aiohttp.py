@@ -19,8 +19,9 @@ except ImportError as _cause:
         "iron_session.integrations.aiohttp needs aiohttp: pip install aiohttp"
     ) from _cause
 
+from iron_session.doors import lazy, requests, responses
+from iron_session.doors.headers import MultiDictHeaders
 from iron_session.errors import ConfigurationError, IronSessionError
-from iron_session.sessions import lazy, requests, responses
 from iron_session.sessions import session as core
 from iron_session.sessions.options import SessionOptions, check_options
 
@@ -36,7 +37,7 @@ def setup(
     options: SessionOptions,
     *,
     key: str = "session",
-    kind: type[core.Session] = core.Session,
+    session_type: type[core.Session] = core.Session,
 ) -> None:
     """Give each request of an application, and of those within it, a session.
 
@@ -46,7 +47,7 @@ def setup(
         options: built once, at import time. With `chunk`, have aiohttp's server take headers of
             that size: `web.Application(handler_args={"max_field_size": 20_000})`.
         key: what `get_session` finds it by. A second session takes another key.
-        kind: the class of the session.
+        session_type: the class of the session.
 
     Raises:
         ConfigurationError: the options are no `SessionOptions`, the application is in use, or has a
@@ -55,7 +56,7 @@ def setup(
     if app.pre_frozen:
         raise ConfigurationError("call setup(app, options) before the app starts or joins another")
     requests.begin_session(app.setdefault(_REHEARSAL, {}), key, check_options(options), None)
-    door = _Door(key, options, kind)
+    door = _Door(key, options, session_type)
     app.middlewares.insert(0, door.outermost)
     app.middlewares.append(door.innermost)
     app.on_response_prepare.append(door.write)
@@ -63,8 +64,8 @@ def setup(
 
 
 class _Door:
-    def __init__(self, key: str, options: SessionOptions, kind: type[core.Session]) -> None:
-        self._key, self._offer = key, {key: (options, kind)}
+    def __init__(self, key: str, options: SessionOptions, session_type: type[core.Session]) -> None:
+        self._key, self._offer = key, {key: (options, session_type)}
 
     @web.middleware
     async def outermost(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -102,7 +103,7 @@ class _Door:
         try:
             sessions.write(
                 self._key,
-                lambda: responses.MultiDictHeaders(response.headers),
+                lambda: MultiDictHeaders(response.headers),
                 have_gone=writer.output_size > 0,
             )
         except IronSessionError:
@@ -142,6 +143,6 @@ def get_iron_session(
     """
     request.get(_SESSIONS, _NONE).check_not_served(options)
     cookies = requests.cookies_in(request.headers)
-    headers = responses.MultiDictHeaders(response.headers)
+    headers = MultiDictHeaders(response.headers)
     jar = responses.ResponseJar(cookies, headers, lambda: response.prepared)
     return core.get_iron_session(jar, options)

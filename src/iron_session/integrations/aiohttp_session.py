@@ -36,7 +36,7 @@ def setup(app: web.Application, options: SessionOptions, *, key: str = "session"
     It takes and raises what `setup` does there, which it calls: `get_session` there gives the same
     session, as ours. Middlewares that call aiohttp_session's own are added after this.
     """
-    aiohttp.setup(app, options, key=key, kind=_Session)
+    aiohttp.setup(app, options, key=key, session_type=_Session)
     app.middlewares.append(_remember)
     aiohttp_session.setup(app, _Storage(options, key))
 

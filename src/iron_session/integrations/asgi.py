@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, TypeAlias
 
+from iron_session.doors.headers import RawHeaders
+from iron_session.doors.requests import adopt_replacement, begin_session, raw_cookie_header
+from iron_session.doors.responses import REFUSED, TOO_LATE, header_jar, write_session
 from iron_session.errors import IronSessionError, stems_from
 from iron_session.sessions.events import report_lost
 from iron_session.sessions.options import SessionOptions, check_options
-from iron_session.sessions.requests import adopt_replacement, begin_session, raw_cookie_header
-from iron_session.sessions.responses import REFUSED, TOO_LATE, RawHeaders, header_jar, write_session
 
 __all__ = ["Connection", "IronSessionMiddleware"]
 

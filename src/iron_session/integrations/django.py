@@ -29,21 +29,16 @@ except ImportError as _cause:
         "iron_session.integrations.django needs Django: pip install django"
     ) from _cause
 
+from iron_session.doors import requests
+from iron_session.doors.morsels import MorselHeaders
+from iron_session.doors.responses import ResponseJar, header_jar, report_late_changes, write_session
+from iron_session.doors.settings import check_cookie_settings
 from iron_session.errors import ConfigurationError, IronSessionError
 from iron_session.seals import _time
-from iron_session.sessions import requests
 from iron_session.sessions import session as core
 from iron_session.sessions.jar import HeaderJar
-from iron_session.sessions.morsels import MorselHeaders
 from iron_session.sessions.options import SessionOptions, check_options
-from iron_session.sessions.responses import (
-    ResponseJar,
-    header_jar,
-    report_late_changes,
-    write_session,
-)
 from iron_session.sessions.session import Session
-from iron_session.sessions.settings import check_cookie_settings
 
 __all__ = ["IronSessionMiddleware", "SessionStore", "get_iron_session", "get_session"]
 

@@ -7,8 +7,8 @@ CurrentSession = Annotated[Session, Depends(SessionDependency(options))]
 def home(session: CurrentSession): ...
 """
 
-# No `from __future__ import annotations` here: FastAPI before 0.124 can't look up what the text of an
-# annotation means where a dependency is an object, and would ask visitors for a query parameter.
+# No `from __future__ import annotations` here: where a dependency is an object, FastAPI up to 0.123
+# can't look up what an annotation's text means, and would ask visitors for a query parameter.
 try:
     from fastapi.requests import HTTPConnection
 except ImportError as _cause:
@@ -16,6 +16,7 @@ except ImportError as _cause:
         "iron_session.integrations.fastapi needs FastAPI: pip install fastapi"
     ) from _cause
 
+from iron_session.doors.requests import REGISTRY
 from iron_session.errors import ConfigurationError
 from iron_session.integrations.starlette import (
     IronSessionMiddleware,
@@ -23,7 +24,6 @@ from iron_session.integrations.starlette import (
     get_session,
 )
 from iron_session.sessions.options import SessionOptions, check_options
-from iron_session.sessions.requests import REGISTRY
 from iron_session.sessions.session import Session
 
 __all__ = ["IronSessionMiddleware", "SessionDependency", "get_iron_session", "get_session"]

@@ -17,16 +17,17 @@ try:
 except ImportError as _cause:
     raise ImportError("iron_session.integrations.flask needs Flask: pip install flask") from _cause
 
+from iron_session.doors.group import FIRST, group_of
+from iron_session.doors.headers import WerkzeugHeaders
+from iron_session.doors.interface import SharedInterface
+from iron_session.doors.requests import check_not_served, find_session
+from iron_session.doors.responses import ResponseJar
+from iron_session.doors.settings import permanent_terms
 from iron_session.errors import IronSessionError
 from iron_session.sessions import session as core
-from iron_session.sessions.group import FIRST, group_of
-from iron_session.sessions.interface import SharedInterface
 from iron_session.sessions.jar import HeaderJar
 from iron_session.sessions.options import SessionOptions
-from iron_session.sessions.requests import check_not_served, find_session
-from iron_session.sessions.responses import ResponseJar, WerkzeugHeaders
 from iron_session.sessions.session import Session
-from iron_session.sessions.settings import permanent_terms
 
 __all__ = ["FlaskSession", "IronSessionInterface", "get_iron_session", "get_session"]
 

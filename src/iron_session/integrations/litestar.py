@@ -24,8 +24,8 @@ except ImportError as _cause:
         "iron_session.integrations.litestar needs Litestar: pip install litestar"
     ) from _cause
 
+from iron_session.doors import headers, requests, responses
 from iron_session.integrations import asgi
-from iron_session.sessions import requests, responses
 from iron_session.sessions.jar import HeaderJar
 from iron_session.sessions.options import SessionOptions, check_options
 from iron_session.sessions.session import Session
@@ -85,7 +85,7 @@ class _Backend(base.BaseSessionBackend["IronSessionConfig"]):  # for Litestar's 
     async def store_in_message(self, scope_session: Any, message: Any, connection: Any) -> None:
         session = self._session_of(connection)
         session.replace(scope_session)
-        responses.write_session(session, responses.RawHeaders(message["headers"]))
+        responses.write_session(session, headers.RawHeaders(message["headers"]))
 
     def _session_of(self, connection: AnyConnection) -> Session:
         cookies = "; ".join(f"{name}={value}" for name, value in connection.cookies.items())
@@ -140,8 +140,8 @@ def get_iron_session(
     """
     requests.check_not_served(connection.scope, options)
     cookies = requests.raw_cookie_header(connection.scope["headers"])
-    headers = responses.DictHeaders(response, _FinishedCookie)
-    return Session(responses.ResponseJar(cookies, headers), options)
+    written = headers.DictHeaders(response, _FinishedCookie)
+    return Session(responses.ResponseJar(cookies, written), options)
 
 
 class _FinishedCookie(Cookie):

@@ -21,14 +21,14 @@ try:
 except ImportError as _cause:
     raise ImportError("iron_session.integrations.quart needs Quart: pip install quart") from _cause
 
+from iron_session.doors import ResponseJar, check_not_served, find_session, join_cookie_headers
+from iron_session.doors.group import FIRST, SessionGroup, group_of
+from iron_session.doors.headers import WerkzeugHeaders
+from iron_session.doors.interface import SharedInterface
 from iron_session.errors import IronSessionError
 from iron_session.integrations.flask import INSTALL, FlaskSession
 from iron_session.sessions import session as core
-from iron_session.sessions.group import FIRST, SessionGroup, group_of
-from iron_session.sessions.interface import SharedInterface
 from iron_session.sessions.options import SessionOptions
-from iron_session.sessions.requests import check_not_served, find_session, join_cookie_headers
-from iron_session.sessions.responses import ResponseJar, WerkzeugHeaders
 from iron_session.sessions.session import Session
 
 __all__ = ["IronSessionInterface", "get_iron_session", "get_session"]

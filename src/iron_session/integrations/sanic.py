@@ -18,9 +18,10 @@ try:
 except ImportError as _cause:
     raise ImportError("iron_session.integrations.sanic needs Sanic: pip install sanic") from _cause
 
-from iron_session.sessions import requests, responses
+from iron_session.doors import requests, responses
+from iron_session.doors.group import SessionGroup
+from iron_session.doors.headers import SanicHeaders
 from iron_session.sessions import session as core
-from iron_session.sessions.group import SessionGroup
 from iron_session.sessions.options import SessionOptions, check_options
 
 __all__ = ["get_iron_session", "get_session", "setup"]
@@ -57,7 +58,7 @@ class _WithSessions(Request[Any, Any]):
     @cached_property
     def iron_sessions(self) -> SessionGroup:
         context, group = super().ctx.__dict__, SessionGroup()
-        cookies = partial(requests.multidict_cookie_header, self.headers)
+        cookies = requests.cookies_in(self.headers)
         for key, one in self.served.items():
             if isinstance(one, core.Session):
                 group[key] = requests.begin_session(context, key, one.options, cookies)
@@ -91,7 +92,7 @@ class _Stream:
         if group is not None and self._stream.stage is Stage.HANDLER:
             for key, session in group.items():
                 requests.adopt_replacement(self._request.ctx.__dict__, key, session)
-            group.write(responses.SanicHeaders(self._response.headers))
+            group.write(SanicHeaders(self._response.headers))
         elif group is not None and end_stream and self._stream.stage is Stage.RESPONSE:
             group.report_late_changes()
         await self._stream.send(data, end_stream=end_stream)
@@ -142,6 +143,6 @@ def get_iron_session(
             already: of two sessions in one request, the one could undo the other's logout.
     """
     requests.check_not_served(request.ctx.__dict__, options)
-    cookies = partial(requests.multidict_cookie_header, request.headers)
-    headers, gone = responses.SanicHeaders(response.headers), partial(_has_sent_headers, request)
+    cookies = requests.cookies_in(request.headers)
+    headers, gone = SanicHeaders(response.headers), partial(_has_sent_headers, request)
     return core.get_iron_session(responses.ResponseJar(cookies, headers, gone), options)

@@ -19,12 +19,13 @@ except ImportError as _cause:
         "iron_session.integrations.starlette needs Starlette: pip install starlette"
     ) from _cause
 
+from iron_session.doors.headers import RawHeaders
+from iron_session.doors.requests import check_not_served, find_session, raw_cookie_header
+from iron_session.doors.responses import ResponseJar
 from iron_session.errors import IronSessionError
 from iron_session.integrations import asgi
 from iron_session.sessions import session as core
 from iron_session.sessions.options import SessionOptions
-from iron_session.sessions.requests import check_not_served, find_session, raw_cookie_header
-from iron_session.sessions.responses import RawHeaders, ResponseJar
 from iron_session.sessions.session import Session
 
 __all__ = ["IronSessionMiddleware", "get_iron_session", "get_session"]

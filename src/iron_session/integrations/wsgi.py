@@ -8,21 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from iron_session.sessions import session as core
-from iron_session.sessions.options import SessionOptions, check_options
-from iron_session.sessions.requests import (
+from iron_session.doors.headers import ListedHeaders
+from iron_session.doors.requests import (
     adopt_replacement,
     begin_session,
     check_not_served,
     find_session,
 )
-from iron_session.sessions.responses import (
-    ListedHeaders,
-    ResponseJar,
-    header_jar,
-    report_late_changes,
-    write_session,
-)
+from iron_session.doors.responses import ResponseJar, header_jar, report_late_changes, write_session
+from iron_session.sessions import session as core
+from iron_session.sessions.options import SessionOptions, check_options
 from iron_session.sessions.session import Session
 
 if TYPE_CHECKING:

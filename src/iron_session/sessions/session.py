@@ -204,8 +204,7 @@ class Session(MutableMapping[str, Any]):
             return None
 
     def _is_change(self, json: bytes | None) -> bool:
-        if json is None:  # what was loaded came from JSON
-            return True
+        """Tell whether this is not what the browser has, which was JSON, and so never None."""
         # JavaScript writes some numbers in another way: what it wrote is brought into ours.
         stored = self._stored.json
         return json != stored and json != _json.encode(_json.decode(stored), _ROOT)

@@ -6,10 +6,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, MutableMapping
 from typing import Any, TypeVar, cast
 
-from iron_session.sessions.group import FIRST, group_of, join_options, keep_group
+from iron_session.doors.group import FIRST, group_of, join_options, keep_group
+from iron_session.doors.settings import check_settings
 from iron_session.sessions.options import SessionOptions
 from iron_session.sessions.session import Session
-from iron_session.sessions.settings import check_settings
 
 __all__ = ["SharedInterface"]
 

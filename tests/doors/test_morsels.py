@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from iron_session import CookieOptions
+from iron_session.doors.morsels import FinishedMorsel, MorselHeaders
 from iron_session.sessions.cookies import serialize_cookie
-from iron_session.sessions.morsels import FinishedMorsel, MorselHeaders
 
 HEADER = serialize_cookie(
     "a",

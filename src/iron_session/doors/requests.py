@@ -8,7 +8,7 @@ by cookie name, so that no cookie is served twice.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from iron_session.errors import ConfigurationError
 from iron_session.sessions import chunks
@@ -25,12 +25,9 @@ __all__ = [
     "cookies_in",
     "find_session",
     "join_cookie_headers",
-    "multidict_cookie_header",
     "raw_cookie_header",
     "register",
 ]
-
-AnySession = TypeVar("AnySession", bound=Session)
 
 REGISTRY: Final = "iron_session.registry"
 """The request's key for all of its sessions, a dict by cookie name."""
@@ -53,17 +50,12 @@ def raw_cookie_header(headers: Iterable[tuple[bytes, bytes]]) -> str:
     )
 
 
-def multidict_cookie_header(headers: Any) -> str:
-    """Give the `Cookie` header of a `multidict.CIMultiDict`, as aiohttp and Sanic have it."""
-    return join_cookie_headers(headers.getall("Cookie", ()))
-
-
 def begin_session(
     request: MutableMapping[str, Any],
     key: str,
     options: SessionOptions,
     cookie_header: str | Callable[[], str] | None,
-    kind: type[Session] = Session,
+    session_type: type[Session] = Session,
 ) -> Session:
     """Give a request its session, in the request's mapping under `key`.
 
@@ -72,7 +64,7 @@ def begin_session(
         key: where the application looks for the session.
         options: checked already, when the integration was installed.
         cookie_header: as `HeaderJar` takes it.
-        kind: the integration's own class of sessions, where it has one.
+        session_type: the session's class, where an integration has one of its own.
 
     Raises:
         ConfigurationError: the request has a session for this key or cookie already.
@@ -80,7 +72,7 @@ def begin_session(
     there = request.get(key)
     if there is not None and isinstance(there, Session):
         raise _installed_twice(options.cookie_name, key)
-    session = kind(HeaderJar(cookie_header), options)
+    session = session_type(HeaderJar(cookie_header), options)
     register(request, key, session)
     request[key] = session
     return session

@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from iron_session.sessions.options import SessionOptions
-from iron_session.sessions.requests import REGISTRY, begin_session, check_not_served, find_session
-from iron_session.sessions.responses import (
-    ResponseHeaders,
+from iron_session.doors.headers import ResponseHeaders
+from iron_session.doors.requests import REGISTRY, begin_session, check_not_served, find_session
+from iron_session.doors.responses import (
     commit_early,
     header_jar,
     report_late_changes,
     write_session,
 )
+from iron_session.sessions.options import SessionOptions
 from iron_session.sessions.session import Session
 
 __all__ = ["LazySessions", "Offers"]
@@ -58,8 +58,8 @@ class LazySessions:
         if self._begun is None:
             self._begun = {}
         if key in self._offered and key not in self._begun:
-            options, kind = self._offered[key]
-            session = begin_session(self._begun, key, options, cookie_header, kind)
+            options, session_type = self._offered[key]
+            session = begin_session(self._begun, key, options, cookie_header, session_type)
             if self._started:
                 header_jar(session).close()
             self._at_end(lambda _: report_late_changes(session))

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from iron_session import ConfigurationError, HeadersAlreadySentError, Session
-from iron_session.sessions.lazy import LazySessions
-from iron_session.sessions.responses import ListedHeaders
+from iron_session.doors.headers import ListedHeaders
+from iron_session.doors.lazy import LazySessions
 from tests.contract.logs import lost_changes
 from tests.sessions.browser import NAME, make_options, saved
 

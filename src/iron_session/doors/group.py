@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, MutableMapping
 from typing import Any, Final
 
-from iron_session.errors import ConfigurationError
-from iron_session.sessions.options import SessionOptions
-from iron_session.sessions.requests import check_apart, register
-from iron_session.sessions.responses import (
+from iron_session.doors.headers import ResponseHeaders
+from iron_session.doors.requests import check_apart, register
+from iron_session.doors.responses import (
     REFUSED,
-    ResponseHeaders,
     header_jar,
     report_late_changes,
     report_refused,
     write_session,
 )
+from iron_session.errors import ConfigurationError
+from iron_session.sessions.options import SessionOptions
 from iron_session.sessions.session import Session
 
 __all__ = ["FIRST", "SessionGroup", "group_of", "join_options", "keep_group"]

@@ -1,44 +1,22 @@
-"""What a response gets from its session: the rule that every integration applies.
+"""A response's headers, in whichever form a framework keeps them.
 
-An integration tells how its framework's headers are read and set, by `ResponseHeaders`; when they
-are about to go it calls `write_session`, and when all is done `report_late_changes`.
+Duck-typed: none of the frameworks is imported here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Protocol, cast
-
-from iron_session.sessions.cookies import SetCookie
-from iron_session.sessions.events import report_lost
-from iron_session.sessions.jar import HeaderJar
-from iron_session.sessions.session import Session
+from typing import Any, Protocol
 
 __all__ = [
-    "REFUSED",
-    "TOO_LATE",
     "DictHeaders",
     "ListedHeaders",
     "MultiDictHeaders",
     "RawHeaders",
     "ResponseHeaders",
-    "ResponseJar",
     "SanicHeaders",
     "WerkzeugHeaders",
-    "commit_early",
-    "header_jar",
-    "report_late_changes",
-    "report_refused",
-    "sets_same_cookie",
-    "vary_on_cookie",
-    "write_session",
 ]
-
-TOO_LATE: Final = (
-    "it came after the response's headers had gone: change it before the response starts"
-)
-REFUSED: Final = "the WebSocket was refused, by an answer without cookies: accept it first"
-_NO_STORE = "no-store"  # a shared cache must not hand out a visitor's cookie (RFC 9111, 5.2.2.5)
 
 
 class ResponseHeaders(Protocol):
@@ -55,127 +33,6 @@ class ResponseHeaders(Protocol):
     def add(self, name: str, value: str) -> None:
         """Add a header beside those of its name."""
         ...
-
-
-def write_session(session: Session, headers: ResponseHeaders) -> None:
-    """Commit a session that is served by a `HeaderJar`, and write what the response needs for it.
-
-    Raises:
-        IronSessionError: as `Session.commit`; the headers are as they were.
-    """
-    session.commit()
-    if not session.accessed:
-        return
-    _vary(headers)
-    if not session.abandoned:
-        _set_cookies(headers, header_jar(session).set_cookie_headers)
-
-
-def commit_early(session: Session) -> None:
-    """Commit while the application can still answer an error; `write_session` is still to come.
-
-    Raises:
-        IronSessionError: as `Session.commit`.
-    """
-    if not header_jar(session).closed:
-        session.commit()
-
-
-def header_jar(session: Session) -> HeaderJar:
-    """Give the jar of a session that an integration has begun."""
-    return cast(HeaderJar, session.jar)
-
-
-def report_late_changes(session: Session) -> None:
-    """Say so in the log when a session was changed after its response's headers had gone."""
-    if header_jar(session).closed and session.is_unsaved:
-        report_lost(session.options.cookie_name, TOO_LATE)
-
-
-def report_refused(session: Session, why: str = REFUSED) -> None:
-    """Say so in the log when a session was changed and its WebSocket was closed, not accepted.
-
-    Or accepted in a way that carries no cookies: `why` tells.
-    """
-    unsent = header_jar(session).set_cookie_headers
-    if not session.abandoned and (unsent or session.is_unsaved):
-        report_lost(session.options.cookie_name, why)
-
-
-def _set_cookies(headers: ResponseHeaders, set_cookie: Sequence[str]) -> None:
-    if not set_cookie:
-        return
-    there = headers.get("Set-Cookie")
-    others = [
-        value for value in there if not any(sets_same_cookie(value, ours) for ours in set_cookie)
-    ]
-    if len(others) != len(there):
-        headers.set("Set-Cookie", others)
-    if not headers.get("Cache-Control"):  # what the application says of caching is respected
-        headers.add("Cache-Control", _NO_STORE)
-    for value in set_cookie:
-        headers.add("Set-Cookie", value)
-
-
-def sets_same_cookie(header: str, other: str) -> bool:
-    """Tell whether two values of `Set-Cookie` are for one name: a response has only one."""
-    return header.partition("=")[0].strip() == other.partition("=")[0].strip()
-
-
-def _vary(headers: ResponseHeaders) -> None:
-    there = headers.get("Vary")
-    if not there:
-        headers.add("Vary", "Cookie")
-        return
-    vary = vary_on_cookie(", ".join(there))
-    if vary is not None:
-        headers.set("Vary", [vary])
-
-
-def vary_on_cookie(vary: str) -> str | None:
-    """Add `Cookie` to the value of a `Vary` header; None if it is in there already."""
-    known = {one.strip().lower() for one in vary.split(",")}
-    if "cookie" in known or "*" in known:
-        return None
-    return f"{vary}, Cookie" if vary else "Cookie"
-
-
-class ResponseJar(HeaderJar):
-    """The jar of the explicit form: it writes into a response's headers at once.
-
-    Args:
-        cookie_header: as `HeaderJar` takes it.
-        headers: those of the response that will be sent.
-        has_gone: tells whether they were sent already, where a framework lets that be asked.
-    """
-
-    __slots__ = ("_has_gone", "_headers")
-
-    def __init__(
-        self,
-        cookie_header: str | Callable[[], str] | None,
-        headers: ResponseHeaders,
-        has_gone: Callable[[], bool] = bool,
-    ) -> None:
-        super().__init__(cookie_header)
-        self._headers = headers
-        self._has_gone = has_gone
-
-    def read(self, name: str) -> Sequence[str]:
-        """Give the cookie's values; from here on the response depends on them."""
-        _vary(self._headers)
-        return super().read(name)
-
-    def write(self, cookie: SetCookie) -> None:
-        """Set a cookie on the response, in the place of any other of its name."""
-        if self._has_gone():
-            self.close()
-        super().write(cookie)
-        _vary(self._headers)
-        _set_cookies(self._headers, [cookie.header])
-
-
-# --- headers as more than one framework keeps them ---------------------------------------------
 
 
 class ListedHeaders:

@@ -7,11 +7,8 @@ import pytest
 from multidict import CIMultiDict
 
 from iron_session import HeaderJar, HeadersAlreadySentError, Session, get_iron_session
-from iron_session.sessions.responses import (
-    ListedHeaders,
-    MultiDictHeaders,
-    RawHeaders,
-    ResponseHeaders,
+from iron_session.doors.headers import ListedHeaders, MultiDictHeaders, RawHeaders, ResponseHeaders
+from iron_session.doors.responses import (
     ResponseJar,
     commit_early,
     header_jar,

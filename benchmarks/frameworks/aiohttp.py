@@ -1,0 +1,93 @@
+"""aiohttp: no app of its can be called without its server, so that is fed with bytes."""
+
+from hashlib import sha256
+from importlib.metadata import version
+from typing import Any
+
+import aiohttp_session
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from aiohttp_session.cookie_storage import EncryptedCookieStorage
+
+from benchmarks.competitors.session import OPTIONS
+from benchmarks.gateways import Entrance, fed
+from benchmarks.sample import BODY, DATA, PASSWORD
+from benchmarks.visits import FLOOR, OURS, OWN
+from iron_session.integrations.aiohttp import get_session, setup
+
+NAME = "aiohttp"
+VERSION = version("aiohttp")
+OWN_SESSION = "aiohttp_session's EncryptedCookieStorage, which encrypts (Fernet)"
+OWN_WRITES = frozenset({"modified"})
+
+SECRET = sha256(PASSWORD.encode()).digest()
+
+
+async def server(app: web.Application) -> Entrance:
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    assert runner.server is not None
+    return fed(runner.server())
+
+
+WAYS = {"by its server": server}
+
+
+@web.middleware
+async def does_nothing(request: web.Request, handler: Handler) -> web.StreamResponse:
+    return await handler(request)
+
+
+async def writes_nothing(request: web.Request, response: web.StreamResponse) -> None:
+    """Stand where a session is written."""
+
+
+def make_app(session: str) -> web.Application:
+    app = web.Application()
+    pages: list[Any] = [untouched, read, modified, fill]
+    if session == FLOOR:
+        app.middlewares.append(does_nothing)
+        app.on_response_prepare.append(writes_nothing)
+    elif session == OURS:
+        setup(app, OPTIONS)
+    elif session == OWN:
+        aiohttp_session.setup(app, EncryptedCookieStorage(SECRET, secure=True))
+        pages = [untouched, own_read, own_modified, own_fill]
+    for page in pages:
+        app.router.add_get(f"/{page.__name__.removeprefix('own_')}", page)
+    return app
+
+
+async def untouched(request: web.Request) -> web.Response:
+    return web.Response(text=BODY)
+
+
+async def read(request: web.Request) -> web.Response:
+    return web.Response(text=f"{get_session(request)['visits']} visits")
+
+
+async def modified(request: web.Request) -> web.Response:
+    get_session(request)["visits"] += 1
+    return web.Response(text=BODY)
+
+
+async def fill(request: web.Request) -> web.Response:
+    get_session(request).update(DATA)
+    return web.Response(text=BODY)
+
+
+async def own_read(request: web.Request) -> web.Response:
+    session = await aiohttp_session.get_session(request)
+    return web.Response(text=f"{session['visits']} visits")
+
+
+async def own_modified(request: web.Request) -> web.Response:
+    session = await aiohttp_session.get_session(request)
+    session["visits"] += 1
+    return web.Response(text=BODY)
+
+
+async def own_fill(request: web.Request) -> web.Response:
+    session = await aiohttp_session.get_session(request)
+    session.update(DATA)
+    return web.Response(text=BODY)
