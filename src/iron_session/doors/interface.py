@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, MutableMapping
-from typing import Any, TypeVar, cast
+from typing import Any, ClassVar, TypeAlias, TypeVar, cast
 
 from iron_session.doors.group import FIRST, group_of, join_options, keep_group
 from iron_session.doors.settings import check_settings
@@ -15,12 +15,10 @@ __all__ = ["SharedInterface"]
 
 AnySession = TypeVar("AnySession", bound=Session)
 
+# Flask and Quart name the argument differently.
+_Method: TypeAlias = Callable[[Any, Any], Any]
+
 _EXTENSION = "iron_session"
-
-
-def _method(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """Loosen a method's type: Flask and Quart name its argument differently."""
-    return function
 
 
 def _capitalised(text: str | None) -> str | None:
@@ -41,15 +39,17 @@ class SharedInterface(ABC):
         ConfigurationError: some are no `SessionOptions`, or two share a key or a cookie.
     """
 
-    get_cookie_name = _method(lambda self, app: self.options.cookie_name)
-    get_cookie_domain = _method(lambda self, app: self.options.cookie.domain)
-    get_cookie_path = _method(lambda self, app: self.options.cookie.path)
-    get_cookie_secure = _method(lambda self, app: self.options.cookie.secure)
-    get_cookie_httponly = _method(lambda self, app: self.options.cookie.http_only)
-    get_cookie_samesite = _method(lambda self, app: _capitalised(self.options.cookie.same_site))
-    get_cookie_partitioned = _method(lambda self, app: self.options.cookie.partitioned)
+    get_cookie_name: ClassVar[_Method] = lambda self, app: self.options.cookie_name
+    get_cookie_domain: ClassVar[_Method] = lambda self, app: self.options.cookie.domain
+    get_cookie_path: ClassVar[_Method] = lambda self, app: self.options.cookie.path
+    get_cookie_secure: ClassVar[_Method] = lambda self, app: self.options.cookie.secure
+    get_cookie_httponly: ClassVar[_Method] = lambda self, app: self.options.cookie.http_only
+    get_cookie_samesite: ClassVar[_Method] = lambda self, app: _capitalised(
+        self.options.cookie.same_site
+    )
+    get_cookie_partitioned: ClassVar[_Method] = lambda self, app: self.options.cookie.partitioned
     # A session of another kind is not saved.
-    is_null_session = _method(lambda self, session: not isinstance(session, Session))
+    is_null_session: ClassVar[_Method] = lambda self, session: not isinstance(session, Session)
 
     def __init__(self, options: SessionOptions, **others: SessionOptions) -> None:
         self._all = join_options(options, others)

@@ -14,6 +14,7 @@ from iron_session.doors.responses import REFUSED, TOO_LATE, header_jar, write_se
 from iron_session.errors import IronSessionError, stems_from
 from iron_session.sessions.events import report_lost
 from iron_session.sessions.options import SessionOptions, check_options
+from iron_session.sessions.session import Session
 
 __all__ = ["Connection", "IronSessionMiddleware"]
 
@@ -67,11 +68,8 @@ class IronSessionMiddleware:
     async def answer_failure(
         self, failure: IronSessionError, connection: Connection, receive: Receive
     ) -> None:
-        """Answer a session that could not be written, before anything was sent: raise that.
-
-        It was raised within `send` already, but frameworks may have wrapped it on its way.
-        """
-        raise failure
+        """Answer a session that could not be written, before anything was sent: raise that."""
+        raise failure  # again, for frameworks may have wrapped it on its way
 
 
 class Connection:
@@ -93,7 +91,9 @@ class Connection:
         self._interrupted = self._refused = False
         self._key, self._send = key, send
         headers = scope["headers"]  # not the scope: it holds the session, that would be a cycle
-        self.session = begin_session(scope, key, options, lambda: raw_cookie_header(headers))
+        self.session: Session = begin_session(
+            scope, key, options, lambda: raw_cookie_header(headers)
+        )
 
     async def send(self, message: Message) -> None:
         """Pass a message on, with the session's headers where headers go."""

@@ -103,12 +103,12 @@ class IronSessionConfig(base.BaseBackendConfig[_Backend]):
     """
 
     _backend_class = _Backend
-
     options: SessionOptions
     scope_key: str = "session"
     exclude: str | list[str] | None = None
     exclude_opt_key: str = "skip_session"
     scopes: Scopes = field(default_factory=base.BaseBackendConfig.scopes.copy)
+    key: str = field(init=False)
 
     def __post_init__(self) -> None:
         self.key = check_options(self.options).cookie_name
