@@ -295,7 +295,8 @@ class BrowserAndSite(RuleBasedStateMachine):
             assert self.jar.set_cookie_headers == before
             return
         self.session.commit()
-        if self.looked and base is not None and base.data:
+        # One that was saved while it was empty, with a life of its own, is expired by `clear` too.
+        if self.looked and base is not None and (base.data or (self.forced and self.readable)):
             self.base = self.sealed = None
             assert len(self.jar.set_cookie_headers) >= 1
         else:
