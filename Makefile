@@ -1,5 +1,6 @@
 # All that a developer runs. Needs git, GNU make and Python 3.11 or newer; everything else is
-# installed into .venv, .nox and node_modules, which `make clean` removes.
+# installed into .venv, .nox and node_modules, which `make clean` removes, but for Chromium: see
+# tools/install_chromium.sh.
 
 # The first Python that runs and is new enough: one on PATH may be a stub that only prints an error.
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
@@ -91,8 +92,7 @@ $(BIN)/python:
 	@touch $@
 
 $(CHROMIUM): tools/install_chromium.sh | $(DEV)
-	tools/install_chromium.sh
-	@touch $@
+	tools/install_chromium.sh && touch $@
 
 $(NODE_MODULES): package.json package-lock.json .npmrc | $(DEV)
 	$(NPM) ci

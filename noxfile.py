@@ -61,29 +61,33 @@ def install(session: nox.Session) -> None:
     session.run("python", "-c", WHERE)
 
 
+def run_tests(session: nox.Session, *arguments: str) -> None:
+    node = os.environ.get("IRON_SESSION_NODE", str(NODE))
+    session.run("python", "-m", "pytest", *arguments, env={"IRON_SESSION_NODE": node})
+
+
 def test_wheel(session: nox.Session) -> None:
     install(session)
-    node = os.environ.get("IRON_SESSION_NODE", str(NODE))
-    session.run("python", "-m", "pytest", *session.posargs, env={"IRON_SESSION_NODE": node})
+    run_tests(session, *session.posargs)
 
 
 def test_lowest(session: nox.Session) -> None:
     install(session)
     session.install("--quiet", LOWEST)
-    session.run("python", "-m", "pytest", *CORE)
+    run_tests(session, *CORE)
 
 
 def test_oldest(session: nox.Session) -> None:
     install(session)
     session.install("--quiet", "--requirement", OLDEST)
     # The newest Python and libraries warn about what those old frameworks do with them.
-    session.run("python", "-m", "pytest", "-W", "ignore::DeprecationWarning", "tests/contract")
+    run_tests(session, "-W", "ignore::DeprecationWarning", "tests/contract")
 
 
 def test_newest(session: nox.Session) -> None:
     install(session)
     session.install("--quiet", *NEWEST)
-    session.run("python", "-m", "pytest", "tests/contract", "tests/integrations", "-k", "django")
+    run_tests(session, "tests/contract", "tests/integrations", "-k", "django")
 
 
 def missing(session: nox.Session) -> None:

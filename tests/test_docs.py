@@ -6,12 +6,15 @@ import json
 import os
 import re
 import subprocess
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils.module_loading import import_string
 from starlette.testclient import TestClient
 
+from iron_session.integrations.django import SessionStore
 from tests.interop.node import find_node
 
 ROOT = Path(__file__).parent.parent
@@ -93,6 +96,31 @@ def test_the_readme_next_js_route_reads_the_cookie_of_the_readme_app(
     assert (run.stdout, run.stderr) == ('{"visits":2}\n', "")
 
 
+def has_ours(things: Iterable[object]) -> bool:
+    """Tell whether one of these is ours, or a method of one of ours."""
+    owners = [getattr(one, "__self__", one) for one in things]
+    modules = [getattr(one, "__module__", type(one).__module__) for one in owners]
+    return any(module.startswith("iron_session.") for module in modules)
+
+
+INSTALLED: dict[str, Callable[[dict[str, Any]], bool]] = {
+    "Starlette and FastAPI": lambda it: has_ours([it["app"].user_middleware[0].cls]),
+    "Flask": lambda it: has_ours([it["app"].session_interface]),
+    "Quart": lambda it: has_ours([it["app"].session_interface]),
+    "Django": lambda it: (
+        import_string(f"{it['SESSION_ENGINE']}.SessionStore") is SessionStore
+        and all(map(import_string, it["MIDDLEWARE"][:1]))
+        and "password" in it["IRON_SESSION"]
+    ),
+    "Litestar": lambda it: has_ours([it["app"].middleware[0].middleware]),
+    "aiohttp": lambda it: has_ours(it["app"].middlewares),
+    "Sanic": lambda it: has_ours([it["app"].request_class]),
+    "Any WSGI application": lambda it: has_ours([it["application"]]),
+    "Any ASGI application": lambda it: has_ours([it["application"]]),
+}
+"""By heading: whether what stands under it has installed a session."""
+
+
 @pytest.mark.parametrize("title", sections(FRAMEWORKS))
 def test_what_the_page_on_frameworks_shows_installs_a_session(
     title: str, monkeypatch: pytest.MonkeyPatch
@@ -103,8 +131,17 @@ def test_what_the_page_on_frameworks_shows_installs_a_session(
     for block in blocks("python", sections(FRAMEWORKS)[title]):
         namespace: dict[str, Any] = {"__name__": "frameworks"}
         exec(top + block, namespace)  # noqa: S102 - the page is ours
-        installed = namespace.get("app") or namespace.get("application")
-        assert installed or "iron_session.integrations.django" in namespace["SESSION_ENGINE"]
+        assert INSTALLED[title](namespace)
+
+
+def test_the_readme_and_the_pins_tell_of_the_same_oldest_versions() -> None:
+    """Those that the contract suite is run on."""
+    pins = (ROOT / "constraints-oldest.txt").read_text(encoding="utf-8")
+    tested = dict(re.findall(r"^([\w-]+)==([\d.]+)$", pins, re.MULTILINE))
+    told = re.findall(r"^\| (\w+) \| ([\d.]+) \| ", README, re.MULTILINE)
+    assert len(told) == 8
+    for framework, version in told:
+        assert tested[framework.lower()].removesuffix(".0") == version
 
 
 def test_the_page_on_frameworks_has_all_that_there_are() -> None:

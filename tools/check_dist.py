@@ -5,7 +5,15 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-SDIST = {"LICENSE", "README.md", "CHANGELOG.md", "Makefile", "constraints.txt", "noxfile.py"}
+SDIST = {
+    "LICENSE",
+    "README.md",
+    "CHANGELOG.md",
+    "Makefile",
+    "constraints.txt",
+    "constraints-oldest.txt",
+    "noxfile.py",
+}
 SDIST_FOLDERS = {"src", "tests", "examples", "benchmarks", "docs", "tools"}
 
 

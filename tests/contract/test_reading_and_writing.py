@@ -19,6 +19,7 @@ LARGE = "0123456789" * 700
 IDENTITIES: dict[str, tuple[str, CookieOptions]] = {
     "defaults": (NAME, CookieOptions()),
     "not secure": (NAME, CookieOptions(secure=False)),
+    "not http only": (NAME, CookieOptions(http_only=False)),
     "path": (NAME, CookieOptions(path="/app")),
     "domain": (NAME, CookieOptions(domain="example.com")),
     "partitioned": (NAME, CookieOptions(same_site="none", partitioned=True)),
@@ -107,6 +108,7 @@ def test_the_cookie_has_the_attributes_that_were_asked_for(welcome: Welcome, kin
     assert attributes.get("Path") == wanted.path
     assert attributes.get("Domain") == wanted.domain
     assert ("Secure" in attributes) is wanted.secure
+    assert ("HttpOnly" in attributes) is wanted.http_only
     assert ("Partitioned" in attributes) is wanted.partitioned
     assert attributes["SameSite"] == (wanted.same_site or "").capitalize()
     assert ("Max-Age" in attributes) is (wanted.max_age is not None)

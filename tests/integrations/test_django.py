@@ -14,10 +14,12 @@ from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.backends.signed_cookies import SessionStore as SignedCookies
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core import checks
+from django.core.cache import cache
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.signals import got_request_exception
 from django.http import FileResponse, HttpResponse
+from django.middleware.cache import FetchFromCacheMiddleware, UpdateCacheMiddleware
 from django.test import AsyncRequestFactory, Client, RequestFactory, override_settings
 from django.views.debug import ExceptionReporter
 
@@ -1081,3 +1083,61 @@ def test_the_explicit_form_stands_beside_the_middleware_with_another_cookie() ->
     response = respond(view, cookie=saved({"a": 1}))
     assert list(cookies_of(response)) == [NAME]
     assert (response.headers["Vary"], response.headers["Cache-Control"]) == ("Cookie", "no-store")
+
+
+# --- Django's cache ----------------------------------------------------------------------------
+
+
+def visit_cached(view: View, cookie: str) -> Any:
+    """Answer a request by a view behind Django's cache of whole pages."""
+
+    def within(request: Any) -> Any:
+        return FetchFromCacheMiddleware(lambda _: view(request))(request)
+
+    def with_session(request: Any) -> Any:
+        return IronSessionMiddleware(within)(request)
+
+    return UpdateCacheMiddleware(with_session)(
+        RequestFactory().get("/cached", headers={"cookie": cookie} if cookie else {})
+    )
+
+
+@pytest.fixture
+def empty_cache() -> Iterator[None]:
+    """Give a cache of its own, in this process, with nothing in it."""
+    caches = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    with override_settings(CACHES=caches):
+        cache.clear()
+        yield
+        cache.clear()
+
+
+@pytest.mark.usefixtures("empty_cache")
+@pytest.mark.parametrize("looks", [False, True])
+def test_a_page_that_writes_no_session_can_be_cached(looks: bool) -> None:
+    """Django's cache pickles the response; from there it is served and closed like another."""
+    made: list[HttpResponse] = []
+
+    def view(request: Any) -> HttpResponse:
+        if looks:
+            request.session.get("a")
+        made.append(HttpResponse(b"page"))
+        return made[-1]
+
+    for _ in range(2):
+        response = visit_cached(view, "theme=dark")
+        response.close()
+        assert (response.status_code, response.content) == (200, b"page")
+    assert len(made) == 1
+
+
+@pytest.mark.usefixtures("empty_cache")
+def test_a_page_that_writes_the_session_is_not_cached() -> None:
+    """Or two visitors with the same other cookies would get one session."""
+
+    def view(request: Any) -> HttpResponse:
+        request.session["a"] = 1
+        return HttpResponse(b"page")
+
+    first, second = (cookie_of(visit_cached(view, "theme=dark")) for _ in range(2))
+    assert first.value != second.value

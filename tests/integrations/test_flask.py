@@ -929,3 +929,45 @@ def test_by_hand_options_are_needed() -> None:
     options: Any = {"password": "x"}
     with app.test_request_context(), pytest.raises(ConfigurationError, match="SessionOptions"):
         get_iron_session(request, make_response(""), options)
+
+
+# --- one request, several contexts -------------------------------------------------------------
+
+
+def test_another_context_over_the_same_request_has_a_session_of_its_own() -> None:
+    """As tools make one that render a page within a request."""
+    app = Flask(__name__)
+    app.session_interface = IronSessionInterface(make_options())
+
+    @app.get("/")
+    def home() -> dict[str, object]:
+        session["a"] = 1
+        with app.request_context(request.environ):
+            return {"within": dict(session)}
+
+    response = app.test_client().get("/", base_url="https://testserver")
+    assert response.get_json() == {"within": {}}
+    assert response.headers["Set-Cookie"].startswith(f"{NAME}=Fe26.2*")
+
+
+def test_applications_that_are_asked_one_after_the_other_each_have_their_session() -> None:
+    """The one that knows the path answers, from the same environ."""
+    first, second = Flask("first"), Flask("second")
+    for app in (first, second):
+        app.session_interface = IronSessionInterface(make_options())
+
+    @second.get("/here")
+    def here() -> str:
+        session["a"] = 1
+        return "found"
+
+    def cascade(environ: Any, start: Any) -> Any:
+        earlier = wsgi_driver.Response()
+        body: Any = first.wsgi_app(environ, earlier.start)
+        body.close()
+        assert earlier.status == 404
+        return second.wsgi_app(environ, start)
+
+    answer = wsgi_driver.request(cascade, Visit(target="/here", headers=[]))
+    assert (answer.status, answer.body) == (200, b"found")
+    assert list(answer.cookies) == [NAME]

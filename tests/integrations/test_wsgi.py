@@ -295,3 +295,40 @@ def test_a_framework_within_may_have_sessions_of_its_own_class() -> None:
 
     answer = visit(served(app, session_type=Own))
     assert (answer.failure, list(answer.cookies)) == (None, [NAME])
+
+
+def wrap_file(file: Any) -> Iterable[bytes]:
+    """Be what some servers have as `wsgi.file_wrapper`: WSGI asks only that it can be called."""
+    return FileWrapper(file)
+
+
+def test_a_server_s_file_wrapper_may_be_a_function() -> None:
+    def app(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        environ["iron_session"]["a"] = 1
+        start("200 OK", [])
+        yield b"done"
+
+    environ = environ_of(Visit(target="/", headers=[])) | {"wsgi.file_wrapper": wrap_file}
+    response = Response()
+    assert list(served(app)(environ, response.start)) == [b"done"]
+    assert "set-cookie" in dict(response.headers)
+
+
+@pytest.mark.parametrize("joint", [",", ", "])
+@pytest.mark.parametrize("template", ["theme=dark{0}{1}", "{1}{0}theme=dark", "a=1,2{0}{1}{0}b=3"])
+@pytest.mark.parametrize("chunk", [False, True])
+def test_cookie_fields_that_a_server_has_joined_by_a_comma_are_taken_apart(
+    joint: str, template: str, chunk: bool
+) -> None:
+    """As gunicorn and waitress do with the several that HTTP/2 allows."""
+    data = {"large": "x" * (7000 if chunk else 1)}
+    ours = saved(data, chunk=chunk).replace("; ", joint)
+
+    def app(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        assert dict(environ["iron_session"]) == data
+        start("200 OK", [])
+        return []
+
+    environ = environ_of(Visit(target="/", headers=[]))
+    environ["HTTP_COOKIE"] = template.format(joint, ours)
+    assert list(served(app, options=make_options(chunk=chunk))(environ, Response().start)) == []

@@ -402,3 +402,9 @@ def test_a_seal_opens_for_a_minute_after_its_end(late_ms: int, opens: bool) -> N
     """Other machines' clocks may be off by that: @hapi/iron's timestampSkewSec."""
     session = session_of(cookie_of('{"user":1}', expires=NOW - late_ms))
     assert (session == {"user": 1}) is opens
+
+
+def test_what_is_stored_shows_neither_data_nor_seal() -> None:
+    """Error pages of frameworks show the variables of a save that failed."""
+    stored = storage.Stored(b'{"card":"4111"}', {"created": 1}, "1", None, "Fe26.2*1*secret")
+    assert repr(stored) == "<Stored: 15 bytes, password 1>"

@@ -7,13 +7,15 @@ from collections.abc import Callable, MutableMapping
 from typing import Any, ClassVar, TypeAlias, TypeVar, cast
 
 from iron_session.doors.group import FIRST, group_of, join_options, keep_group
+from iron_session.doors.requests import REGISTRY
 from iron_session.doors.settings import check_settings
 from iron_session.sessions.options import SessionOptions
 from iron_session.sessions.session import Session
 
-__all__ = ["SharedInterface"]
+__all__ = ["SharedInterface", "behind"]
 
 AnySession = TypeVar("AnySession", bound=Session)
+AnyRequest = TypeVar("AnyRequest")
 
 # Flask and Quart name the argument differently.
 _Method: TypeAlias = Callable[[Any, Any], Any]
@@ -23,6 +25,16 @@ _EXTENSION = "iron_session"
 
 def _capitalised(text: str | None) -> str | None:
     return None if text is None else text.capitalize()
+
+
+def behind(proxy: AnyRequest) -> AnyRequest:
+    """Give the request that a proxy, such as `flask.request`, stands for.
+
+    Each look through the proxy itself takes longer than this.
+    """
+    typed_as_request: Any = proxy
+    request: AnyRequest = typed_as_request._get_current_object()
+    return request
 
 
 class SharedInterface(ABC):
@@ -94,8 +106,14 @@ class SharedInterface(ABC):
             check_settings(self.options, app.config, app.default_config)
             self.listen(app)
             app.extensions[_EXTENSION] = self
+        served = mapping.get(REGISTRY, {})
         for key, options in self._all.items():
-            group.begin(mapping, key, make(options))
+            session = make(options)
+            if type(served.get(options.cookie_name)) is type(session):
+                # Of another context over this very request, or of an application that was asked
+                # before this one: each has a response of its own.
+                del served[options.cookie_name]
+            group.begin(mapping, key, session)
         keep_group(asked, group)
         return cast(AnySession, group[FIRST])
 

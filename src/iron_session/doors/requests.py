@@ -7,6 +7,7 @@ by cookie name, so that no cookie is served twice.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ __all__ = [
     "check_apart",
     "check_not_served",
     "cookies_in",
+    "environ_cookie_header",
     "find_session",
     "join_cookie_headers",
     "raw_cookie_header",
@@ -48,6 +50,18 @@ def raw_cookie_header(headers: Iterable[tuple[bytes, bytes]]) -> str:
     return join_cookie_headers(
         [value.decode("latin-1") for name, value in headers if name.lower() == b"cookie"]
     )
+
+
+def environ_cookie_header(environ: Mapping[str, Any], cookie_name: str) -> str | None:
+    """Give the `Cookie` header of WSGI's environ, for the session of this name.
+
+    Servers join several by a comma, which other cookies may have in their values. So only a comma
+    that one of ours follows is taken for such a joint; no seal has a comma in it.
+    """
+    header: str | None = environ.get("HTTP_COOKIE")
+    if header is None or "," not in header:
+        return header
+    return re.sub(rf", *(?={re.escape(cookie_name)}(?:\.[0-9])?=)", "; ", header)
 
 
 def begin_session(

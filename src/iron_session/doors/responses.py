@@ -7,7 +7,7 @@ are about to go it calls `write_session`, and when all is done `report_late_chan
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final, cast
+from typing import Final
 
 from iron_session.doors.headers import ResponseHeaders
 from iron_session.sessions.cookies import SetCookie
@@ -41,9 +41,9 @@ def write_session(session: Session, headers: ResponseHeaders) -> None:
     Raises:
         IronSessionError: as `Session.commit`; the headers are as they were.
     """
-    session.commit()
     if not session.accessed:
         return
+    session.commit()
     _vary(headers)
     if not session.abandoned:
         _set_cookies(headers, header_jar(session).set_cookie_headers)
@@ -61,12 +61,13 @@ def commit_early(session: Session) -> None:
 
 def header_jar(session: Session) -> HeaderJar:
     """Give the jar of a session that an integration has begun."""
-    return cast(HeaderJar, session.jar)
+    jar: HeaderJar = session.jar  # type: ignore[assignment]  # as `begin_session` has made it
+    return jar
 
 
 def report_late_changes(session: Session) -> None:
     """Say so in the log when a session was changed after its response's headers had gone."""
-    if header_jar(session).closed and session.is_unsaved:
+    if session.is_unsaved and header_jar(session).closed:
         report_lost(session.options.cookie_name, TOO_LATE)
 
 

@@ -24,8 +24,9 @@ Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-# Every message with which headers go: a response, a WebSocket's handshake, and its refusal.
-_STARTS = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
+# Every message with which headers go: a response, a WebSocket's handshake, and its refusals.
+_CLOSE = "websocket.close"
+_STARTS = {"http.response.start", "websocket.accept", "websocket.http.response.start", _CLOSE}
 
 
 class IronSessionMiddleware:
@@ -83,31 +84,30 @@ class Connection:
         failure: why the session could not be written into them.
     """
 
+    session: Session
+    started: bool = False
+    failure: IronSessionError | None = None
+    _interrupted = _refused = False
+
     def __init__(self, scope: Scope, key: str, options: SessionOptions, send: Send) -> None:
         self.scope: Scope = scope
         self.application: Any = scope.get("app")
-        self.started: bool = False
-        self.failure: IronSessionError | None = None
-        self._interrupted = self._refused = False
         self._key, self._send = key, send
         headers = scope["headers"]  # not the scope: it holds the session, that would be a cycle
-        self.session: Session = begin_session(
-            scope, key, options, lambda: raw_cookie_header(headers)
-        )
+        self.session = begin_session(scope, key, options, lambda: raw_cookie_header(headers))
 
-    async def send(self, message: Message) -> None:
+    def send(self, message: Message) -> Awaitable[None]:
         """Pass a message on, with the session's headers where headers go."""
-        kind = message["type"]
-        if self.started or (kind not in _STARTS and kind != "websocket.close"):
-            await self._send(message)
-            return
-        # A server answers a handshake that is closed by itself, with its own headers.
-        self._refused = kind == "websocket.close"
-        untouched = self._refused or self._is_untouched()
-        await self._start(message if untouched else self._with_session(message))
+        if self.started or message["type"] not in _STARTS:
+            return self._send(message)  # no coroutine around it: bodies may have many parts
+        return self._start(message)
 
     async def _start(self, message: Message) -> None:
         """Send the headers; if that fails, the application may start another response."""
+        # A server answers a handshake that is closed by itself, with its own headers.
+        self._refused = message["type"] == _CLOSE
+        if not (self._refused or self._is_untouched()):
+            message = self._with_session(message)
         self.started = True
         header_jar(self.session).close()
         try:

@@ -408,7 +408,7 @@ class IronSessionMiddleware(_Middleware):
 
     def process_request(self, request: HttpRequest) -> None:
         """Begin the session; nothing is unsealed before somebody looks."""
-        header = _cookie_header(request)
+        header = _cookie_header(request, self._options)
         session = requests.begin_session(request.META, self.key, self._options, header, _Session)
         self._attach(request, session)
 
@@ -434,19 +434,37 @@ class IronSessionMiddleware(_Middleware):
             session.abandon()
         elif self._saves_always and session:
             session.mark_modified()
-        write_session(session, MorselHeaders(response))
-        header_jar(session).close()
+        if session.accessed:
+            write_session(session, MorselHeaders(response))
+        jar = header_jar(session)
+        jar.close()
+        if jar.set_cookie_headers:  # Django's cache does not heed no-store in all versions
+            vars(request)["_cache_update_cache"] = False
         # Where Django itself hooks in what is to be done once a response has been sent.
-        response._resource_closers.append(partial(report_late_changes, session))
+        response._resource_closers.append(_Closer(session))
         return response
 
     def _adopt_replacement(self, request: HttpRequest, session: Session) -> None:
         """Take over what the application has put in the session's place."""
         found: Any = getattr(request, self.key, None)
-        is_other = isinstance(found, SessionBase) and getattr(found, "core", None) is not session
-        if isinstance(found, dict) or is_other:
+        if getattr(found, "core", None) is not session and isinstance(found, (dict, SessionBase)):
             self._attach(request, session)
             session.replace(dict(found))
+
+
+class _Closer:
+    """Reports late changes; Django's cache pickles responses, and then it is one that does not."""
+
+    __slots__ = ("_session",)
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def __call__(self) -> None:
+        report_late_changes(self._session)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial, (bool,)
 
 
 def _answer(fail: Callable[..., Any], failure: IronSessionError) -> Any:
@@ -471,11 +489,10 @@ def _take_over(response: HttpResponseBase, answer: HttpResponseBase) -> HttpResp
     return answer
 
 
-def _cookie_header(request: HttpRequest) -> str | Callable[[], str] | None:
+def _cookie_header(request: HttpRequest, options: SessionOptions) -> str | Callable[[], str] | None:
     scope = getattr(request, "scope", None)
     if scope is None:
-        header: str | None = request.META.get("HTTP_COOKIE")
-        return header
+        return requests.environ_cookie_header(request.META, options.cookie_name)
     # Django 5 joins the Cookie headers of HTTP/2, of which there may be several, by commas.
     return lambda: requests.raw_cookie_header(scope["headers"])
 
@@ -509,5 +526,5 @@ def get_iron_session(
             cookie already: of two sessions in one request, the one could undo the other's logout.
     """
     requests.check_not_served(request.META, options)
-    jar = ResponseJar(_cookie_header(request), MorselHeaders(response))
+    jar = ResponseJar(_cookie_header(request, options), MorselHeaders(response))
     return core.get_iron_session(jar, options)

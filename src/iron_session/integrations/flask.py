@@ -7,7 +7,6 @@ session = get_iron_session(request, response, options)          # then: session.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any, Final, cast
 
 try:
@@ -19,8 +18,8 @@ except ImportError as _cause:
 
 from iron_session.doors.group import FIRST, group_of
 from iron_session.doors.headers import WerkzeugHeaders
-from iron_session.doors.interface import SharedInterface
-from iron_session.doors.requests import check_not_served, find_session
+from iron_session.doors.interface import SharedInterface, behind
+from iron_session.doors.requests import check_not_served, environ_cookie_header, find_session
 from iron_session.doors.responses import ResponseJar
 from iron_session.doors.settings import permanent_terms
 from iron_session.errors import IronSessionError
@@ -80,15 +79,19 @@ class IronSessionInterface(SharedInterface, SessionInterface):
 
     def open_session(self, app: Flask, request: Request) -> FlaskSession:
         """Begin the request's sessions; nothing is read before somebody looks."""
-        make = partial(FlaskSession, app, request.environ.get("HTTP_COOKIE"))
-        return self.begin(app, request, request.environ, make)
+        environ = request.environ
+
+        def make(one: SessionOptions) -> FlaskSession:
+            return FlaskSession(app, environ_cookie_header(environ, one.cookie_name), one)
+
+        return self.begin(app, request, environ, make)
 
     def save_session(self, app: Flask, session: object, response: Response) -> None:
         """Write the request's sessions into the response; nothing but headers is left to be sent.
 
         What can't be written is the application's to answer, if it has a handler for the error.
         """
-        group = group_of(request)
+        group = group_of(behind(request))
         try:
             group.write(WerkzeugHeaders(response.headers))
         except IronSessionError as error:
@@ -113,7 +116,7 @@ def _become(response: Response, answer: Response) -> None:
 
 def _abandon(_app: Flask, **_: object) -> None:
     if has_request_context():
-        group_of(request).abandon()
+        group_of(behind(request)).abandon()
 
 
 def get_session(*, key: str = FIRST) -> FlaskSession:
@@ -122,7 +125,7 @@ def get_session(*, key: str = FIRST) -> FlaskSession:
     Raises:
         ConfigurationError: the interface is not installed, or has no session of this key.
     """
-    return cast(FlaskSession, find_session(group_of(request), key, INSTALL))
+    return cast(FlaskSession, find_session(group_of(behind(request)), key, INSTALL))
 
 
 def get_iron_session(request: Request, response: AnyResponse, options: SessionOptions) -> Session:
@@ -139,4 +142,5 @@ def get_iron_session(request: Request, response: AnyResponse, options: SessionOp
     """
     check_not_served(request.environ, options)
     headers = WerkzeugHeaders(response.headers)
-    return core.get_iron_session(ResponseJar(request.environ.get("HTTP_COOKIE"), headers), options)
+    cookies = environ_cookie_header(request.environ, options.cookie_name)
+    return core.get_iron_session(ResponseJar(cookies, headers), options)

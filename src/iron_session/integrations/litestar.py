@@ -37,12 +37,12 @@ AnyConnection = ASGIConnection[Any, Any, Any, Any]
 class _Connection(asgi.Connection):
     scope: Any  # to Litestar it is one of several TypedDicts
 
-    async def send(self, message: asgi.Message) -> None:
+    async def _start(self, message: asgi.Message) -> None:
         # Litestar answers an exception while it is handling it: with a 500 where nobody else has.
         if message.get("status") == 500 and sys.exception() is not None:
             self.session.abandon()
         try:
-            await super().send(message)
+            await super()._start(message)
         except Exception:
             # Or Litestar takes the response for started, and asks none of its exception handlers.
             ScopeState.from_scope(self.scope).response_started = self.started

@@ -24,7 +24,7 @@ except ImportError as _cause:
 from iron_session.doors import ResponseJar, check_not_served, find_session, join_cookie_headers
 from iron_session.doors.group import FIRST, SessionGroup, group_of
 from iron_session.doors.headers import WerkzeugHeaders
-from iron_session.doors.interface import SharedInterface
+from iron_session.doors.interface import SharedInterface, behind
 from iron_session.errors import IronSessionError
 from iron_session.integrations.flask import INSTALL, FlaskSession
 from iron_session.sessions import session as core
@@ -58,7 +58,7 @@ class IronSessionInterface(SharedInterface, SecureCookieSessionInterface):  # as
         What can't be written is the application's to answer, if it has a handler for the error.
         """
         in_websocket = quart.has_websocket_context() and group_of(websocket).get(FIRST) is session
-        asked: Request | Websocket = websocket if in_websocket else request
+        asked: Request | Websocket = behind(websocket if in_websocket else request)
         group = group_of(asked)
         refusable = "websocket.http.response" in (asked.scope.get("extensions") or {})
         if in_websocket and (response is None or group.started or not refusable):
@@ -105,7 +105,7 @@ def _write_at_accept(websocket: Websocket, group: SessionGroup) -> None:
 
 
 def _current() -> Request | Websocket:
-    return request if quart.has_request_context() else websocket
+    return behind(request if quart.has_request_context() else websocket)
 
 
 async def _abandon(_app: Quart, **_: object) -> None:
@@ -113,7 +113,7 @@ async def _abandon(_app: Quart, **_: object) -> None:
 
 
 async def _end_websocket(_app: Quart, exc: BaseException | None, **_: object) -> None:
-    group = group_of(websocket)
+    group = group_of(behind(websocket))
     if group.started:
         group.report_late_changes()
     elif exc is None:

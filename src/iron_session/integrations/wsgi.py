@@ -13,6 +13,7 @@ from iron_session.doors.requests import (
     adopt_replacement,
     begin_session,
     check_not_served,
+    environ_cookie_header,
     find_session,
 )
 from iron_session.doors.responses import ResponseJar, header_jar, report_late_changes, write_session
@@ -61,7 +62,7 @@ class IronSessionMiddleware:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Run the application with a session in its environ."""
         key = self.environ_key
-        cookies = environ.get("HTTP_COOKIE")
+        cookies = environ_cookie_header(environ, self.options.cookie_name)
         session = begin_session(environ, key, self.options, cookies, self.session_type)
 
         def start(
@@ -89,7 +90,8 @@ def _watched(body: Iterable[bytes], session: Session, environ: WSGIEnvironment) 
     if isinstance(body, (list, tuple)):
         report_late_changes(session)
         return body
-    is_file = isinstance(body, environ.get("wsgi.file_wrapper", ()))
+    wrapper = environ.get("wsgi.file_wrapper")  # a class, or with some servers a function
+    is_file = isinstance(wrapper, type) and isinstance(body, wrapper)
     return body if is_file else _WatchedBody(body, session)
 
 
@@ -137,5 +139,6 @@ def get_iron_session(
             cookie already: of two sessions in one request, the one could undo the other's logout.
     """
     check_not_served(environ, options)
-    jar = ResponseJar(environ.get("HTTP_COOKIE"), ListedHeaders(headers))
+    cookies = environ_cookie_header(environ, options.cookie_name)
+    jar = ResponseJar(cookies, ListedHeaders(headers))
     return core.get_iron_session(jar, options)

@@ -434,7 +434,7 @@ class Session(MutableMapping[str, Any]):
     @property
     def is_unsaved(self) -> bool:
         """Whether it holds changes that the browser does not get, and nobody was told so."""
-        if self._failure_known or self._abandoned:
+        if self._data is None or self._failure_known or self._abandoned:
             return False
         if self._destroyed:
             return bool(self._data)

@@ -58,6 +58,10 @@ class Stored(NamedTuple):
     expires: int | None
     seal: str
 
+    def __repr__(self) -> str:
+        """Tell neither data nor seal: error pages show the variables of a failed save."""
+        return f"<Stored: {len(self.json)} bytes, password {self.password_id}>"
+
 
 NOTHING: Final = Stored(b"{}", {}, None, None, "")
 
