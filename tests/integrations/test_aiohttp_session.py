@@ -1,7 +1,11 @@
 """aiohttp_session: what its users call, on the sessions of aiohttp's door."""
 
+import asyncio
+import gc
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import closing
+from http.client import HTTPConnection
 from typing import Any, NoReturn
 
 import aiohttp_session
@@ -9,7 +13,7 @@ import pytest
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from iron_session import ConfigurationError, SessionOptions
+from iron_session import ConfigurationError, HeadersAlreadySentError, SessionOptions
 from iron_session.integrations.aiohttp import get_session
 from iron_session.integrations.aiohttp_session import setup
 from tests.contract.aiohttp_driver import run
@@ -371,6 +375,82 @@ def test_a_new_session_in_a_stream_is_written_too() -> None:
     app.router.add_get("/", stream)
     setup(app, make_options())
     assert written_by(visit(app, saved({"user": 1}))) == {"user": 2}
+
+
+def test_a_new_session_begins_for_the_request_that_it_is_called_with() -> None:
+    """Though called in a task that another visitor's request has started."""
+    job: asyncio.Queue[web.Request] = asyncio.Queue()
+    done = asyncio.Event()
+
+    async def work() -> None:
+        try:
+            (await aiohttp_session.new_session(await job.get()))["user"] = "bob"
+        finally:
+            done.set()
+
+    async def endpoint(request: web.Request) -> web.Response:
+        if request.query["user"] == "alice":
+            worker = asyncio.create_task(work())
+            await done.wait()
+            await worker
+        else:
+            job.put_nowait(request)
+            await done.wait()
+        return web.json_response(dict(await aiohttp_session.get_session(request)))
+
+    app = web.Application()
+    app.router.add_get("/", endpoint)
+    setup(app, make_options())
+    alice = Visit(target="/?user=alice", headers=[("Cookie", saved({"user": "alice"}))])
+    bob = Visit(target="/?user=bob", headers=[])
+    with run(app) as site:
+        of_alice, of_bob = site.visit_at_once([alice, bob])
+    assert (of_alice.json, of_alice.cookies) == ({"user": "alice"}, {})
+    assert of_bob.json == {"user": "bob"}
+    assert written_by(of_bob) == {"user": "bob"}
+
+
+@pytest.mark.parametrize("asked_before", [True, False])
+@pytest.mark.parametrize("through_the_copy", [True, False])
+def test_a_new_session_takes_the_place_of_one_that_a_copy_of_the_request_has(
+    asked_before: bool, through_the_copy: bool
+) -> None:
+    """What is done to the one from before is not written, by whichever request it was found."""
+
+    async def log_in(request: web.Request) -> Any:
+        if asked_before:
+            await aiohttp_session.get_session(request)
+        copy = request.clone()
+        old = await aiohttp_session.get_session(copy if through_the_copy else request)
+        new = await aiohttp_session.new_session(copy)
+        old["admin"] = True
+        assert new.new
+        assert new is await aiohttp_session.get_session(copy)
+        assert new is await aiohttp_session.get_session(request)
+        new["user"] = 2
+        return dict(old)
+
+    answer = visit(make_app(log_in), saved({"user": 1}))
+    assert answer.json == {"user": 1, "admin": True}
+    assert written_by(answer) == {"user": 2}
+
+
+def test_a_copy_that_outlives_its_request_begins_no_session() -> None:
+    """Nor does aiohttp_session's storage keep the request from being freed."""
+    copies: list[web.Request] = []
+
+    async def act(request: web.Request) -> None:
+        if copies:
+            gc.collect()
+            with pytest.raises(HeadersAlreadySentError, match="over"):
+                await aiohttp_session.new_session(copies[0])
+        copies.append(request.clone())
+
+    with run(make_app(act)) as site, closing(HTTPConnection(site.address)) as connection:
+        for _ in range(2):
+            connection.request("GET", "/")
+            response = connection.getresponse()
+            assert (response.status, response.read()) == (200, b"null")
 
 
 # --- setup -----------------------------------------------------------------------------------

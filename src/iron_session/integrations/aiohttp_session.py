@@ -6,8 +6,8 @@ setup(app, options)     # in the place of aiohttp_session.setup(app, …)
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextvars import ContextVar
-from typing import Any, Final, cast
+from typing import Any, cast
+from weakref import ref
 
 try:
     import aiohttp_session
@@ -19,15 +19,13 @@ except ImportError as _cause:
         "pip install aiohttp-session"
     ) from _cause
 
-from iron_session.errors import ConfigurationError
+from iron_session.errors import ConfigurationError, HeadersAlreadySentError
 from iron_session.integrations import aiohttp
 from iron_session.sessions.jar import HeaderJar
 from iron_session.sessions.options import CookieOptions, SessionOptions
 from iron_session.sessions.session import Session
 
 __all__ = ["setup"]
-
-_request: Final[ContextVar[web.Request]] = ContextVar("iron_session.request")
 
 
 def setup(app: web.Application, options: SessionOptions, *, key: str = "session") -> None:
@@ -37,38 +35,44 @@ def setup(app: web.Application, options: SessionOptions, *, key: str = "session"
     session, as ours. Middlewares that call aiohttp_session's own are added after this.
     """
     aiohttp.setup(app, options, key=key, session_type=_Session)
-    app.middlewares.append(_remember)
-    aiohttp_session.setup(app, _Storage(options, key))
 
+    @web.middleware
+    async def bind(request: web.Request, handler: Handler) -> web.StreamResponse:
+        # A storage for each: `new_session` does not tell it which request it is called for.
+        storage = _Storage(request, options, key)
+        return await aiohttp_session.session_middleware(storage)(request, handler)
 
-@web.middleware
-async def _remember(request: web.Request, handler: Handler) -> web.StreamResponse:
-    _request.set(request)  # for `new_session`: aiohttp_session does not say which it is for
-    return await handler(request)
+    app.middlewares.append(bind)
 
 
 class _Session(Session):
     max_age: int | None = None
+    view: _View | None = None  # here, since copies of the request share nothing else of ours
 
     def own_terms(self) -> tuple[int | None, CookieOptions | Mapping[str, Any] | None]:
         return self.max_age, None
 
 
 class _Storage(aiohttp_session.AbstractStorage):
-    """Hands out the door's sessions, and leaves it to the door to write them.
+    """Hands out the sessions of one request's door, and leaves it to the door to write them.
 
     By itself aiohttp_session passes over streamed responses, files and WebSockets.
     """
 
-    def __init__(self, options: SessionOptions, key: str) -> None:
+    def __init__(self, request: web.Request, options: SessionOptions, key: str) -> None:
         super().__init__(cookie_name=options.cookie_name)
-        self._key = key
+        self._request, self._key = ref(request), key  # the request holds this one
 
     async def load_session(self, request: web.Request) -> _View:
-        return _View(cast(_Session, aiohttp.get_session(request, key=self._key)))
+        session = cast(_Session, aiohttp.get_session(request, key=self._key))
+        return _View(session) if session.view is None else session.view
 
     async def new_session(self) -> _View:
-        return cast(_View, await aiohttp_session.get_session(_request.get())).begin_anew()
+        request = self._request()
+        if request is None:
+            raise HeadersAlreadySentError("the request is over: begin a new session within it")
+        request.pop(aiohttp_session.SESSION_KEY, None)  # should it be called for a copy
+        return (await self.load_session(request)).begin_anew()
 
     async def save_session(self, request: Any, response: Any, session: Any) -> None:
         """Do nothing; aiohttp_session does not call it either, unless it sees a change."""
@@ -87,7 +91,7 @@ class _View(aiohttp_session.Session):
 
     def __init__(self, session: _Session, *, new: bool = False) -> None:
         super().__init__(None, data=None, new=True)
-        self._session = session
+        self._session, session.view = session, self
         self._begins = new
 
     def begin_anew(self) -> _View:
