@@ -395,6 +395,74 @@ def test_an_error_handler_s_own_changes_are_written(browse: Browse, is_async: bo
     assert browser.session == {"user": 1, "flash": "sorry"}
 
 
+@pytest.mark.parametrize("is_async", [False, True])
+@pytest.mark.parametrize("times", [1, 2])
+def test_an_exception_handler_that_fails_itself_commits_nothing(
+    browse: Browse, is_async: bool, times: int
+) -> None:
+    """Sanic answers 500 for it, and the next time as well."""
+
+    def fail(request: Request, error: Exception) -> NoReturn:
+        request.ctx.session["flash"] = "sorry"
+        raise KeyError("the handler is broken")
+
+    async def fail_async(request: Request, error: Exception) -> NoReturn:
+        fail(request, error)
+
+    app = make_app(raising(LookupError("crash")))
+    app.exception(LookupError)(fail_async if is_async else fail)
+    browser = browse(app, saved({"a": 1}))
+    for _ in range(times):
+        answer = browser.get()
+        assert (answer.status, answer.cookies) == (500, {})
+        assert answer.body == b"An error occurred while handling an error"
+    assert browser.session == {"a": 1}
+
+
+def test_an_exception_handler_that_only_looks_on_commits_nothing(browse: Browse) -> None:
+    """It leaves the answer to Sanic."""
+    app = make_app(raising(RuntimeError("crash")))
+    app.exception(RuntimeError)(lambda request, error: None)
+    browser = browse(app)
+    assert (browser.get().status, browser.session) == (500, {})
+
+
+def test_an_exception_handler_that_raises_a_client_error_commits(browse: Browse) -> None:
+    """As a handler of a request does that raises one."""
+
+    async def refuse(request: Request, error: Exception) -> NoReturn:
+        raise Forbidden("no")
+
+    app = make_app(raising(RuntimeError("crash")))
+    app.exception(RuntimeError)(refuse)
+    browser = browse(app)
+    assert (browser.get().status, browser.session) == (403, {"user": 1})
+
+
+def test_an_exception_handler_may_stream_its_answer(browse: Browse) -> None:
+    async def stream(request: Request, error: Exception) -> None:
+        response = await request.respond(status=503)
+        await response.send("later")
+
+    app = make_app(raising(RuntimeError("crash")))
+    app.exception(RuntimeError)(stream)
+    browser = browse(app)
+    answer = browser.get()
+    assert (answer.status, answer.body) == (503, b"later")
+    assert browser.session == {"user": 1}
+
+
+def test_an_application_without_a_session_may_share_the_exception_handlers() -> None:
+    app, other = make_app(), new_app()
+    app.exception(NotFound)(answer_400)
+    other.error_handler = app.error_handler
+    other.add_route(leave_alone, "/")
+    with sanic_driver.run_in_process(app) as site:
+        assert Browser(site).get("/nowhere").status == 400
+    with sanic_driver.run_in_process(other) as site:
+        assert Browser(site).get("/nowhere").status == 400
+
+
 def test_the_answer_to_an_unknown_path_commits_too(browse: Browse) -> None:
     app = make_app()
 
@@ -439,6 +507,34 @@ def test_of_two_sessions_the_one_that_fits_is_written(browse: Browse) -> None:
     answer = browse(app).get()
     assert (answer.status, answer.body) == (400, b"CookieTooLargeError")
     assert list(answer.cookies) == [NAME]
+
+
+# --- a response that is kept and sent again ------------------------------------------------------
+
+
+@pytest.mark.parametrize("make", [text, sanic.json])
+@pytest.mark.parametrize("is_read", [False, True])
+def test_a_response_that_is_sent_again_has_nothing_of_the_request_before(
+    browse: Browse, make: Callable[..., HTTPResponse], is_read: bool
+) -> None:
+    """Whether the next visitor's session is looked at or not."""
+    shared = make("shared", headers={"Vary": "Accept"})
+
+    async def answer(request: Request) -> HTTPResponse:
+        if "user" in request.args:
+            request.ctx.session["user"] = 1
+        elif is_read:
+            assert "user" not in request.ctx.session
+        return shared
+
+    browser = browse(make_app(answer))
+    first = browser.get("/?user=1")
+    assert (first.vary, first.cache_control) == ("Accept, Cookie", "no-store")
+    second = Browser(browser.site).get()
+    assert (second.status, second.body, second.cookies) == (200, first.body, {})
+    assert second.vary == ("Accept, Cookie" if is_read else "Accept")
+    assert second.cache_control is None
+    assert browser.session == {"user": 1}
 
 
 # --- middlewares and signals ---------------------------------------------------------------------

@@ -6,6 +6,7 @@ Duck-typed: none of the frameworks is imported here.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from typing import Any, Protocol
 
 __all__ = [
@@ -122,6 +123,13 @@ class SanicHeaders(MultiDictHeaders):
 
         __slots__ = ()
         key = path = domain = None
+
+    @staticmethod
+    def copy_response(response: Any) -> Any:
+        """Copy a response, to be sent once: the application may send its own again, to others."""
+        copied = copy(response)
+        copied.headers = type(response.headers)(response.headers)
+        return copied
 
     def get(self, name: str) -> Sequence[str]:
         """Give every value of a header, in their order."""

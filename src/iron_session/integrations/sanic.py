@@ -1,18 +1,17 @@
 """Sanic: `request.ctx.session`, or a session by hand.
 
 setup(app, options)                                             # then: request.ctx.session
-
 session = get_iron_session(request, response, options)          # then: session.save()
 """
 
 from __future__ import annotations
 
 import asyncio
-from functools import cached_property, partial
+from functools import cached_property, partial, update_wrapper
 from typing import Any, ClassVar, cast
 
 try:
-    from sanic import Request, Sanic, SanicException
+    from sanic import Request, Sanic
     from sanic.http import Stage
     from sanic.response import BaseHTTPResponse
 except ImportError as _cause:
@@ -20,6 +19,7 @@ except ImportError as _cause:
 
 from iron_session.doors import requests, responses
 from iron_session.doors.group import SessionGroup
+from iron_session.doors.handlers import watch_handler
 from iron_session.doors.headers import SanicHeaders
 from iron_session.sessions import session as core
 from iron_session.sessions.options import SessionOptions, check_options
@@ -28,10 +28,7 @@ __all__ = ["get_iron_session", "get_session", "setup"]
 
 
 def setup(app: Sanic[Any, Any], options: SessionOptions, *, key: str = "session") -> None:
-    """Give each request of an application a session.
-
-    It is written when the response's headers go. An exception that ends in a server error (5xx),
-    and for which the application has no handler, writes nothing.
+    """Give each request a session; Sanic's own server error (5xx) for an exception writes none.
 
     Args:
         app: the application; a request class of its own comes before this.
@@ -54,6 +51,7 @@ class _WithSessions(Request[Any, Any]):
     """Stands before the application's own request class: no middleware sees every response."""
 
     served: ClassVar[dict[str, Any]]  # refuses in `setup` what each request's mapping would
+    has_failed = False  # and no exception handler of the application has answered
 
     @cached_property
     def iron_sessions(self) -> SessionGroup:
@@ -73,39 +71,45 @@ class _WithSessions(Request[Any, Any]):
     async def respond(self, *args: Any, **kwargs: Any) -> Any:
         response = await super().respond(*args, **kwargs)
         if isinstance(response, BaseHTTPResponse) and response.stream is not None:
-            response.stream = cast(Any, _Stream(response.stream, response, self))
+            response.stream = cast(Any, _Stream(response.stream, self))
         return response
 
 
 class _Stream:
     """What a response is sent through; the headers go with the first part."""
 
-    def __init__(self, stream: Any, response: BaseHTTPResponse, request: _WithSessions) -> None:
-        self._stream, self._response, self._request = stream, response, request
+    def __init__(self, stream: Any, request: _WithSessions) -> None:
+        self._stream, self._request = stream, request
 
     @property
     def send(self) -> Any:  # None when all has been sent
         return self._stream.send and self._send
 
     async def _send(self, data: bytes, end_stream: bool) -> None:
-        group: SessionGroup | None = self._request.__dict__.get("iron_sessions")
-        if group is not None and self._stream.stage is Stage.HANDLER:
+        stream, request, response = self._stream, self._request, self._stream.response
+        group: SessionGroup | None = request.__dict__.get("iron_sessions")
+        if group is not None and stream.stage is Stage.HANDLER:
+            if request.has_failed and response.status >= 500:
+                group.abandon()
             for key, session in group.items():
-                requests.adopt_replacement(self._request.ctx.__dict__, key, session)
-            group.write(SanicHeaders(self._response.headers))
-        elif group is not None and end_stream and self._stream.stage is Stage.RESPONSE:
+                requests.adopt_replacement(request.ctx.__dict__, key, session)
+            stream.response = SanicHeaders.copy_response(response)
+            group.write(SanicHeaders(stream.response.headers))
+        elif group is not None and end_stream and stream.stage is Stage.RESPONSE:
             group.report_late_changes()
-        await self._stream.send(data, end_stream=end_stream)
+        await stream.send(data, end_stream=end_stream)
+        stream.response = response
 
 
 async def _fail(request: _WithSessions, exception: Exception) -> None:
-    """Take changes until the answer to an exception goes; if nobody handles it, commit nothing."""
-    handler = request.app.error_handler.lookup(exception, request.name)
-    is_answer = isinstance(exception, SanicException) and exception.status_code < 500
+    """Take changes until the answer to an exception goes, and see who gives it."""
+    request.has_failed, errors = True, request.app.error_handler
+    handler: Any = errors.lookup(exception, request.name)
+    if handler and getattr(handler, "func", None) is not watch_handler:
+        handler = update_wrapper(partial(watch_handler, handler), handler)
+        errors.cached_handlers[type(exception), request.name] = handler
     if not _has_sent_headers(request):
         request.iron_sessions.reopen()
-        if not handler and not is_answer:
-            request.iron_sessions.abandon()
 
 
 async def _close(request: _WithSessions, websocket: object) -> None:
@@ -133,16 +137,12 @@ def get_iron_session(
 ) -> core.Session:
     """Give the session of a request; only its `save()` and `destroy()` write, to this response.
 
-    Args:
-        request: the request.
-        response: the one that will be returned, or that `await request.respond()` has begun.
-        options: built once, at import time.
+    It is one made for this request: returned, or begun by `await request.respond()`.
 
     Raises:
-        ConfigurationError: the options are no `SessionOptions`, or `setup` serves this cookie
-            already: of two sessions in one request, the one could undo the other's logout.
+        ConfigurationError: the options are no `SessionOptions`, or `setup` serves this cookie.
     """
     requests.check_not_served(request.ctx.__dict__, options)
-    cookies = requests.cookies_in(request.headers)
-    headers, gone = SanicHeaders(response.headers), partial(_has_sent_headers, request)
-    return core.get_iron_session(responses.ResponseJar(cookies, headers, gone), options)
+    cookies, gone = requests.cookies_in(request.headers), partial(_has_sent_headers, request)
+    jar = responses.ResponseJar(cookies, SanicHeaders(response.headers), gone)
+    return core.get_iron_session(jar, options)
