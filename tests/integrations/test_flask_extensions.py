@@ -135,6 +135,8 @@ def test_a_page_for_members_is_not_written_at_every_visit(members: FlaskClient) 
     assert response.headers["Vary"] == "Cookie"
 
 
+# Flask-Login calls it, and Python 3.12 and newer warn of it.
+@pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
 @pytest.mark.parametrize("protection", ["basic"], indirect=True)
 def test_flask_login_remembers_a_visitor_whose_session_is_gone(members: FlaskClient) -> None:
     """By a cookie of its own; the new session is not fresh until the visitor confirms.
