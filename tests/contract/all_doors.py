@@ -90,6 +90,10 @@ CANNOT: dict[str, dict[str, str]] = {
         ["aiohttp", "aiohttp_session", "tornado"],
         "its parser answers them with 400, before the application is called",
     ),
+    "handled": dict.fromkeys(
+        ["bottle", "tornado"],
+        "it has no handlers for exceptions, only pages for a status; what else is raised is an accident",
+    ),
     "explicit": {
         "asgi": "it has no response to write to: `get_iron_session(HeaderJar(…), options)` is its "
         "explicit form, tested in tests/integrations/test_asgi.py",
@@ -104,6 +108,7 @@ CANNOT: dict[str, dict[str, str]] = {
     accept     … and the handler runs before the handshake is answered, so it can write
     close      … and may close instead, and then the server answers
     deny       … or may refuse with a response
+    handled    the application's own error handler answers its own exception
     explicit   `get_iron_session(request, response, options)`
 
     control characters  its server lets them into a header, though HTTP forbids them

@@ -11,6 +11,7 @@ A request's path says in which manner the handler answers:
     /redirect    303 to /
     /error       the framework's own 404
     /crash       an exception that nobody handles, after all else
+    /handled     an exception of the application's own, which its own handler answers with `HANDLED`
     /ws          a WebSocket; `late` is done after the accept
     /ws-close    … that is closed before it was accepted
     /ws-deny     … that is refused with a response
@@ -45,6 +46,7 @@ OWN_HEADERS: Final = (
     ("cache-control", "private, max-age=60"),
 )
 TOO_LARGE: Final = 413
+HANDLED: Final = 409
 FILE: Final = Path(__file__)
 STREAM_START: Final = "started "
 WAIT: Final = 30.0
@@ -166,3 +168,7 @@ class Call:
 
 class CrashError(Exception):
     """What /crash raises."""
+
+
+class HandledError(Exception):
+    """What /handled raises."""

@@ -4,22 +4,37 @@ from typing import Any
 
 import pytest
 
-from tests.contract.common_app import FILE, STREAM_START, CrashError
+from tests.contract.all_doors import CANNOT, DOORS, doors_with
+from tests.contract.common_app import FILE, HANDLED, STREAM_START, CrashError
 from tests.contract.logs import lost_changes
 from tests.contract.visitor import Visitor
 from tests.sessions.browser import NAME
 
+KINDS = {
+    "own": 200,
+    "stream": 200,
+    "file": 200,
+    "redirect": 303,
+    "error": 404,
+    "handled": HANDLED,
+}
+
 
 @pytest.mark.parametrize(
-    ("manner", "status"),
-    [("own", 200), ("stream", 200), ("file", 200), ("redirect", 303), ("error", 404)],
+    ("door", "manner"),
+    [
+        pytest.param(door, manner, id=f"{door.name}-{manner}")
+        for door in DOORS
+        for manner in KINDS
+        if door.name not in CANNOT.get(manner, {})
+    ],
 )
 def test_every_kind_of_response_carries_the_cookie(
-    visitor: Visitor, caplog: pytest.LogCaptureFixture, manner: str, status: int
+    visitor: Visitor, caplog: pytest.LogCaptureFixture, manner: str
 ) -> None:
-    """Streams and files, redirects and HTTP errors."""
+    """Streams and files, redirects, HTTP errors, and what the application's own handler answers."""
     answer = visitor.ask("update", {"a": 1}, manner=manner)
-    assert answer.status == status
+    assert answer.status == KINDS[manner]
     assert visitor.session == {"a": 1}
     assert lost_changes(caplog) == []
 
@@ -90,3 +105,22 @@ def test_an_unhandled_exception_ends_no_session(visitor: Visitor, action: str) -
 def test_an_unhandled_exception_stays_what_it_was(visitor: Visitor) -> None:
     """The server, and its log, get the application's own error."""
     assert isinstance(visitor.ask("update", {"a": 2}, manner="crash").failure, CrashError)
+
+
+@doors_with("handled")
+def test_an_exception_that_is_handled_keeps_the_change(visitor: Visitor) -> None:
+    visitor.ask("update", {"a": 1})
+    answer = visitor.ask("update", {"a": 2}, manner="handled")
+    assert (answer.status, answer.failure) == (HANDLED, None)
+    assert NAME in answer.cookies
+    assert visitor.session == {"a": 2}
+
+
+@doors_with("handled")
+@pytest.mark.parametrize("action", ["clear", "destroy"])
+def test_an_exception_that_is_handled_ends_the_session(visitor: Visitor, action: str) -> None:
+    visitor.ask("update", {"a": 1})
+    answer = visitor.ask(action, manner="handled")
+    assert (answer.status, answer.failure) == (HANDLED, None)
+    assert answer.cookies[NAME].max_age == 0
+    assert visitor.session == {}

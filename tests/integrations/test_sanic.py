@@ -442,6 +442,7 @@ def test_an_exception_handler_that_raises_a_client_error_commits(browse: Browse)
 def test_an_exception_handler_may_stream_its_answer(browse: Browse) -> None:
     async def stream(request: Request, error: Exception) -> None:
         response = await request.respond(status=503)
+        assert response is not None
         await response.send("later")
 
     app = make_app(raising(RuntimeError("crash")))

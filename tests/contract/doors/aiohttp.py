@@ -17,12 +17,14 @@ from iron_session.integrations.aiohttp import get_iron_session, get_session, set
 from tests.contract.aiohttp_driver import run, serve
 from tests.contract.common_app import (
     FILE,
+    HANDLED,
     OWN_HEADERS,
     SCOPE_KEYS,
     STREAM_START,
     TOO_LARGE,
     Call,
     CrashError,
+    HandledError,
     SessionOf,
 )
 from tests.contract.door import Door
@@ -105,11 +107,13 @@ async def perform(request: web.Request) -> object:
 
 @web.middleware
 async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer what the session raises."""
+    """Answer what the session raises, and the application's own exception."""
     try:
         return await handler(request)
     except IronSessionError as error:
         return web.Response(text=type(error).__name__, status=TOO_LARGE)
+    except HandledError:
+        return web.Response(text="handled", status=HANDLED)
 
 
 async def answer(request: web.Request) -> web.Response:
@@ -153,6 +157,11 @@ async def crash(request: web.Request) -> NoReturn:
     raise CrashError
 
 
+async def fail(request: web.Request) -> NoReturn:
+    await perform(request)
+    raise HandledError
+
+
 async def accept(request: web.Request) -> web.WebSocketResponse:
     """Accept, and change the session after that."""
     result = await perform(request)
@@ -177,6 +186,7 @@ ROUTES = [
     web.get("/redirect", redirect),
     web.get("/error", not_found),
     web.get("/crash", crash),
+    web.get("/handled", fail),
     web.get("/ws", accept),
     web.get("/ws-deny", deny),
 ]

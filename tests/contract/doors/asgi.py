@@ -14,12 +14,14 @@ from iron_session.integrations.asgi import (
 from tests.contract.asgi_driver import run_in_process
 from tests.contract.common_app import (
     FILE,
+    HANDLED,
     OWN_HEADERS,
     SCOPE_KEYS,
     STREAM_START,
     TOO_LARGE,
     Call,
     CrashError,
+    HandledError,
     SessionOf,
 )
 from tests.contract.door import Door
@@ -36,11 +38,13 @@ def make_app(options: Sequence[SessionOptions]) -> ASGIApp:
 
 
 async def answer_errors(scope: Scope, receive: Receive, send: Send) -> None:
-    """Run the handler, and answer what the session raises."""
+    """Run the handler, and answer what it raises."""
     try:
         await handle(scope, receive, send)
     except IronSessionError as error:
         await respond(send, type(error).__name__, status=TOO_LARGE)
+    except HandledError:
+        await respond(send, "handled", status=HANDLED)
 
 
 async def handle(scope: Scope, receive: Receive, send: Send) -> None:
@@ -63,6 +67,8 @@ async def handle(scope: Scope, receive: Receive, send: Send) -> None:
             await respond(send, "not found", status=404)
         case "crash":
             raise CrashError
+        case "handled":
+            raise HandledError
         case "stream":
             await stream(send, STREAM_START.encode(), call, session_of)
         case "file":

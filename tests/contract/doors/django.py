@@ -28,12 +28,14 @@ from iron_session.integrations.django import IronSessionMiddleware, get_iron_ses
 from tests.contract import asgi_driver, wsgi_driver
 from tests.contract.common_app import (
     FILE,
+    HANDLED,
     OWN_HEADERS,
     SCOPE_KEYS,
     STREAM_START,
     TOO_LARGE,
     Call,
     CrashError,
+    HandledError,
     SessionOf,
 )
 from tests.contract.door import Door
@@ -60,9 +62,18 @@ class ExplicitOptions(MiddlewareMixin):  # type: ignore[misc]  # Django has no t
         request.META["tests.options"] = self._options
 
 
+class AnswerHandled(MiddlewareMixin):  # type: ignore[misc]  # Django has no types
+    """Answers the application's own exception."""
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if isinstance(error, HandledError):
+            return HttpResponse(b"handled", status=HANDLED)
+        return None
+
+
 def make_app(handler: Callable[[], Any], options: Sequence[SessionOptions]) -> Any:
     """Build the app, with one middleware for each session."""
-    middleware = [project.SESSION_MIDDLEWARE]
+    middleware = [project.SESSION_MIDDLEWARE, f"{__name__}.AnswerHandled"]
     if len(options) > 1:
         SecondSession.options = options[1]
         middleware.append(f"{__name__}.SecondSession")
@@ -157,6 +168,11 @@ def crash(request: HttpRequest) -> NoReturn:
     raise CrashError
 
 
+def fail(request: HttpRequest) -> NoReturn:
+    perform(request)
+    raise HandledError
+
+
 def explicit(request: HttpRequest) -> HttpResponse:
     response = HttpResponse(content_type="application/json")
     session = get_iron_session(request, response, request.META["tests.options"])
@@ -174,6 +190,7 @@ urlpatterns = [
     path("redirect", redirect),
     path("error", not_found),
     path("crash", crash),
+    path("handled", fail),
     path("explicit", explicit),
 ]
 

@@ -12,12 +12,14 @@ from iron_session import IronSessionError, SessionOptions
 from tests.contract import asgi_driver, written, wsgi_driver
 from tests.contract.common_app import (
     FILE,
+    HANDLED,
     OWN_HEADERS,
     SCOPE_KEYS,
     STREAM_START,
     TOO_LARGE,
     Call,
     CrashError,
+    HandledError,
     SessionOf,
 )
 from tests.contract.door import Door
@@ -32,6 +34,7 @@ def make_app(options: Sequence[SessionOptions]) -> Any:
     app = falcon.App()
     served = add_sessions(app, **dict(zip(SCOPE_KEYS, options, strict=False)))
     app.add_error_handler(IronSessionError, answer_error)
+    app.add_error_handler(HandledError, answer_handled)
     app.set_error_reporter(report)
     app.set_error_serializer(answer_http_error)
     app.add_route("/", Answer())
@@ -44,6 +47,7 @@ def make_asgi_app(options: Sequence[SessionOptions]) -> Any:
     app = falcon.asgi.App()
     served = add_sessions(app, **dict(zip(SCOPE_KEYS, options, strict=False)))
     app.add_error_handler(IronSessionError, answer_error_async)
+    app.add_error_handler(HandledError, answer_handled_async)
     app.set_error_reporter(report)
     app.set_error_serializer(answer_http_error)
     app.add_route("/", AsyncAnswer())
@@ -53,7 +57,7 @@ def make_asgi_app(options: Sequence[SessionOptions]) -> Any:
 
 def report(req: Any, error: Exception, params: object, handled: bool) -> None:
     """Note what nobody handled: Falcon answers it by itself, and only logs it."""
-    if not isinstance(error, (falcon.HTTPError, falcon.HTTPStatus, IronSessionError)):
+    if not isinstance(error, (falcon.HTTPError, falcon.HTTPStatus, IronSessionError, HandledError)):
         carrier = req.scope if isinstance(req, falcon.asgi.Request) else req.env
         carrier[FAILURE] = error
 
@@ -115,6 +119,15 @@ async def answer_error_async(req: Any, resp: Any, error: Exception, params: obje
     answer_error(req, resp, error, params)
 
 
+def answer_handled(req: Any, resp: Any, error: Exception, params: object) -> None:
+    """Answer the application's own exception."""
+    resp.status, resp.text = HANDLED, "handled"
+
+
+async def answer_handled_async(req: Any, resp: Any, error: Exception, params: object) -> None:
+    answer_handled(req, resp, error, params)
+
+
 class Answer:
     """Answers in the manner that the path names."""
 
@@ -164,6 +177,8 @@ def answer_in(manner: str, resp: falcon.Response) -> None:
             raise falcon.HTTPNotFound
         case "crash":
             raise CrashError
+        case "handled":
+            raise HandledError
 
 
 def parts(req: falcon.Request) -> Iterator[bytes]:

@@ -15,11 +15,12 @@ from iron_session.integrations.fastapi import (
     get_iron_session,
 )
 from tests.contract.asgi_driver import run_in_process
-from tests.contract.common_app import FILE, SCOPE_KEYS, CrashError, SessionOf
+from tests.contract.common_app import FILE, SCOPE_KEYS, CrashError, HandledError, SessionOf
 from tests.contract.door import Door
 from tests.contract.doors.starlette import (
     add_own_headers,
     answer_error,
+    answer_handled,
     call_of,
     sessions_of,
     streamed,
@@ -55,6 +56,7 @@ def make_app(dependency: DependencyFactory, options: Sequence[SessionOptions]) -
     """Build the app, with one middleware for each session."""
     app = FastAPI()
     app.add_exception_handler(IronSessionError, answer_error)
+    app.add_exception_handler(HandledError, answer_handled)
     for key, one in zip(SCOPE_KEYS, options, strict=False):
         app.add_middleware(IronSessionMiddleware, options=one, scope_key=key)
     add_routes(app, dependency(options))
@@ -124,6 +126,11 @@ def add_routes(app: FastAPI, dependency: SessionsDependency) -> None:
     async def crash(request: Request, sessions: Annotated[SessionOf, Depends(dependency)]) -> None:
         await call_of(request).perform_async(sessions)
         raise CrashError
+
+    @app.get("/handled")
+    async def fail(request: Request, sessions: Annotated[SessionOf, Depends(dependency)]) -> None:
+        await call_of(request).perform_async(sessions)
+        raise HandledError
 
 
 def add_websockets(app: FastAPI, dependency: SessionsDependency) -> None:

@@ -24,12 +24,14 @@ from iron_session.integrations.flask import IronSessionInterface, get_iron_sessi
 from tests.contract import wsgi_driver
 from tests.contract.common_app import (
     FILE,
+    HANDLED,
     OWN_HEADERS,
     SCOPE_KEYS,
     STREAM_START,
     TOO_LARGE,
     Call,
     CrashError,
+    HandledError,
 )
 from tests.contract.door import Door
 from tests.contract.server import serve_wsgi
@@ -41,6 +43,7 @@ def make_app(options: Sequence[SessionOptions]) -> Flask:
     more = dict(zip(SCOPE_KEYS[1:], options[1:], strict=False))
     app.session_interface = IronSessionInterface(options[0], **more)
     app.register_error_handler(IronSessionError, answer_error)
+    app.register_error_handler(HandledError, answer_handled)
     for path, view in VIEWS.items():
         app.add_url_rule(f"/{path}", view_func=view)
     return app
@@ -122,9 +125,19 @@ def crash() -> NoReturn:
     raise CrashError
 
 
+def fail() -> NoReturn:
+    perform()
+    raise HandledError
+
+
 def answer_error(error: IronSessionError) -> tuple[str, int]:
     """Answer what the session raises."""
     return type(error).__name__, TOO_LARGE
+
+
+def answer_handled(error: HandledError) -> tuple[str, int]:
+    """Answer the application's own exception."""
+    return "handled", HANDLED
 
 
 VIEWS: dict[str, Any] = {
@@ -137,6 +150,7 @@ VIEWS: dict[str, Any] = {
     "redirect": redirect_to_start,
     "error": not_found,
     "crash": crash,
+    "handled": fail,
 }
 
 TOLD: ContextVar[list[BaseException]] = ContextVar("what Flask tells of a request that it answers")

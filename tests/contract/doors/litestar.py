@@ -21,12 +21,14 @@ from iron_session.integrations.litestar import (
 from tests.contract.asgi_driver import RunningApp, run_in_process
 from tests.contract.common_app import (
     FILE,
+    HANDLED,
     OWN_HEADERS,
     SCOPE_KEYS,
     STREAM_START,
     TOO_LARGE,
     Call,
     CrashError,
+    HandledError,
     SessionOf,
 )
 from tests.contract.door import Door
@@ -50,6 +52,7 @@ def make_app(options: Sequence[SessionOptions]) -> Litestar:
             redirect,
             not_found,
             crash,
+            fail,
             accept,
             close,
             deny,
@@ -58,7 +61,7 @@ def make_app(options: Sequence[SessionOptions]) -> Litestar:
             IronSessionConfig(one, scope_key=key).middleware
             for key, one in zip(SCOPE_KEYS, options, strict=False)
         ],
-        exception_handlers={IronSessionError: answer_error},
+        exception_handlers={IronSessionError: answer_error, HandledError: answer_handled},
         after_exception=[note_crash],
         logging_config=None,  # its own takes the handlers of the root logger away
     )
@@ -113,6 +116,11 @@ def add_own_headers(response: Response[Any]) -> Response[Any]:
 def answer_error(request: AnyRequest, error: Exception) -> Response[str]:
     """Answer what the session raises."""
     return Response(type(error).__name__, status_code=TOO_LARGE, media_type=MediaType.TEXT)
+
+
+def answer_handled(request: AnyRequest, error: Exception) -> Response[str]:
+    """Answer the application's own exception."""
+    return Response("handled", status_code=HANDLED, media_type=MediaType.TEXT)
 
 
 async def note_crash(error: Exception, scope: Scope) -> None:
@@ -190,6 +198,12 @@ async def not_found(request: AnyRequest) -> None:
 async def crash(request: AnyRequest) -> None:
     await perform(request)
     raise CrashError
+
+
+@get("/handled")
+async def fail(request: AnyRequest) -> None:
+    await perform(request)
+    raise HandledError
 
 
 @websocket("/ws")

@@ -18,11 +18,13 @@ from iron_session.integrations.wsgi import IronSessionMiddleware, get_iron_sessi
 from tests.contract import written
 from tests.contract.common_app import (
     FILE,
+    HANDLED,
     OWN_HEADERS,
     STREAM_START,
     TOO_LARGE,
     Call,
     CrashError,
+    HandledError,
     SessionOf,
 )
 from tests.contract.door import Door
@@ -44,11 +46,13 @@ def make_app(options: Sequence[SessionOptions]) -> Any:
         "/redirect": redirect,
         "/error": not_found,
         "/crash": crash,
+        "/handled": fail,
     }
     for path, view in views.items():
         config.add_route(path, path)
         config.add_view(view, route_name=path)
     config.add_exception_view(answer_error, context=IronSessionError)
+    config.add_exception_view(answer_handled, context=HandledError)
     app = written.load("pyramid_session").make_app(config, options[0])
     for one in options[1:]:
         app = IronSessionMiddleware(app, one, environ_key=SECOND)
@@ -83,6 +87,11 @@ def perform(request: Any) -> Any:
 def answer_error(error: Exception, request: Any) -> Response:
     """Answer what the session raises."""
     return Response(type(error).__name__, status=TOO_LARGE)
+
+
+def answer_handled(error: Exception, request: Any) -> Response:
+    """Answer the application's own exception."""
+    return Response("handled", status=HANDLED)
 
 
 def answer(request: Any) -> Response:
@@ -125,6 +134,11 @@ def not_found(request: Any) -> NoReturn:
 def crash(request: Any) -> NoReturn:
     perform(request)
     raise CrashError
+
+
+def fail(request: Any) -> NoReturn:
+    perform(request)
+    raise HandledError
 
 
 DOORS = [Door("pyramid", make_app, run_in_process, make_explicit_app, serve_wsgi)]

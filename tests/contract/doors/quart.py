@@ -34,6 +34,7 @@ from iron_session.integrations.quart import IronSessionInterface, get_iron_sessi
 from tests.contract import asgi_driver
 from tests.contract.common_app import (
     FILE,
+    HANDLED,
     OWN_HEADERS,
     SCOPE_KEYS,
     STREAM_START,
@@ -41,6 +42,7 @@ from tests.contract.common_app import (
     WAIT,
     Call,
     CrashError,
+    HandledError,
 )
 from tests.contract.door import Door
 
@@ -65,6 +67,7 @@ def make_app(options: Sequence[SessionOptions]) -> Quart:
     more = dict(zip(SCOPE_KEYS[1:], options[1:], strict=False))
     app.session_interface = IronSessionInterface(options[0], **more)
     app.register_error_handler(IronSessionError, answer_error)
+    app.register_error_handler(HandledError, answer_handled)
     for path, view in VIEWS.items():
         app.add_url_rule(f"/{path}", view_func=view)
     for path, view in WEBSOCKETS.items():
@@ -150,6 +153,11 @@ async def crash() -> NoReturn:
     raise CrashError
 
 
+async def fail() -> NoReturn:
+    await perform()
+    raise HandledError
+
+
 async def accept() -> None:
     result = await perform()
     await websocket.accept()
@@ -172,6 +180,11 @@ async def answer_error(error: IronSessionError) -> tuple[str, int]:
     return type(error).__name__, TOO_LARGE
 
 
+async def answer_handled(error: HandledError) -> tuple[str, int]:
+    """Answer the application's own exception."""
+    return "handled", HANDLED
+
+
 VIEWS: dict[str, Any] = {
     "": answer,
     "async": answer,
@@ -182,6 +195,7 @@ VIEWS: dict[str, Any] = {
     "redirect": redirect_to_start,
     "error": not_found,
     "crash": crash,
+    "handled": fail,
 }
 WEBSOCKETS: dict[str, Any] = {"ws": accept, "ws-close": close, "ws-deny": deny}
 

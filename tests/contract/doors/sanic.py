@@ -14,12 +14,14 @@ from iron_session.integrations.sanic import get_iron_session, get_session, setup
 from tests.contract import sanic_driver
 from tests.contract.common_app import (
     FILE,
+    HANDLED,
     OWN_HEADERS,
     SCOPE_KEYS,
     STREAM_START,
     TOO_LARGE,
     Call,
     CrashError,
+    HandledError,
     SessionOf,
 )
 from tests.contract.door import Door
@@ -45,6 +47,7 @@ def make_app(options: Sequence[SessionOptions]) -> Sanic[Any, Any]:
     for key, one in zip(SCOPE_KEYS, options, strict=False):
         setup(app, one, key=key)
     app.exception(IronSessionError)(answer_error)
+    app.exception(HandledError)(answer_handled)
     for path, handler in ROUTES.items():
         app.add_route(handler, path, name=path.strip("/") or "home")
     app.add_websocket_route(talk, "/ws", name="ws")
@@ -87,6 +90,11 @@ def answer_error(request: Request, error: Exception) -> HTTPResponse:
     return text(type(error).__name__, status=TOO_LARGE)
 
 
+def answer_handled(request: Request, error: Exception) -> HTTPResponse:
+    """Answer the application's own exception."""
+    return text("handled", status=HANDLED)
+
+
 async def answer(request: Request) -> HTTPResponse:
     return sanic.json(await perform(request))
 
@@ -127,6 +135,11 @@ async def crash(request: Request) -> NoReturn:
     raise CrashError
 
 
+async def fail(request: Request) -> NoReturn:
+    await perform(request)
+    raise HandledError
+
+
 async def talk(request: Request, websocket: Websocket) -> None:
     """Change the session; the handshake has gone before."""
     await websocket.send(json.dumps(await perform(request)))
@@ -146,6 +159,7 @@ ROUTES: dict[str, Any] = {
     "/redirect": go_home,
     "/error": not_found,
     "/crash": crash,
+    "/handled": fail,
     "/ws-deny": deny,
 }
 

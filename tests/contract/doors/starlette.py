@@ -23,12 +23,14 @@ from iron_session.integrations.starlette import IronSessionMiddleware, get_iron_
 from tests.contract.asgi_driver import run_in_process
 from tests.contract.common_app import (
     FILE,
+    HANDLED,
     OWN_HEADERS,
     SCOPE_KEYS,
     STREAM_START,
     TOO_LARGE,
     Call,
     CrashError,
+    HandledError,
     SessionOf,
 )
 from tests.contract.door import Door
@@ -47,6 +49,7 @@ def make_app(options: Sequence[SessionOptions]) -> Starlette:
             Route("/redirect", redirect),
             Route("/error", not_found),
             Route("/crash", crash),
+            Route("/handled", fail),
             WebSocketRoute("/ws", accept),
             WebSocketRoute("/ws-close", close),
             WebSocketRoute("/ws-deny", deny),
@@ -55,7 +58,7 @@ def make_app(options: Sequence[SessionOptions]) -> Starlette:
             Middleware(IronSessionMiddleware, options=one, scope_key=key)
             for key, one in zip(SCOPE_KEYS, options, strict=False)
         ],
-        exception_handlers={IronSessionError: answer_error},
+        exception_handlers={IronSessionError: answer_error, HandledError: answer_handled},
     )
 
 
@@ -120,6 +123,11 @@ def answer_error(request: Request, error: Exception) -> Response:
     return PlainTextResponse(type(error).__name__, status_code=TOO_LARGE)
 
 
+def answer_handled(request: Request, error: Exception) -> Response:
+    """Answer the application's own exception."""
+    return PlainTextResponse("handled", status_code=HANDLED)
+
+
 async def answer(request: Request) -> Response:
     return JSONResponse(await perform(request))
 
@@ -155,6 +163,11 @@ async def not_found(request: Request) -> NoReturn:
 async def crash(request: Request) -> NoReturn:
     await perform(request)
     raise CrashError
+
+
+async def fail(request: Request) -> NoReturn:
+    await perform(request)
+    raise HandledError
 
 
 async def accept(websocket: WebSocket) -> None:

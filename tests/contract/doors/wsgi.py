@@ -9,11 +9,13 @@ from iron_session import IronSessionError, SessionOptions
 from iron_session.integrations.wsgi import IronSessionMiddleware, get_iron_session, get_session
 from tests.contract.common_app import (
     FILE,
+    HANDLED,
     OWN_HEADERS,
     STREAM_START,
     TOO_LARGE,
     Call,
     CrashError,
+    HandledError,
     SessionOf,
 )
 from tests.contract.door import Door
@@ -49,11 +51,13 @@ def make_explicit_app(options: SessionOptions) -> "WSGIApplication":
 
 
 def answer_errors(environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
-    """Run the handler, and answer what the session raises."""
+    """Run the handler, and answer what it raises."""
     try:
         return handle(environ, start)
     except IronSessionError as error:
         return respond(start, type(error).__name__, status=f"{TOO_LARGE} Too Large")
+    except HandledError:
+        return respond(start, "handled", status=f"{HANDLED} Conflict")
 
 
 def handle(environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
@@ -73,6 +77,8 @@ def handle(environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes
             return respond(start, "", status="303 See Other", headers=[("Location", "/")])
         case "error":
             return respond(start, "not found", status="404 Not Found")
+        case "handled":
+            raise HandledError
         case "stream":
             start("200 OK", [("Content-Type", "text/plain")])
             return stream(call, session_of)
