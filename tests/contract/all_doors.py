@@ -92,7 +92,8 @@ CANNOT: dict[str, dict[str, str]] = {
     ),
     "handled": dict.fromkeys(
         ["bottle", "tornado"],
-        "it has no handlers for exceptions, only pages for a status; what else is raised is an accident",
+        "it has no handlers for exceptions, only pages for a status: what else is raised is an "
+        "accident",
     ),
     "explicit": {
         "asgi": "it has no response to write to: `get_iron_session(HeaderJar(…), options)` is its "
