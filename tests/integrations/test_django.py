@@ -1066,7 +1066,7 @@ def test_the_explicit_form_refuses_the_cookie_of_the_middleware() -> None:
         with pytest.raises(ConfigurationError, match="serves the cookie 'sessionid' already"):
             get_iron_session(request, HttpResponse(), options)
         with pytest.raises(ConfigurationError, match="options must be"):
-            get_iron_session(request, HttpResponse(), None)  # type: ignore[arg-type]
+            get_iron_session(request, HttpResponse(), None)  # type: ignore[arg-type]  # that is the mistake
 
     respond(view)
 

@@ -752,7 +752,7 @@ def test_a_websocket_beside_a_context_that_the_client_preserves_writes_its_own_s
 
     @app.before_websocket
     async def keep_the_session() -> None:
-        websocket.iron = websocket_ctx.session  # type: ignore[attr-defined]
+        websocket.iron = websocket_ctx.session  # type: ignore[attr-defined]  # ours
 
     async def test(client: Any) -> None:
         async with client:
