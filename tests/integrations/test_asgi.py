@@ -293,7 +293,7 @@ def test_the_session_lies_under_the_key_that_was_asked_for() -> None:
         seen.update(scope)
         await untouched(scope, receive, send)
 
-    visit(IronSessionMiddleware(app, OPTIONS, scope_key="visitor"))
+    visit(IronSessionMiddleware(app, OPTIONS, key="visitor"))
     assert isinstance(seen["visitor"], Session)
     assert "session" not in seen
     assert seen[REGISTRY] == {NAME: seen["visitor"]}
@@ -331,7 +331,7 @@ def test_two_middlewares_that_collide_are_a_configuration_error(
     """The message says which names, and what to do."""
     app: ASGIApp = untouched
     for name, key in (inner, outer):
-        app = IronSessionMiddleware(app, make_options(cookie_name=name), scope_key=key)
+        app = IronSessionMiddleware(app, make_options(cookie_name=name), key=key)
     with pytest.raises(ConfigurationError) as caught:
         run(app, {"type": kind, "headers": []})
     message = str(caught.value)
@@ -367,8 +367,8 @@ def test_two_middlewares_with_names_that_only_look_alike_work(other: str, revers
 
 def two_sessions(outer: str, inner: str) -> ASGIApp:
     """Put two middlewares around an application, for cookies of these names."""
-    app = IronSessionMiddleware(untouched, make_options(cookie_name=inner), scope_key="inner")
-    return IronSessionMiddleware(app, make_options(cookie_name=outer), scope_key="outer")
+    app = IronSessionMiddleware(untouched, make_options(cookie_name=inner), key="inner")
+    return IronSessionMiddleware(app, make_options(cookie_name=outer), key="outer")
 
 
 # --- the report of a hostile cookie ----------------------------------------------------------

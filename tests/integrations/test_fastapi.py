@@ -227,7 +227,7 @@ def guarded_by(middleware: SessionOptions, dependency: SessionOptions) -> FastAP
 
 def test_two_dependencies_give_two_sessions(app: FastAPI) -> None:
     app.add_middleware(
-        IronSessionMiddleware, options=make_options(cookie_name="other"), scope_key="other"
+        IronSessionMiddleware, options=make_options(cookie_name="other"), key="other"
     )
 
     @app.get("/")
@@ -413,32 +413,32 @@ def test_what_a_background_task_changes_is_too_late(
 # --- get_session -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("scope_key", ["session", "visitor"])
-def test_get_session_gives_the_very_session_that_the_dependency_gives(scope_key: str) -> None:
+@pytest.mark.parametrize("key", ["session", "visitor"])
+def test_get_session_gives_the_very_session_that_the_dependency_gives(key: str) -> None:
     app = FastAPI()
-    app.add_middleware(IronSessionMiddleware, options=OPTIONS, scope_key=scope_key)
+    app.add_middleware(IronSessionMiddleware, options=OPTIONS, key=key)
     seen: list[object] = []
 
     @app.get("/")
     def home(request: Request, session: CurrentSession) -> None:
-        seen.extend([session, get_session(request, scope_key=scope_key)])
+        seen.extend([session, get_session(request, key=key)])
 
     browser(app).get("/")
     assert isinstance(seen[0], Session)
     assert seen[0] is seen[1]
 
 
-@pytest.mark.parametrize("scope_key", ["session", "visitor"])
-def test_get_session_says_what_to_add_without_the_middleware(scope_key: str) -> None:
+@pytest.mark.parametrize("key", ["session", "visitor"])
+def test_get_session_says_what_to_add_without_the_middleware(key: str) -> None:
     app = FastAPI()
 
     @app.get("/")
     def home(request: Request) -> None:
-        get_session(request, scope_key=scope_key)
+        get_session(request, key=key)
 
     with pytest.raises(ConfigurationError) as caught:
         browser(app).get("/")
-    assert repr(scope_key) in str(caught.value)
+    assert repr(key) in str(caught.value)
     assert "app.add_middleware(IronSessionMiddleware, options=options)" in str(caught.value)
 
 

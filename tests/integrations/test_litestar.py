@@ -300,14 +300,14 @@ def test_a_change_in_a_background_task_is_logged_as_lost(caplog: pytest.LogCaptu
 @get("/both")
 async def both(request: AnyRequest) -> list[dict[str, Any]]:
     """Answer what is in either session."""
-    return [dict(get_session(request, scope_key=key)) for key in ("session", "admin")]
+    return [dict(get_session(request, key=key)) for key in ("session", "admin")]
 
 
 def test_a_second_session_lies_under_its_own_key() -> None:
     @get("/")
     async def log_in(request: AnyRequest) -> None:
         request.session["user"] = 1
-        get_session(request, scope_key="admin")["root"] = True
+        get_session(request, key="admin")["root"] = True
 
     second = IronSessionConfig(ADMIN, scope_key="admin")
     client = browser(make_app(log_in, both, middleware=[CONFIG.middleware, second.middleware]))
@@ -323,7 +323,7 @@ def test_get_session_says_what_to_add_where_there_is_no_session(scope_key: str) 
     @get("/")
     async def look(request: AnyRequest) -> None:
         with pytest.raises(ConfigurationError) as error:
-            get_session(request, scope_key=scope_key)
+            get_session(request, key=scope_key)
         caught.append(str(error.value))
 
     browser(make_app(look, middleware=[])).get("/")
@@ -537,7 +537,7 @@ def test_a_second_session_that_is_too_big_is_answered_too() -> None:
     @get("/")
     async def endpoint(request: AnyRequest) -> None:
         request.session["a"] = 1
-        get_session(request, scope_key="admin")["large"] = TOO_LARGE
+        get_session(request, key="admin")["large"] = TOO_LARGE
 
     pair = [CONFIG.middleware, IronSessionConfig(ADMIN, scope_key="admin").middleware]
     for middleware in (pair, pair[::-1]):

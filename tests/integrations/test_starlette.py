@@ -206,16 +206,16 @@ def test_starlette_s_own_session_middleware_further_in_keeps_to_itself() -> None
 # --- get_session -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("scope_key", ["session", "visitor"])
-def test_get_session_gives_the_very_session_of_a_request(scope_key: str) -> None:
+@pytest.mark.parametrize("key", ["session", "visitor"])
+def test_get_session_gives_the_very_session_of_a_request(key: str) -> None:
     seen: list[object] = []
 
     async def look(request: Request) -> Response:
-        session = get_session(request, scope_key=scope_key)
-        seen.extend([session, request.scope[scope_key], request.scope[REGISTRY][NAME]])
+        session = get_session(request, key=key)
+        seen.extend([session, request.scope[key], request.scope[REGISTRY][NAME]])
         return PlainTextResponse()
 
-    middleware = Middleware(IronSessionMiddleware, options=OPTIONS, scope_key=scope_key)
+    middleware = Middleware(IronSessionMiddleware, options=OPTIONS, key=key)
     app = Starlette(routes=[Route("/", look)], middleware=[middleware])
     assert "vary" not in browser(app).get("/").headers  # nobody has looked into it
     assert isinstance(seen[0], Session)
@@ -259,26 +259,26 @@ def test_get_session_works_in_a_websocket() -> None:
 
 
 @pytest.mark.parametrize(
-    ("middleware", "scope_key"),
+    ("middleware", "key"),
     [
         ([], "session"),
         ([OURS], "visitor"),
-        ([Middleware(IronSessionMiddleware, options=OPTIONS, scope_key="visitor")], "session"),
+        ([Middleware(IronSessionMiddleware, options=OPTIONS, key="visitor")], "session"),
         ([Middleware(SessionMiddleware, secret_key="key")], "session"),
     ],
     ids=["none", "another key", "under another key", "Starlette's own"],
 )
 def test_get_session_says_what_to_add_where_there_is_no_session(
-    middleware: list[Middleware], scope_key: str
+    middleware: list[Middleware], key: str
 ) -> None:
     async def look(request: Request) -> Response:
-        get_session(request, scope_key=scope_key)
+        get_session(request, key=key)
         return PlainTextResponse()
 
     app = Starlette(routes=[Route("/", look)], middleware=middleware)
     with pytest.raises(ConfigurationError) as caught:
         browser(app).get("/")
-    assert repr(scope_key) in str(caught.value)
+    assert repr(key) in str(caught.value)
     assert "app.add_middleware(IronSessionMiddleware, options=options)" in str(caught.value)
 
 
@@ -752,7 +752,7 @@ def test_a_session_that_is_too_big_does_not_take_the_other_one_with_it(
 
     small = "other" if large == NAME else NAME
     second = Middleware(
-        IronSessionMiddleware, options=make_options(cookie_name="other"), scope_key="second"
+        IronSessionMiddleware, options=make_options(cookie_name="other"), key="second"
     )
     client = browser(in_order(OURS, second, endpoint=change_both))
     assert client.get("/").status_code == 413
@@ -947,10 +947,10 @@ def test_by_hand_options_of_another_type_are_refused(options: Any) -> None:
         get_iron_session(request, PlainTextResponse(), options)
 
 
-@pytest.mark.parametrize("scope_key", ["session", "visitor"])
+@pytest.mark.parametrize("key", ["session", "visitor"])
 @pytest.mark.parametrize("options", [OPTIONS, make_options(), make_options(ttl=900)])
 def test_by_hand_a_cookie_that_the_middleware_serves_is_refused(
-    options: SessionOptions, scope_key: str
+    options: SessionOptions, key: str
 ) -> None:
     """Of two sessions over one cookie, the one could undo the other's logout."""
 
@@ -959,7 +959,7 @@ def test_by_hand_a_cookie_that_the_middleware_serves_is_refused(
         get_iron_session(request, response, options)
         return response
 
-    middleware = Middleware(IronSessionMiddleware, options=OPTIONS, scope_key=scope_key)
+    middleware = Middleware(IronSessionMiddleware, options=OPTIONS, key=key)
     app = Starlette(routes=[Route("/", both)], middleware=[middleware])
     with pytest.raises(ConfigurationError) as caught:
         browser(app, saved({"a": 1})).get("/")

@@ -62,11 +62,11 @@ def test_the_application_is_given_the_session_under_the_environ_s_key() -> None:
         start("200 OK", [])
         return []
 
-    visit(served(app, environ_key="visitor"))
+    visit(served(app, key="visitor"))
     (environ,) = seen
     assert isinstance(environ["visitor"], Session)
     assert environ[REGISTRY] == {NAME: environ["visitor"]}
-    assert get_session(environ, environ_key="visitor") is environ["visitor"]
+    assert get_session(environ, key="visitor") is environ["visitor"]
 
 
 def test_the_headers_that_the_application_gave_are_not_changed_under_it() -> None:
@@ -251,7 +251,7 @@ def test_a_body_that_can_t_be_closed_is_sent_too() -> None:
 )
 def test_two_gateways_that_collide_are_a_configuration_error(cookie_name: str, key: str) -> None:
     inner = served(counting)
-    app = served(inner, options=make_options(cookie_name=cookie_name), environ_key=key)
+    app = served(inner, options=make_options(cookie_name=cookie_name), key=key)
     failure = visit(app).failure
     assert isinstance(failure, ConfigurationError)
     assert "installed twice" in str(failure)

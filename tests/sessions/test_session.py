@@ -97,7 +97,7 @@ def test_what_looks_at_no_data_reads_no_cookie(use: Callable[[Session], object])
         lambda session: session == {},
         lambda session: session.is_new,
         lambda session: session.expires_at,
-        lambda session: session.began_at,
+        lambda session: session.created_at,
         lambda session: session.ttl,
         lambda session: session.update(a=1),
         lambda session: session.pop("user", None),
@@ -510,19 +510,19 @@ def test_a_session_with_a_bound_on_its_life_knows_when_it_began(
     """Saves and renewals do not change that; a session that starts over begins anew."""
     options = make_options(max_lifetime=30 * DAY)
     session = browser.request(options)
-    assert session.began_at is None
+    assert session.created_at is None
     session["user"] = 1
     session.save()
-    assert session.began_at == at(NOW)
+    assert session.created_at == at(NOW)
     browser.answer()
     clock.advance(DAY)
     browser.visit(options, user=2)
     session = browser.request(options)
-    assert session.began_at == at(NOW)
+    assert session.created_at == at(NOW)
     session.clear()
     session["user"] = 3
     session.save()
-    assert session.began_at == at(NOW + DAY * 1000)
+    assert session.created_at == at(NOW + DAY * 1000)
 
 
 @pytest.mark.parametrize(
@@ -537,7 +537,7 @@ def test_a_session_with_a_bound_on_its_life_knows_when_it_began(
 def test_when_a_session_began_is_known_where_it_was_written_down(
     json: str, expected: datetime | None
 ) -> None:
-    assert session_of(cookie_of(json)).began_at == expected
+    assert session_of(cookie_of(json)).created_at == expected
 
 
 CHANGES: dict[str, Callable[[Any], object]] = {

@@ -125,7 +125,7 @@ class _View(aiohttp_session.Session):
         """When it began, if `max_lifetime` has that written; else when it was last saved."""
         session, now = self._session, super().created
         expires = session.expires_at
-        began = session.began_at or (expires and expires - session.ttl)
+        began = session.created_at or (expires and expires - session.ttl)
         return now if self.new or began is None else min(now, int(began.timestamp()))
 
     @property

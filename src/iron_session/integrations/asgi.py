@@ -35,7 +35,7 @@ class IronSessionMiddleware:
     Args:
         app: the application within.
         options: built once, at import time.
-        scope_key: where in the scope the session lies; `"session"` is what Starlette's
+        key: where in the scope the session lies; `"session"` is what Starlette's
             `request.session` reads. A second session takes another key.
 
     Raises:
@@ -43,19 +43,17 @@ class IronSessionMiddleware:
             installed twice for one cookie.
     """
 
-    def __init__(
-        self, app: ASGIApp, options: SessionOptions, *, scope_key: str = "session"
-    ) -> None:
+    def __init__(self, app: ASGIApp, options: SessionOptions, *, key: str = "session") -> None:
         self.app: ASGIApp = app
         self.options: SessionOptions = check_options(options)
-        self.scope_key: str = scope_key
+        self.key: str = key
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the application with a session in its scope."""
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
-        connection = Connection(scope, self.scope_key, self.options, send)
+        connection = Connection(scope, self.key, self.options, send)
         try:
             await self.app(scope, receive, connection.send)
         except Exception as error:

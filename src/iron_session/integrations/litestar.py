@@ -119,10 +119,10 @@ class IronSessionConfig(base.BaseBackendConfig[_Backend]):
         return DefineMiddleware(_Middleware, backend=_Backend(self))
 
 
-def get_session(connection: AnyConnection, *, scope_key: str = "session") -> Session:
+def get_session(connection: AnyConnection, *, key: str = "session") -> Session:
     """Give `request.session` as what it is; ConfigurationError without the middleware."""
     line = "Litestar(…, middleware=[IronSessionConfig(options).middleware])"
-    return requests.find_session(connection.scope, scope_key, line)
+    return requests.find_session(connection.scope, key, line)
 
 
 def get_iron_session(

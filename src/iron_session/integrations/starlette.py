@@ -70,17 +70,17 @@ def _find_handler(connection: asgi.Connection, failure: IronSessionError) -> Any
     return None
 
 
-def get_session(connection: HTTPConnection, *, scope_key: str = "session") -> Session:
+def get_session(connection: HTTPConnection, *, key: str = "session") -> Session:
     """Give the middleware's session: `request.session`, with its type known to type checkers.
 
     Args:
         connection: a Request or a WebSocket.
-        scope_key: the one that the middleware was given.
+        key: the one that the middleware was given.
 
     Raises:
         ConfigurationError: the middleware is not installed.
     """
-    return find_session(connection.scope, scope_key, _ADD_MIDDLEWARE)
+    return find_session(connection.scope, key, _ADD_MIDDLEWARE)
 
 
 def get_iron_session(

@@ -38,7 +38,7 @@ class IronSessionMiddleware:
     Args:
         app: the application within.
         options: built once, at import time.
-        environ_key: where in the environ the session lies. A second session takes another key.
+        key: where in the environ the session lies. A second session takes another key.
         session_type: the session's class, where the framework within asks for one of its own.
 
     Raises:
@@ -51,17 +51,17 @@ class IronSessionMiddleware:
         app: WSGIApplication,
         options: SessionOptions,
         *,
-        environ_key: str = _KEY,
+        key: str = _KEY,
         session_type: type[Session] = Session,
     ) -> None:
         self.app: WSGIApplication = app
         self.options: SessionOptions = check_options(options)
-        self.environ_key: str = environ_key
+        self.key: str = key
         self.session_type: type[Session] = session_type
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Run the application with a session in its environ."""
-        key = self.environ_key
+        key = self.key
         cookies = environ_cookie_header(environ, self.options.cookie_name)
         session = begin_session(environ, key, self.options, cookies, self.session_type)
 
@@ -115,13 +115,13 @@ class _WatchedBody:
             report_late_changes(self._session)
 
 
-def get_session(environ: WSGIEnvironment, *, environ_key: str = _KEY) -> Session:
+def get_session(environ: WSGIEnvironment, *, key: str = _KEY) -> Session:
     """Give the middleware's session, with its type known to type checkers.
 
     Raises:
         ConfigurationError: the middleware is not installed.
     """
-    return find_session(environ, environ_key, "app = IronSessionMiddleware(app, options)")
+    return find_session(environ, key, "app = IronSessionMiddleware(app, options)")
 
 
 def get_iron_session(

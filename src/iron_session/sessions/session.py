@@ -224,7 +224,7 @@ class Session(MutableMapping[str, Any]):
         return _moment(self._stored.expires)
 
     @property
-    def began_at(self) -> datetime | None:
+    def created_at(self) -> datetime | None:
         """When the session that the browser has was first saved (UTC).
 
         None where that was not written down: `max_lifetime` has it written.

@@ -33,7 +33,7 @@ def make_app(options: Sequence[SessionOptions]) -> ASGIApp:
     """Wrap the app in one gateway for each session."""
     app: ASGIApp = answer_errors
     for key, one in zip(SCOPE_KEYS, options, strict=False):
-        app = IronSessionMiddleware(app, one, scope_key=key)
+        app = IronSessionMiddleware(app, one, key=key)
     return app
 
 

@@ -58,7 +58,7 @@ def make_app(dependency: DependencyFactory, options: Sequence[SessionOptions]) -
     app.add_exception_handler(IronSessionError, answer_error)
     app.add_exception_handler(HandledError, answer_handled)
     for key, one in zip(SCOPE_KEYS, options, strict=False):
-        app.add_middleware(IronSessionMiddleware, options=one, scope_key=key)
+        app.add_middleware(IronSessionMiddleware, options=one, key=key)
     add_routes(app, dependency(options))
     add_websockets(app, dependency(options))
     return app

@@ -88,7 +88,7 @@ def call_of(connection: AnyConnection) -> Call:
 def sessions_of(connection: AnyConnection) -> SessionOf:
     """Give Litestar's own way to a session, and `get_session` for a second one."""
     return lambda position: (
-        get_session(connection, scope_key=SCOPE_KEYS[position]) if position else connection.session
+        get_session(connection, key=SCOPE_KEYS[position]) if position else connection.session
     )
 
 

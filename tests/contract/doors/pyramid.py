@@ -55,7 +55,7 @@ def make_app(options: Sequence[SessionOptions]) -> Any:
     config.add_exception_view(answer_handled, context=HandledError)
     app = written.load("pyramid_session").make_app(config, options[0])
     for one in options[1:]:
-        app = IronSessionMiddleware(app, one, environ_key=SECOND)
+        app = IronSessionMiddleware(app, one, key=SECOND)
     return app
 
 

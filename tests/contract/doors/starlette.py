@@ -55,7 +55,7 @@ def make_app(options: Sequence[SessionOptions]) -> Starlette:
             WebSocketRoute("/ws-deny", deny),
         ],
         middleware=[
-            Middleware(IronSessionMiddleware, options=one, scope_key=key)
+            Middleware(IronSessionMiddleware, options=one, key=key)
             for key, one in zip(SCOPE_KEYS, options, strict=False)
         ],
         exception_handlers={IronSessionError: answer_error, HandledError: answer_handled},

@@ -33,7 +33,7 @@ def make_app(options: Sequence[SessionOptions]) -> "WSGIApplication":
     """Wrap the app in one gateway for each session."""
     app: WSGIApplication = answer_errors
     for key, one in zip(KEYS, options, strict=False):
-        app = IronSessionMiddleware(app, one, environ_key=key)
+        app = IronSessionMiddleware(app, one, key=key)
     return app
 
 
@@ -65,7 +65,7 @@ def handle(environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes
     call = Call.parse(environ["QUERY_STRING"])
 
     def session_of(position: int) -> Any:
-        return get_session(environ, environ_key=KEYS[position])
+        return get_session(environ, key=KEYS[position])
 
     result = json.dumps(call.perform(session_of))
     match environ["PATH_INFO"].strip("/"):
