@@ -14,9 +14,11 @@ from iron_session.seals import Passwords, generate_password, seal_data, unseal_d
 from iron_session.sessions import (
     CookieJar,
     CookieOptions,
+    Flash,
     HeaderJar,
     Session,
     SessionOptions,
+    Unsealed,
     UnsealFailure,
     get_iron_session,
 )
@@ -26,6 +28,7 @@ __all__ = [
     "CookieJar",
     "CookieOptions",
     "CookieTooLargeError",
+    "Flash",
     "HeaderJar",
     "HeadersAlreadySentError",
     "IronSessionError",
@@ -37,6 +40,7 @@ __all__ = [
     "UnsealError",
     "UnsealFailure",
     "UnsealReason",
+    "Unsealed",
     "generate_password",
     "get_iron_session",
     "seal_data",

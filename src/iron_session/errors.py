@@ -1,8 +1,8 @@
 """Every error of this package: one root, split by whose fault it was.
 
 `ConfigurationError`, `NotSerializableError`, `CookieTooLargeError`, `HeadersAlreadySentError` and
-`SessionDestroyedError` are the programmer's; `UnsealError` is the text's. No message holds a
-password, a payload or a whole seal.
+`SessionDestroyedError` are the programmer's; `UnsealError` is the text's, `CsrfError` the
+request's. No message holds a password, a payload, a token or a whole seal.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from typing import Literal, TypeAlias
 __all__ = [
     "ConfigurationError",
     "CookieTooLargeError",
+    "CsrfError",
+    "CsrfReason",
     "HeadersAlreadySentError",
     "IronSessionError",
     "NotSerializableError",
@@ -21,11 +23,20 @@ __all__ = [
     "stems_from",
 ]
 
-UnsealReason: TypeAlias = Literal["expired", "unknown-password", "invalid", "purpose"]
+UnsealReason: TypeAlias = Literal["expired", "unknown-password", "invalid", "purpose", "schema"]
 """Why a seal could not be opened.
 
 `"expired"` and `"unknown-password"` are read from text that nobody has authenticated: fit for a
-log, never for a decision. `"purpose"` is told only once the seal has proven authentic.
+log, never for a decision. `"purpose"` is told only once the seal has proven authentic, as is
+`"schema"`, which sessions have alone.
+"""
+
+
+CsrfReason: TypeAlias = Literal["cross-site", "origin", "token-missing", "token-wrong"]
+"""Why a request was refused.
+
+`"cross-site"`: the browser says so. `"origin"`: it names another origin, or none. The other two are
+of the token that the session holds.
 """
 
 
@@ -76,6 +87,25 @@ def _rebuild_unseal_error(
     message: str, reason: UnsealReason, password_id: str | None
 ) -> UnsealError:
     return UnsealError(message, reason=reason, password_id=password_id)
+
+
+class CsrfError(IronSessionError):
+    """A request that may have been forged by another site: answer it with 403.
+
+    Attributes:
+        reason: see `CsrfReason`.
+    """
+
+    def __init__(self, message: str, *, reason: CsrfReason) -> None:
+        super().__init__(message)
+        self.reason: CsrfReason = reason
+
+    def __reduce__(self) -> tuple[object, tuple[str, CsrfReason]]:
+        return _rebuild_csrf_error, (str(self), self.reason)
+
+
+def _rebuild_csrf_error(message: str, reason: CsrfReason) -> CsrfError:
+    return CsrfError(message, reason=reason)
 
 
 class CookieTooLargeError(IronSessionError):

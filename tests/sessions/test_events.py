@@ -11,18 +11,25 @@ from iron_session import (
     CookieTooLargeError,
     HeaderJar,
     Session,
+    Unsealed,
     UnsealError,
     UnsealFailure,
     UnsealReason,
     get_iron_session,
 )
-from iron_session.sessions.events import report, report_lost, report_too_large
+from iron_session.sessions.events import (
+    report,
+    report_lost,
+    report_too_large,
+    report_unsealed,
+)
 from tests.helpers.clock import Clock
 from tests.sessions.browser import (
     FOREIGN,
     NAME,
     NOW,
     PASSWORD,
+    TTL,
     Failures,
     make_options,
     seal_text,
@@ -37,6 +44,15 @@ REASONS: dict[UnsealReason, str] = {
     "invalid": seal_text(SECRET_DATA, password=FOREIGN),
     "purpose": seal_text('{"user":"alice@secret.example","$iron":{"for":"magic-link"}}'),
 }
+
+
+def failure_of(error: UnsealError, cookie_name: str = "myapp") -> UnsealFailure:
+    return UnsealFailure(
+        reason=error.reason,
+        cookie_name=cookie_name,
+        password_id=error.password_id,
+        error=error,
+    )
 
 
 @pytest.mark.parametrize("reason", REASONS)
@@ -75,8 +91,16 @@ def test_the_log_has_one_record_that_says_why(
     assert record.name == "iron_session"
     assert record.levelno == (logging.DEBUG if reason == "expired" else logging.WARNING)
     id_ = "7" if reason == "unknown-password" else "1"
-    start = f"session cookie {NAME!r} could not be read ({reason}, password id {id_}): "
+    size = len(REASONS[reason])
+    age = float(TTL + 60) if reason == "expired" else 0.0
+    start = (
+        f"session cookie {NAME!r} could not be read "
+        f"({reason}, password id {id_}, age {age} s, {size} characters): "
+    )
     assert record.getMessage().startswith(start)
+    told = {key: vars(record)[key] for key in ("reason", "cookie_name", "password_id", "size")}
+    assert told == {"reason": reason, "cookie_name": NAME, "password_id": id_, "size": size}
+    assert vars(record)["age"] == age
 
 
 @pytest.mark.parametrize("reason", REASONS)
@@ -248,7 +272,7 @@ def test_two_sessions_tell_of_their_own_cookie(clock: Clock, failures: Failures)
 
 def test_a_report_without_a_hook_only_logs(caplog: pytest.LogCaptureFixture) -> None:
     error = UnsealError("it is no seal", reason="invalid", password_id="3")
-    report(error, "a\nb", None)
+    report(failure_of(error, cookie_name="a\nb"), None)
     (record,) = caplog.records
     message = record.getMessage()
     assert "it is no seal" in message
@@ -258,10 +282,10 @@ def test_a_report_without_a_hook_only_logs(caplog: pytest.LogCaptureFixture) -> 
 
 def test_a_report_hands_over_the_very_error(failures: Failures) -> None:
     error = UnsealError("it is no seal", reason="expired", password_id="3")
-    report(error, "a", failures)
-    assert failures == [
-        UnsealFailure(reason="expired", cookie_name="a", password_id="3", error=error)
-    ]
+    failure = failure_of(error)
+    report(failure, failures)
+    assert failures == [failure]
+    assert failures[0].error is error
 
 
 def test_a_lost_change_is_an_error_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
@@ -297,7 +321,8 @@ def test_neither_a_raising_filter_nor_a_raising_hook_reaches_the_visitor() -> No
     logger = logging.getLogger("iron_session")
     logger.addFilter(refuse)
     try:
-        report(UnsealError("no seal"), "myapp", refuse)
+        report(failure_of(UnsealError("no seal")), refuse)
+        report_unsealed(Unsealed(cookie_name="myapp", password_id="1", outdated=False), refuse)
         report_lost("myapp", "for a reason")
         report_too_large("myapp", CookieTooLargeError("too large"))
     finally:

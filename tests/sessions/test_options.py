@@ -564,6 +564,9 @@ def test_the_repr_shows_the_arguments_and_nothing_twice() -> None:
         "on_unseal_error",
         "renew_after",
         "max_lifetime",
+        "schema",
+        "migrate",
+        "on_unseal",
         "passwords",
         "ids",
     ]

@@ -373,6 +373,15 @@ def _split(text: str) -> _Parts:
     return _Parts(password_id, salt, iv, ciphertext, expiration, mac_salt, mac, signed)
 
 
+def claimed_expiration(text: str) -> int | None:
+    """Read, in ms, when a text says that it expires; None if it does not. Not authenticated."""
+    try:
+        expiration = _split(text).expiration
+    except UnsealError:
+        return None
+    return int(expiration) if _EXPIRATION.fullmatch(expiration) else None
+
+
 def _check_expiration(parts: _Parts, options: SealOptions, now: int) -> int | None:
     expiration = parts.expiration
     if not expiration:

@@ -1,4 +1,4 @@
-"""Passwords: one or several, by id, so that they can be rotated."""
+"""Passwords: one or several, by id, so that they can be rotated while an application runs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from iron_session.errors import ConfigurationError
 from iron_session.seals.iron import DEFAULTS, KeepsSecrets, Secret
@@ -22,24 +22,36 @@ _MOST_DIGITS = 16
 
 
 class Passwords(KeepsSecrets):
-    """The passwords that open seals; the one with the highest id makes new ones.
+    """The passwords that open seals; one of them, mostly that with the highest id, makes new ones.
 
     Args:
         password: one password, which gets the id 1 as in JavaScript, or a mapping of ids (whole
             numbers, as int or text) to passwords. Each needs at least 32 characters, counted as
             JavaScript counts them, in UTF-16 units.
+        seal_with: the id of the one that seals, while servers that do not know the highest yet are
+            still to open what is sealed here; None for the highest.
 
     Raises:
-        ConfigurationError: a password too short, an id that is not a whole number, no password.
+        ConfigurationError: a password too short, an id that is not a whole number, no password, or
+            none of the id `seal_with`.
     """
 
-    __slots__ = ("_by_id", "_newest")
+    __slots__ = ("_by_id", "_newest", "_source")
 
-    def __init__(self, password: str | Mapping[int, str] | Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        password: str | Mapping[int, str] | Mapping[str, str],
+        *,
+        seal_with: int | None = None,
+    ) -> None:
         by_id = {1: password} if isinstance(password, str) else _by_number(password)
         secrets = {str(id_): _secret(id_, value) for id_, value in by_id.items()}
+        newest = max(by_id) if seal_with is None else _number(seal_with)
+        if newest not in by_id:
+            raise ConfigurationError(f"seal_with is {newest}, and there is no password of that id")
         self._by_id: Mapping[str, Secret] = MappingProxyType(secrets)
-        self._newest: Secret = secrets[str(max(by_id))]
+        self._newest: Secret = secrets[str(newest)]
+        self._source: _Source | None = None  # what `reload` reads again
 
     @classmethod
     def of(cls, password: PasswordInput) -> Passwords:
@@ -48,7 +60,11 @@ class Passwords(KeepsSecrets):
 
     @classmethod
     def from_env(
-        cls, name: str = "SESSION_PASSWORD", environ: Mapping[str, str] = os.environ
+        cls,
+        name: str = "SESSION_PASSWORD",
+        environ: Mapping[str, str] = os.environ,
+        *,
+        seal_with: int | None = None,
     ) -> Passwords:
         """Read passwords from the environment, in the one of four ways that is set.
 
@@ -58,15 +74,49 @@ class Passwords(KeepsSecrets):
         Args:
             name: the variable's name.
             environ: where to look instead of the process's environment.
+            seal_with: as for `Passwords`.
 
         Raises:
             ConfigurationError: none is set, more than one way is, or what is there can't be used.
         """
-        return cls(_read_environment(name, environ))
+        passwords = cls(_read_environment(name, environ), seal_with=seal_with)
+        passwords._source = _Source(name, environ)
+        return passwords
+
+    def reload(self, *, seal_with: int | None = None) -> bool:
+        """Read them again from where `from_env` has, for all options that were built with them.
+
+        A running process sees what has changed in the file that `NAME_FILE` names, and what it
+        has itself written into its environment. Call it by a signal or a timer: it reads a file.
+
+        Args:
+            seal_with: as for `Passwords`; one that `from_env` was given does not count any more.
+
+        Returns:
+            Whether there are other passwords now, or another one seals.
+
+        Raises:
+            ConfigurationError: they do not come from the environment, or what is there now can't be
+                used; then those from before go on.
+        """
+        if self._source is None:
+            raise ConfigurationError("only Passwords.from_env(…) can be read again: by reload()")
+        now = Passwords(
+            _read_environment(self._source.name, self._source.environ), seal_with=seal_with
+        )
+        if self == now:
+            return False
+        # In this order, for other threads: what they seal in between opens before and after.
+        self._by_id = MappingProxyType({**self._by_id, **now.by_id})
+        self._newest = now.newest
+        self._by_id = now.by_id
+        return True
 
     def __eq__(self, other: object) -> bool:
-        """Tell whether both have the same passwords under the same ids."""
+        """Tell whether both have the same passwords under the same ids, and seal by the same."""
         if not isinstance(other, Passwords) or self.ids != other.ids:
+            return False
+        if self.newest.id != other.newest.id:
             return False
         return all(
             secret.encryption_key == other.by_id[id_].encryption_key
@@ -74,7 +124,7 @@ class Passwords(KeepsSecrets):
         )
 
     def __hash__(self) -> int:
-        return hash(self.ids)
+        return hash(Passwords)  # the same for all: `reload` may change everything else
 
     @property
     def by_id(self) -> Mapping[str, Secret]:
@@ -83,7 +133,7 @@ class Passwords(KeepsSecrets):
 
     @property
     def newest(self) -> Secret:
-        """The one that seals."""
+        """The one that seals: the newest, or that of `seal_with`."""
         return self._newest
 
     @property
@@ -91,8 +141,27 @@ class Passwords(KeepsSecrets):
         """All ids, the newest first."""
         return tuple(sorted(map(int, self.by_id), reverse=True))
 
+    def is_outdated(self, password_id: str | None) -> bool:
+        """Tell whether a session of this password is to be written again, by the one that seals.
+
+        One of a higher id is not: another server has gone on to it already.
+        """
+        if password_id == self._newest.id:
+            return False
+        return password_id is None or int(password_id) < int(self._newest.id)
+
     def __repr__(self) -> str:
-        return f"Passwords(ids={list(self.ids)})"
+        highest = self.newest.id == str(self.ids[0])
+        return (
+            f"Passwords(ids={list(self.ids)}{'' if highest else f', seal_with={self.newest.id}'})"
+        )
+
+
+class _Source(NamedTuple):
+    """Where `from_env` has read."""
+
+    name: str
+    environ: Mapping[str, str]
 
 
 PasswordInput: TypeAlias = "str | Mapping[int, str] | Mapping[str, str] | Passwords"

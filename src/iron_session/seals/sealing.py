@@ -30,7 +30,7 @@ class _Raise:
         return "<raise UnsealError>"
 
 
-_RAISE: Final = _Raise()
+RAISE: Final = _Raise()
 
 
 def seal_data(
@@ -73,7 +73,7 @@ def unseal_data(
     *,
     password: PasswordInput,
     purpose: str | None = None,
-    default: Any = _RAISE,
+    default: Any = RAISE,
 ) -> Any:
     """Open what `seal_data`, or iron-session in JavaScript, has sealed.
 
@@ -95,7 +95,7 @@ def unseal_data(
         data, mark = split_mark(decode_json(opened.plaintext))
         require_purpose(mark, purpose, opened.password_id)
     except UnsealError:
-        if default is _RAISE:
+        if default is RAISE:
             raise
         return default
     return data

@@ -1,7 +1,8 @@
 """Sessions: cookies ⇄ session. Knows no framework."""
 
 from iron_session.sessions.cookies import SetCookie
-from iron_session.sessions.events import UnsealFailure
+from iron_session.sessions.events import Unsealed, UnsealFailure
+from iron_session.sessions.flashes import Flash
 from iron_session.sessions.jar import CookieJar, HeaderJar
 from iron_session.sessions.options import CookieOptions, SessionOptions
 from iron_session.sessions.session import Session, get_iron_session
@@ -9,10 +10,12 @@ from iron_session.sessions.session import Session, get_iron_session
 __all__ = [
     "CookieJar",
     "CookieOptions",
+    "Flash",
     "HeaderJar",
     "Session",
     "SessionOptions",
     "SetCookie",
     "UnsealFailure",
+    "Unsealed",
     "get_iron_session",
 ]

@@ -12,17 +12,29 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
-from typing import Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeAlias
 
 from iron_session.errors import ConfigurationError
 from iron_session.seals._time import Seconds, to_milliseconds
 from iron_session.seals.passwords import PasswordInput, Passwords
 from iron_session.seals.sealing import DEFAULT_TTL
-from iron_session.sessions.events import UnsealFailure
+from iron_session.sessions.events import Unsealed, UnsealFailure
+from iron_session.sessions.schemas import Schema, prepare_schema
 
-__all__ = ["CookieOptions", "SessionOptions"]
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar  # with a default; type checkers know it without a package
 
-UnsealHook: TypeAlias = Callable[[UnsealFailure], object]
+    T = TypeVar("T", default=Any)
+else:
+    from typing import TypeVar
+
+    T = TypeVar("T")
+
+__all__ = ["CookieOptions", "Migrate", "SessionOptions", "T"]
+
+UnsealErrorHook: TypeAlias = Callable[[UnsealFailure], object]
+UnsealHook: TypeAlias = Callable[[Unsealed], object]
+Migrate: TypeAlias = Callable[[dict[str, Any]], dict[str, Any]]
 
 _LONGEST_ATTRIBUTE = 1024  # RFC 6265bis, 5.6: browsers ignore longer values
 
@@ -146,7 +158,7 @@ DEFAULT_COOKIE_OPTIONS: Final = CookieOptions()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SessionOptions:
+class SessionOptions(Generic[T]):
     """How a session is sealed and which cookie carries it. Build one, at import time.
 
     Args:
@@ -158,11 +170,19 @@ class SessionOptions:
         cookie_options: `CookieOptions`, or a mapping of its arguments.
         chunk: split a session that does not fit in one cookie over up to four.
         on_unseal_error: called with one `UnsealFailure` when a cookie could not be read.
+        on_unseal: called with one `Unsealed` when a cookie was read: who counts them by password
+            sees how far a rotation has come.
         renew_after: write a session again that was only looked at, once this much of its ttl has
             gone (seconds or timedelta, below ttl); None: only changes are written. Of a session
             with a shorter ttl of its own it is the same part.
         max_lifetime: how long a session may live in all, whatever saves and renewals it sees
             (seconds or timedelta, at least ttl); None: no bound.
+        schema: the type of `session.data`: a dataclass, a TypedDict, an attrs class or a
+            msgspec.Struct, each of which needs msgspec, or a pydantic model or dataclass. All of
+            its fields have defaults. A cookie that does not fit gives an empty session, for the
+            reason `"schema"`.
+        migrate: mends data of old shapes before the schema sees it: it takes the session's dict and
+            gives one. What it changes is written with the response.
 
     Attributes:
         passwords: the `password`, as `Passwords`; `seal_data` takes it too.
@@ -170,6 +190,7 @@ class SessionOptions:
         ttl_ms: the `ttl`, in milliseconds, as are the two below.
         renew_after_ms: the `renew_after`.
         max_lifetime_ms: the `max_lifetime`.
+        prepared_schema: the `schema`, with what reads and writes it.
 
     Raises:
         ConfigurationError: a value that can't work, or two that contradict each other.
@@ -180,9 +201,12 @@ class SessionOptions:
     ttl: Seconds = field(default=DEFAULT_TTL, compare=False)
     cookie_options: CookieOptions | Mapping[str, Any] = DEFAULT_COOKIE_OPTIONS
     chunk: bool = False
-    on_unseal_error: UnsealHook | None = None
+    on_unseal_error: UnsealErrorHook | None = None
     renew_after: Seconds | None = field(default=None, compare=False)
     max_lifetime: Seconds | None = field(default=None, compare=False)
+    schema: type[T] | None = None
+    migrate: Migrate | None = None
+    on_unseal: UnsealHook | None = None
 
     # The same, prepared: what sessions work with.
     passwords: Passwords = field(init=False, compare=False)
@@ -190,6 +214,7 @@ class SessionOptions:
     ttl_ms: int = field(init=False, repr=False)
     renew_after_ms: int | None = field(init=False, repr=False)
     max_lifetime_ms: int | None = field(init=False, repr=False)
+    prepared_schema: Schema[T] | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         passwords = Passwords.of(self.password)
@@ -202,18 +227,22 @@ class SessionOptions:
             "ttl_ms": to_milliseconds(self.ttl, "ttl"),
             "renew_after_ms": _optional_ms(self.renew_after, "renew_after"),
             "max_lifetime_ms": _optional_ms(self.max_lifetime, "max_lifetime"),
+            "prepared_schema": None if self.schema is None else prepare_schema(self.schema),
         }
         for name, value in prepared.items():
             object.__setattr__(self, name, value)
         _check_cookie_name(self.cookie_name)
         _check_prefix(self.cookie_name, cookie)
         _require_bool("chunk", self.chunk)
-        _check_hook(self.on_unseal_error)
+        for name in ("on_unseal_error", "on_unseal", "migrate"):
+            _check_function(name, getattr(self, name))
+        if self.migrate is not None and self.schema is None:
+            raise ConfigurationError("migrate needs a schema: that is what it mends data for")
         _check_lifetimes(self)
 
 
 def override_cookie(
-    options: SessionOptions, changes: CookieOptions | Mapping[str, Any]
+    options: SessionOptions[Any], changes: CookieOptions | Mapping[str, Any]
 ) -> CookieOptions:
     """Give the cookie's attributes with some of them changed, checked as the options' own are."""
     cookie = _as_cookie_options(changes, options.cookie)
@@ -227,7 +256,7 @@ def override_cookie(
     return cookie
 
 
-def check_options(options: object) -> SessionOptions:
+def check_options(options: object) -> SessionOptions[Any]:
     """Give the options back, or say that they are none."""
     if not isinstance(options, SessionOptions):
         raise ConfigurationError(
@@ -297,16 +326,16 @@ def _check_prefix(name: str, cookie: CookieOptions) -> None:
         raise ConfigurationError(f'{needs} path="/"')
 
 
-def _check_hook(hook: object) -> None:
-    if hook is not None and not callable(hook):
-        raise ConfigurationError("on_unseal_error must be a function, or None")
-    if inspect.iscoroutinefunction(hook) or inspect.iscoroutinefunction(type(hook).__call__):
+def _check_function(name: str, given: object) -> None:
+    if given is not None and not callable(given):
+        raise ConfigurationError(f"{name} must be a function, or None")
+    if inspect.iscoroutinefunction(given) or inspect.iscoroutinefunction(type(given).__call__):
         raise ConfigurationError(
-            "on_unseal_error must be a plain function: nothing would await a coroutine"
+            f"{name} must be a plain function: nothing would await a coroutine"
         )
 
 
-def _check_lifetimes(options: SessionOptions) -> None:
+def _check_lifetimes(options: SessionOptions[Any]) -> None:
     ttl, renew_after, most = options.ttl_ms, options.renew_after_ms, options.max_lifetime_ms
     if renew_after is not None:
         if not ttl:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from copy import deepcopy
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Generic, NoReturn, Self
 
 from iron_session.errors import (
     ConfigurationError,
@@ -12,20 +13,22 @@ from iron_session.errors import (
     IronSessionError,
     NotSerializableError,
     SessionDestroyedError,
-    UnsealError,
 )
 from iron_session.seals import _json, _time
 from iron_session.seals.sealing import RESERVED
-from iron_session.sessions import chunks, lifetime, storage
+from iron_session.sessions import chunks, flashes, lifetime, storage
 from iron_session.sessions.cookies import SetCookie
-from iron_session.sessions.events import report, report_too_large
+from iron_session.sessions.events import report, report_too_large, report_unsealed
+from iron_session.sessions.flashes import Flash
 from iron_session.sessions.jar import CookieJar
 from iron_session.sessions.options import (
     CookieOptions,
     SessionOptions,
+    T,
     check_options,
     override_cookie,
 )
+from iron_session.sessions.schemas import Misfit, Schema, TypedData
 
 __all__ = ["Session", "get_iron_session"]
 
@@ -33,7 +36,7 @@ _ROOT = "session"
 _SAFE_TYPES = frozenset({str, bool, type(None)})
 
 
-def get_iron_session(jar: CookieJar, options: SessionOptions) -> Session:
+def get_iron_session(jar: CookieJar, options: SessionOptions[T]) -> Session[T]:
     """Give the session that a jar's cookies hold; empty if they hold none that opens.
 
     Nothing is read before the first look, nothing is written before `save()`.
@@ -50,14 +53,19 @@ def get_iron_session(jar: CookieJar, options: SessionOptions) -> Session:
             f"a cookie jar has read(name) and write(cookie), {type(jar).__name__} has not; for a "
             "framework's request, take get_iron_session from iron_session.integrations.…"
         )
-    return Session(jar, check_options(options))
+    check_options(options)
+    return Session(jar, options)
 
 
-class Session(MutableMapping[str, Any]):
+class Session(MutableMapping[str, Any], Generic[T]):
     """A session's data as a mapping of text to JSON values, and its life.
 
     It is read at the first look at it, and a cookie that can't be read gives an empty session. What
-    comes back is what JSON carries: a tuple comes back as a list. `dict(session)` is a copy.
+    comes back is what JSON carries: a tuple comes back as a list. With a schema in the options,
+    `data` is an instance of its type, and the mapping has the keys that the type does not know.
+
+    It is equal to any mapping of the same data. Copies, `copy()` and those of the module `copy`,
+    are plain dicts: what is done to them is not written. It can't be pickled.
 
     Attributes:
         accessed: whether anybody has looked, so that the response depends on the cookie.
@@ -76,15 +84,17 @@ class Session(MutableMapping[str, Any]):
         "_options",
         "_renewal_failed",
         "_stored",
+        "_typed",
         "_written",
         "accessed",
     )
 
-    def __init__(self, jar: CookieJar, options: SessionOptions) -> None:
+    def __init__(self, jar: CookieJar, options: SessionOptions[T]) -> None:
         self._options = options
         self._jar = jar
         self._cookie: CookieOptions = options.cookie
         self._data: dict[str, Any] | None = None  # None until the first look
+        self._typed: TypedData[T] | None = None  # None until there is something of it to keep
         # What the browser has, or will have once this response has reached it.
         self._stored = storage.NOTHING
         self._written: frozenset[str] = frozenset()
@@ -104,10 +114,21 @@ class Session(MutableMapping[str, Any]):
     def __setitem__(self, key: str, value: Any) -> None:
         """Set a value; NotSerializableError at once if JSON can't carry it."""
         _check_item(key, value)
+        self._require_own(key)
         self._load()[key] = value
 
     def __delitem__(self, key: str) -> None:
+        self._require_own(key)
         del self._load()[key]
+
+    def _require_own(self, key: str) -> None:
+        """Refuse a key of the schema's: there would be two of it, and one of them lost."""
+        schema = self._options.prepared_schema
+        if schema is not None and key in schema.fields:
+            raise ConfigurationError(
+                f"{_json.show((_ROOT, key))} belongs to the schema {schema.name}: change it in "
+                "session.data"
+            )
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._load())
@@ -121,9 +142,12 @@ class Session(MutableMapping[str, Any]):
     def clear(self) -> None:
         """Take everything out and start over: what is written then is a session begun now.
 
-        If nothing is written into it, an integration expires the cookie.
+        If nothing is written into it, an integration expires the cookie. `data` is another object
+        from here on.
         """
+        self._typed = None
         self._load().clear()
+        self._typed = None
         if self._stored.mark:
             self._stored = self._stored._replace(mark={})
             self._forced = True  # the browser's seal has the old life, even if the data comes back
@@ -132,15 +156,18 @@ class Session(MutableMapping[str, Any]):
         """Make the data that of a mapping; the session's life goes on.
 
         Raises:
-            NotSerializableError: no mapping, or data that JSON can't carry; the session is as
-                before.
+            NotSerializableError: no mapping, or data that JSON can't carry, or that does not fit
+                the schema; the session is as before.
         """
         _check_mapping(data)
         content = dict(data)
         for key, value in content.items():
             _check_item(key, value)
+        typed = _make_typed(self._options.prepared_schema, content)
+        self._typed = None
         self._load().clear()
         self._load().update(content)
+        self._typed = typed
 
     def __repr__(self) -> str:
         """Tell the state, never the data, and without reading the cookie."""
@@ -152,10 +179,100 @@ class Session(MutableMapping[str, Any]):
             state = f"{'new, ' if self._is_new else ''}{len(self._data)} keys"
         return f"<Session {self._options.cookie_name!r}: {state}>"
 
+    def copy(self) -> dict[str, Any]:
+        """Give the data as a dict of its own; what stands in it is shared, as with `dict.copy`."""
+        return dict(self._load())
+
+    __copy__ = copy
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> dict[str, Any]:
+        return deepcopy(self._load(), memo)
+
+    def __or__(self, other: Mapping[str, Any]) -> dict[str, Any]:
+        return {**self.copy(), **other} if isinstance(other, Mapping) else NotImplemented
+
+    def __ror__(self, other: Mapping[str, Any]) -> dict[str, Any]:
+        return {**other, **self.copy()} if isinstance(other, Mapping) else NotImplemented
+
+    def __ior__(self, other: Mapping[str, Any]) -> Self:
+        if not isinstance(other, Mapping):
+            return NotImplemented
+        self.update(other)
+        return self
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        """Refuse: a pickle would hold the passwords and the data in the clear."""
+        raise TypeError(
+            "a Session can't be pickled, for passwords would be in the pickle: take dict(session)"
+        )
+
+    # --- typed data ----------------------------------------------------------------------
+
+    @property
+    def data(self) -> T:
+        """The session's data as an instance of the schema's type; the same one at each look.
+
+        What is changed in it, at any depth, is written with the session. After `clear`, `destroy`
+        and `replace` there is another one.
+
+        Raises:
+            ConfigurationError: the options have no schema.
+        """
+        return self._make_data().instance
+
+    @data.setter
+    def data(self, value: T) -> None:
+        """Put another instance in its place.
+
+        Raises:
+            NotSerializableError: none of the type, or one that can't be written.
+        """
+        self._make_data().replace(value)
+
+    def _make_data(self) -> TypedData[T]:
+        schema = self._options.prepared_schema
+        if schema is None:
+            raise ConfigurationError(
+                "session.data needs a schema: SessionOptions(…, schema=Visitor); or use session[…]"
+            )
+        self._load()
+        if self._typed is None:
+            self._typed = TypedData(schema, {})
+        return self._typed
+
+    # --- messages to be shown once -------------------------------------------------------
+
+    def flash(self, message: str, category: str = "message") -> None:
+        """Keep a message for the page that is shown next, over a redirect too.
+
+        Kept where Flask's `flash` keeps its own, whose templates find it.
+
+        Args:
+            message: text; a template must escape it as any other.
+            category: `"error"`, `"success"`, or whatever the page shows in a way of its own.
+
+        Raises:
+            NotSerializableError: one of both is no text.
+        """
+        self[flashes.KEY] = flashes.added(self.get(flashes.KEY), message, category)
+
+    def pop_flashes(self, category: str | None = None) -> list[Flash]:
+        """Give the messages that were kept, oldest first, and forget them.
+
+        Args:
+            category: only those of this one; the others are kept on.
+        """
+        taken, left = flashes.split(self.get(flashes.KEY), category)
+        if left:
+            self[flashes.KEY] = left
+        else:
+            self.pop(flashes.KEY, None)
+        return taken
+
     # --- what is known about it ----------------------------------------------------------
 
     @property
-    def options(self) -> SessionOptions:
+    def options(self) -> SessionOptions[T]:
         """The options that it is read and written by."""
         return self._options
 
@@ -199,7 +316,7 @@ class Session(MutableMapping[str, Any]):
     def _encode(self) -> bytes | None:
         """Write the data as JSON; None where that can't be, which `_save` tells."""
         try:
-            return _json.encode(self._data, _ROOT)
+            return _json.encode(self._load(), _ROOT)
         except NotSerializableError:
             return None
 
@@ -238,6 +355,25 @@ class Session(MutableMapping[str, Any]):
         self._load()
         return timedelta(milliseconds=storage.session_ttl_ms(self._stored.mark, self._options))
 
+    @ttl.setter
+    def ttl(self, value: _time.Seconds | None) -> None:
+        """Give this session a life of its own ("remember me"), kept by later saves.
+
+        Args:
+            value: seconds or a timedelta; 0 never expires; None for the options' ttl again.
+
+        Raises:
+            ConfigurationError: no span of time, or one beyond `max_lifetime`.
+        """
+        self._load()
+        mark = self._stored.mark
+        ttl_ms = None if value is None else self._own_ttl_ms(value)
+        if ttl_ms != storage.own_ttl_ms(mark):
+            own = storage.without_ttl(mark)
+            changed = storage.update_mark(own, created=None, ttl_ms=ttl_ms)
+            self._stored = self._stored._replace(mark=changed)
+            self._forced = True
+
     def mark_accessed(self) -> None:
         """Note that the response depends on the session (Starlette calls this)."""
         self.accessed = True
@@ -261,19 +397,29 @@ class Session(MutableMapping[str, Any]):
     def _load(self) -> dict[str, Any]:
         data = self._data
         if data is None:
-            self.accessed = True
-            found = storage.load(self._jar, self._options, _time.now_ms())
-            if self._data is not None:  # another thread was faster
-                return self._data
-            if isinstance(found, tuple):
-                data, self._stored = found
-                self._is_new = False
-                self._data = data
-            else:
-                data = self._data = {}
-            if isinstance(found, UnsealError):
-                # Only now: the log's filters and the hook may look at the session themselves.
-                report(found, self._options.cookie_name, self._options.on_unseal_error)
+            return self._read()
+        if self._typed is not None:
+            self._typed.write_into(data)
+        return data
+
+    def _read(self) -> dict[str, Any]:
+        self.accessed = True
+        options, now = self._options, _time.now_ms()
+        found = storage.load(self._jar, options, now)
+        if self._data is not None:  # another thread was faster
+            return self._data
+        if isinstance(found, storage.Opened):
+            data, self._typed, self._stored = found
+            self._is_new = False
+            self._data = data
+            if options.on_unseal is not None:
+                report_unsealed(storage.describe(self._stored, options, now), options.on_unseal)
+            return data
+        data = self._data = {}
+        if found is not None:
+            # Only now: the log's filters and the hook may look at the session themselves.
+            failure = storage.describe_failure(found, options, now)
+            report(failure, options.on_unseal_error)
         return data
 
     # --- writing -------------------------------------------------------------------------
@@ -369,18 +515,22 @@ class Session(MutableMapping[str, Any]):
         self._expire()
         self.accessed = True
         self._destroyed = True
+        self._typed = None
         if self._data is None:
             self._data = {}
         self._data.clear()
 
-    def update_config(self, options: SessionOptions) -> None:
+    def update_config(self, options: SessionOptions[T]) -> None:
         """Use other options from here on, password and cookie name too, for the data at hand.
 
         Raises:
             ConfigurationError: the options are no `SessionOptions`.
+            NotSerializableError: the data does not fit their schema.
         """
         check_options(options)
-        self._load()  # by the options under which the cookie was written
+        data = self._load()  # by the options under which the cookie was written
+        if options.prepared_schema is not self._options.prepared_schema:
+            self._typed = _make_typed(options.prepared_schema, data)
         self._options = options
         self._cookie = options.cookie
 
@@ -499,6 +649,16 @@ def _require_future(cookie: CookieOptions, now: int) -> None:
             "cookie_options.expires is in the past, so browsers would drop the cookie: "
             "compute it for each response, or use ttl"
         )
+
+
+def _make_typed(schema: Schema[T] | None, data: dict[str, Any]) -> TypedData[T] | None:
+    if schema is None:
+        return None
+    try:
+        return TypedData(schema, data)
+    except Misfit as misfit:
+        place = misfit.place and f" at {misfit.place}"
+    raise NotSerializableError(_ROOT, f"does not fit the schema {schema.name}{place}")
 
 
 def _check_mapping(data: object) -> None:

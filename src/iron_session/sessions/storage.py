@@ -8,12 +8,13 @@ that this version does not know are kept.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
-from iron_session.errors import ConfigurationError, UnsealError
+from iron_session.errors import ConfigurationError, NotSerializableError, UnsealError
 from iron_session.seals import _json
 from iron_session.seals._time import to_milliseconds
-from iron_session.seals.iron import decode_json
+from iron_session.seals.iron import claimed_expiration, decode_json
 from iron_session.seals.sealing import (
     NO_MARK,
     RESERVED,
@@ -23,12 +24,18 @@ from iron_session.seals.sealing import (
     split_mark,
 )
 from iron_session.sessions import chunks, lifetime
+from iron_session.sessions.events import Unsealed, UnsealFailure
 from iron_session.sessions.jar import CookieJar
-from iron_session.sessions.options import SessionOptions
+from iron_session.sessions.options import Migrate, SessionOptions
+from iron_session.sessions.schemas import Misfit, Schema, TypedData
 
 __all__ = [
     "NOTHING",
+    "Opened",
     "Stored",
+    "Unreadable",
+    "describe",
+    "describe_failure",
     "is_outdated",
     "load",
     "own_ttl_ms",
@@ -66,17 +73,30 @@ class Stored(NamedTuple):
 NOTHING: Final = Stored(b"{}", {}, None, None, "")
 
 
-def load(
-    jar: CookieJar, options: SessionOptions, now: int
-) -> tuple[dict[str, Any], Stored] | UnsealError | None:
+class Opened(NamedTuple):
+    """A seal that was opened: its data, as it is now and as the browser has it."""
+
+    data: dict[str, Any]
+    typed: TypedData[Any] | None
+    stored: Stored
+
+
+class Unreadable(NamedTuple):
+    """A text that could not be opened, and why."""
+
+    text: str
+    error: UnsealError
+
+
+def load(jar: CookieJar, options: SessionOptions[Any], now: int) -> Opened | Unreadable | None:
     """Open the first of the request's seals that opens; else give why the first one does not."""
-    failure: UnsealError | None = None
+    failure: Unreadable | None = None
     for text in chunks.candidates(lambda name: read_values(jar, name), options.cookie_name):
         try:
             return _open(text, options, now)
         except UnsealError as error:
             # Its traceback would lead an error tracker to the seal and what is in it.
-            failure = failure or error.with_traceback(None)
+            failure = failure or Unreadable(text, error.with_traceback(None))
     return failure
 
 
@@ -91,14 +111,14 @@ def read_values(jar: CookieJar, name: str) -> Sequence[str]:
     return values
 
 
-def _open(text: str, options: SessionOptions, now: int) -> tuple[dict[str, Any], Stored]:
+def _open(text: str, options: SessionOptions[Any], now: int) -> Opened:
     if chunks.is_too_long(text):
         raise UnsealError("longer than any session that is written")
     opened = open_json(text, options.passwords, now)
     data, mark = split_mark(decode_json(opened.plaintext))
     require_purpose(mark, None, opened.password_id)
     if data is None:  # as in JavaScript
-        return {}, Stored(NOTHING.json, {}, opened.password_id, opened.expires, text)
+        return Opened({}, None, Stored(NOTHING.json, {}, opened.password_id, opened.expires, text))
     if not isinstance(data, dict):
         raise UnsealError("the seal's content is not an object", password_id=opened.password_id)
     created = created_ms(mark.members)
@@ -109,11 +129,75 @@ def _open(text: str, options: SessionOptions, now: int) -> tuple[dict[str, Any],
             password_id=opened.password_id,
         )
     json = opened.plaintext if mark is NO_MARK else _json.encode(data, "session")
-    return data, Stored(json, mark.members, opened.password_id, opened.expires, text)
+    stored = Stored(json, mark.members, opened.password_id, opened.expires, text)
+    if options.prepared_schema is None:
+        return Opened(data, None, stored)
+    data, typed = _fit(data, options.prepared_schema, options.migrate, opened.password_id)
+    return Opened(data, typed, stored)
+
+
+def _fit(
+    data: dict[str, Any], schema: Schema[Any], migrate: Migrate | None, password_id: str
+) -> tuple[dict[str, Any], TypedData[Any]]:
+    """Have old shapes mended, then hold the data against the schema."""
+    try:
+        if migrate is not None:
+            data = _migrate(data, migrate)
+        return data, TypedData(schema, data)
+    except Misfit as misfit:
+        problem = f"does not fit the schema {schema.name}" + (
+            misfit.place and f" at {misfit.place}"
+        )
+    except NotSerializableError as error:
+        problem = f"could not be written again: {error}"
+    except Exception as error:  # the application's own code, on data that nobody foresaw
+        problem = f"could not be migrated: {type(error).__name__}"
+    raise UnsealError(f"the session {problem}", reason="schema", password_id=password_id)
+
+
+def _migrate(data: dict[str, Any], migrate: Migrate) -> dict[str, Any]:
+    migrated = migrate(data)
+    if not isinstance(migrated, dict):
+        raise TypeError
+    _json.check(migrated, ("session",))
+    return migrated
+
+
+def describe(stored: Stored, options: SessionOptions[Any], now: int) -> Unsealed:
+    """Tell of a seal that was opened what `on_unseal` is told."""
+    return Unsealed(
+        cookie_name=options.cookie_name,
+        password_id=stored.password_id or "",
+        outdated=options.passwords.is_outdated(stored.password_id),
+        age=_age(stored.expires, session_ttl_ms(stored.mark, options), now),
+        size=len(stored.seal),
+    )
+
+
+def describe_failure(failure: Unreadable, options: SessionOptions[Any], now: int) -> UnsealFailure:
+    """Tell of a text that could not be opened what `on_unseal_error` is told."""
+    error = failure.error
+    return UnsealFailure(
+        reason=error.reason,
+        cookie_name=options.cookie_name,
+        password_id=error.password_id,
+        error=error,
+        age=_age(claimed_expiration(failure.text), options.ttl_ms, now),
+        size=len(failure.text),
+    )
+
+
+def _age(expires: int | None, ttl_ms: int, now: int) -> timedelta | None:
+    if expires is None or not ttl_ms:
+        return None
+    try:
+        return timedelta(milliseconds=now - expires + ttl_ms)
+    except OverflowError:  # an expiration that somebody made up
+        return None
 
 
 def seal(
-    json: bytes, before: Stored, options: SessionOptions, ttl_ms: int | None, now: int
+    json: bytes, before: Stored, options: SessionOptions[Any], ttl_ms: int | None, now: int
 ) -> Stored:
     """Seal a session's data, given as JSON text: what the browser will have.
 
@@ -128,11 +212,11 @@ def seal(
     return Stored(json, mark, options.passwords.newest.id, expires, text)
 
 
-def is_outdated(stored: Stored, options: SessionOptions, now: int) -> bool:
+def is_outdated(stored: Stored, options: SessionOptions[Any], now: int) -> bool:
     """Tell whether what the browser has should be written again though nothing changed."""
     if stored is NOTHING:
         return False
-    if stored.password_id != options.passwords.newest.id:
+    if options.passwords.is_outdated(stored.password_id):
         return True
     if options.max_lifetime_ms is not None and created_ms(stored.mark) is None:
         return True  # begun under other options, or in JavaScript: its lifetime starts now
@@ -146,13 +230,13 @@ def is_outdated(stored: Stored, options: SessionOptions, now: int) -> bool:
     return lifetime.is_due(now, stored.expires, renewed, life_ms, renew_after_ms)
 
 
-def _expiration(mark: dict[str, Any], options: SessionOptions, now: int) -> int | None:
+def _expiration(mark: dict[str, Any], options: SessionOptions[Any], now: int) -> int | None:
     return lifetime.new_expiration(
         now, session_ttl_ms(mark, options), created_ms(mark), options.max_lifetime_ms
     )
 
 
-def session_ttl_ms(mark: dict[str, Any], options: SessionOptions) -> int:
+def session_ttl_ms(mark: dict[str, Any], options: SessionOptions[Any]) -> int:
     """Give the ttl of a session: its own, or the options'."""
     own = own_ttl_ms(mark)
     return options.ttl_ms if own is None else own
