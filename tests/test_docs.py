@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -15,16 +13,12 @@ from django.utils.module_loading import import_string
 from starlette.testclient import TestClient
 
 from iron_session.integrations.django import SessionStore
-from tests.interop.node import find_node
+from tests.helpers.pages import ROOT, blocks, read_page, run_page
+from tests.interop.node import run_script
 
-ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-FRAMEWORKS = (ROOT / "docs" / "frameworks.md").read_text(encoding="utf-8")
+README = read_page("README.md")
+FRAMEWORKS = read_page("docs/frameworks.md")
 PASSWORD = "the password of the README, of 40 letters"
-
-
-def blocks(language: str, text: str = README) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
 
 
 def sections(text: str) -> dict[str, str]:
@@ -39,9 +33,7 @@ def readme(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
     """All Python of the README, run from top to bottom, and what it printed."""
     monkeypatch.setenv("SESSION_PASSWORD", PASSWORD)
     monkeypatch.setenv("ADMIN_PASSWORD", PASSWORD[::-1])
-    namespace: dict[str, Any] = {"__name__": "readme"}
-    exec("\n".join(blocks("python")), namespace)  # noqa: S102 - the README is ours
-    return {**namespace, "printed": capsys.readouterr().out}
+    return {**run_page(README, "readme"), "printed": capsys.readouterr().out}
 
 
 def test_the_readme_app_counts_visits_logs_in_and_out(readme: dict[str, Any]) -> None:
@@ -68,11 +60,10 @@ def test_the_readme_next_js_route_reads_the_cookie_of_the_readme_app(
     client.get("/")
     seal = client.get("/").headers["set-cookie"].partition(";")[0].partition("=")[2]
 
-    (route,) = blocks("ts")
+    (route,) = blocks("ts", README)
     (tmp_path / "route.ts").write_text(route, encoding="utf-8")
     modules = tmp_path / "node_modules"
     (modules / "next").mkdir(parents=True)
-    (modules / "iron-session").symlink_to(ROOT / "node_modules" / "iron-session-9")
     (modules / "next" / "package.json").write_text('{"exports": {"./headers": "./headers.mjs"}}')
     (modules / "next" / "headers.mjs").write_text(
         f"const cookie = {{ name: 'myapp', value: {json.dumps(seal)} }};\n"
@@ -84,16 +75,8 @@ def test_the_readme_next_js_route_reads_the_cookie_of_the_readme_app(
     (tmp_path / "main.mjs").write_text(
         "import { GET } from './route.ts';\nconsole.log(await (await GET()).text());\n"
     )
-    run = subprocess.run(
-        [str(find_node()), "--no-warnings", "--experimental-strip-types", "main.mjs"],
-        cwd=tmp_path,
-        env={"SESSION_PASSWORD": PASSWORD, "PATH": os.environ["PATH"]},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert (run.stdout, run.stderr) == ('{"visits":2}\n', "")
+    printed = run_script(tmp_path, "main.mjs", SESSION_PASSWORD=PASSWORD)
+    assert printed == '{"visits":2}\n'
 
 
 def has_ours(things: Iterable[object]) -> bool:

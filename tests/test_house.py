@@ -13,17 +13,18 @@ from types import ModuleType
 import pytest
 
 import iron_session
-from iron_session import seals
+from iron_session import csrf, links, seals
 
 ROOT = Path(iron_session.__file__).parent
 FILES = {path.relative_to(ROOT).as_posix(): path for path in sorted(ROOT.rglob("*.py"))}
 
-# From the ground up. What is in none of these (the front door, the command, the tools for tests)
-# stands above them all.
+# From the ground up. What is in none of these (the front door, the command, links, csrf, the tools
+# for tests) stands above them all.
 FLOORS = ["errors", "seals", "sessions", "doors", "integrations"]
 
 # An integration imports another only where its framework is built on the other's, or beside it.
 NEIGHBOURS = {
+    "aiohttp_csrf": {"aiohttp"},
     "aiohttp_session": {"aiohttp"},
     "fastapi": {"asgi", "starlette"},
     "starlette": {"asgi"},
@@ -93,6 +94,17 @@ PUBLIC_IN_SEALS = {
     "PasswordInput",
     "generate_password",
 }
+PUBLIC_IN_LINKS = {"Links", "Query"}
+PUBLIC_IN_CSRF = {
+    "CsrfError",
+    "CsrfOptions",
+    "CsrfReason",
+    "CsrfRefusal",
+    "CsrfRequest",
+    "check_csrf_token",
+    "csrf_token",
+    "rotate_csrf_token",
+}
 
 
 def tree(name: str) -> ast.Module:
@@ -153,6 +165,12 @@ def test_imports_run_down_only(name: str) -> None:
 
 def test_errors_stand_on_nothing() -> None:
     assert not [imported for imported in imports_of("errors.py") if of_the_house(imported)]
+
+
+def test_links_stand_on_the_seals_alone() -> None:
+    """They are for every framework, and know no cookie and no session."""
+    ours = {each.split(".")[1] for each in imports_of("links.py") if of_the_house(each)}
+    assert ours == {"errors", "seals"}
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if name.startswith("integrations/")])
@@ -256,7 +274,14 @@ def test_the_front_door_loads_no_integration() -> None:
 
 
 @pytest.mark.parametrize(
-    ("module", "names"), [(iron_session, PUBLIC), (seals, PUBLIC_IN_SEALS)], ids=["root", "seals"]
+    ("module", "names"),
+    [
+        (iron_session, PUBLIC),
+        (seals, PUBLIC_IN_SEALS),
+        (links, PUBLIC_IN_LINKS),
+        (csrf, PUBLIC_IN_CSRF),
+    ],
+    ids=["root", "seals", "links", "csrf"],
 )
 def test_the_public_names_are_those_of_the_design(module: ModuleType, names: set[str]) -> None:
     assert set(module.__all__) == names
@@ -280,8 +305,9 @@ def test_every_file_says_what_it_is(name: str) -> None:
 
 def public_objects() -> Iterator[tuple[str, object]]:
     """Give each public class and function, and what is public of each class."""
-    for name in sorted(PUBLIC | PUBLIC_IN_SEALS):
-        thing = getattr(iron_session, name, None) or getattr(seals, name)
+    for name in sorted(PUBLIC | PUBLIC_IN_SEALS | PUBLIC_IN_LINKS | PUBLIC_IN_CSRF):
+        places = (iron_session, seals, links, csrf)
+        thing = next(getattr(place, name) for place in places if hasattr(place, name))
         if inspect.isclass(thing):
             yield name, thing
             own = {key: value for key, value in vars(thing).items() if not key.startswith("_")}

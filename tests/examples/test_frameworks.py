@@ -10,7 +10,16 @@ import pytest
 
 import iron_session.integrations
 from iron_session import unseal_data
-from tests.examples.servers import EXAMPLES, FOLDER, PORT, Browser, Example, Server, running
+from tests.examples.servers import (
+    EXAMPLES,
+    FOLDER,
+    MAGIC_LINK,
+    PORT,
+    Browser,
+    Example,
+    Server,
+    running,
+)
 
 NAME = "myapp"
 PASSWORD = "the-password-of-the-examples'-tests-protects-nothing"
@@ -22,8 +31,10 @@ NO_EXAMPLE = {
     "aiohttp's",
 }
 
+ALL = [*EXAMPLES, MAGIC_LINK]
+
 # What an example shows has to be seen at a glance.
-FEWEST, MOST = 20, 40
+FEWEST, MOST = 20, 45
 
 
 @pytest.fixture(scope="module")
@@ -165,16 +176,16 @@ def test_every_integration_has_an_example() -> None:
     assert with_examples <= integrations
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=[example.name for example in EXAMPLES])
+@pytest.mark.parametrize("example", ALL, ids=[example.name for example in ALL])
 def test_an_example_is_seen_at_a_glance(example: Example) -> None:
     """Its docstring, comments and empty lines aside."""
     assert FEWEST <= example.lines_of_code <= MOST
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=[example.name for example in EXAMPLES])
+@pytest.mark.parametrize("example", ALL, ids=[example.name for example in ALL])
 def test_an_example_says_how_to_run_it(example: Example) -> None:
     title, blank, install, password, command = example.docstring
-    assert re.fullmatch(r"A session in .+, served by .+\.", title)
+    assert re.fullmatch(r"(A session|Magic links) in .+, served by .+\.", title)
     assert blank == ""
     assert install.startswith("pip install iron-session ")
     assert all(distribution(name) for name in install.split()[2:])
@@ -186,9 +197,9 @@ def test_an_example_says_how_to_run_it(example: Example) -> None:
 def test_the_table_in_the_readme_names_them_all() -> None:
     rows = re.findall(r"^\| \[`(\w+)\.py`\]\(\1\.py\) \| (.+) \| `(.+)` \|$", README, re.MULTILINE)
     assert [(name, command) for name, _, command in rows] == [
-        (example.name, example.command) for example in EXAMPLES
+        (example.name, example.command) for example in ALL
     ]
-    for (_, server, _), example in zip(rows, EXAMPLES, strict=True):
+    for (_, server, _), example in zip(rows, ALL, strict=True):
         assert example.docstring[0].endswith(f"served by {server}.")
 
 

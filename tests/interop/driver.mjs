@@ -75,6 +75,14 @@ const operations = {
 
   stringify: ({ json }) => JSON.stringify(JSON.parse(json)),
 
+  getSearchParam: ({ url, name }) => new URL(url).searchParams.get(name),
+
+  setSearchParam: ({ url, name, value }) => {
+    const changed = new URL(url);
+    changed.searchParams.set(name, value);
+    return changed.href;
+  },
+
   parseCookie: ({ header }) => Object.entries(parseCookie(header)),
 };
 

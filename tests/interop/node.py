@@ -86,6 +86,32 @@ def running(script: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
             process.kill()
 
 
+def run_script(folder: Path, name: str, **environment: str) -> str:
+    """Run a script, of TypeScript or JavaScript, that imports iron-session; give what it prints.
+
+    Args:
+        folder: where it lies, and where it finds iron-session 9 in `node_modules`.
+        name: the file's.
+        environment: what it finds in `process.env`, beside PATH.
+    """
+    modules = folder / "node_modules"
+    modules.mkdir(exist_ok=True)
+    if not (modules / "iron-session").exists():
+        (modules / "iron-session").symlink_to(PACKAGES / "iron-session-9")
+    run = subprocess.run(
+        [str(find_node()), "--no-warnings", "--experimental-strip-types", name],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    if run.stderr:
+        raise NodeError(run.stderr)
+    return run.stdout
+
+
 class Lines:
     """The lines of a stream, each waited for no longer than the time limit."""
 

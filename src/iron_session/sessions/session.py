@@ -33,6 +33,7 @@ from iron_session.sessions.schemas import Misfit, Schema, TypedData
 __all__ = ["Session", "get_iron_session"]
 
 _ROOT = "session"
+_EMPTY = storage.NOTHING.json
 _SAFE_TYPES = frozenset({str, bool, type(None)})
 
 
@@ -558,8 +559,9 @@ class Session(MutableMapping[str, Any], Generic[T]):
             self._load()
         if self._data is None or self._abandoned:
             return
-        if self._data:
-            json = self._encode()
+        is_empty = not self._data and self._typed is None  # else only the encoding brings it in
+        json = _EMPTY if is_empty else self._encode()
+        if json != _EMPTY:
             if self._forced or self._is_change(json):
                 self._save(json=json)
             elif storage.is_outdated(self._stored, self._options, _time.now_ms()):
@@ -569,7 +571,7 @@ class Session(MutableMapping[str, Any], Generic[T]):
 
     def _is_emptied(self) -> bool:
         """Tell whether the browser has something of it, now that it is empty."""
-        return self._stored.json != storage.NOTHING.json or (self._forced and not self._is_new)
+        return self._stored.json != _EMPTY or (self._forced and not self._is_new)
 
     def _renew(self) -> None:
         """Write what was only read; if it does not fit any more, the visitor did nothing wrong."""
@@ -587,7 +589,7 @@ class Session(MutableMapping[str, Any], Generic[T]):
         if self._data is None or self._failure_known or self._abandoned:
             return False
         if self._destroyed:
-            return bool(self._data)
+            return self._encode() != _EMPTY
         return self.modified
 
     def _own_ttl_ms(self, ttl: _time.Seconds) -> int:
