@@ -45,6 +45,10 @@ NOT_IN_SANIC = dict.fromkeys(
     "it answers the handshake of a WebSocket before the handler runs, with headers of its own",
 )
 NONE_IN_DJANGO = dict.fromkeys(["django wsgi", "django asgi"], "Django has no WebSockets")
+NOT_IN_ITS_VIEW = (
+    "its session is one of aiohttp_session's own kind; ours, with all that it has, is "
+    "`iron_session.integrations.aiohttp.get_session(request)`"
+)
 BY_HAND = (
     "its fifty lines have no room for it: `get_iron_session(ResponseJar(…), options)`, as the page "
     '"Write your own integration" shows it for Bottle'
@@ -95,11 +99,12 @@ CANNOT: dict[str, dict[str, str]] = {
         "it has no handlers for exceptions, only pages for a status: what else is raised is an "
         "accident",
     ),
-    "explicit": {
-        "asgi": "it has no response to write to: `get_iron_session(HeaderJar(…), options)` is its "
-        "explicit form, tested in tests/integrations/test_asgi.py",
-        **dict.fromkeys(["falcon", "falcon asgi", "tornado"], BY_HAND),
+    "features": {"aiohttp_session": NOT_IN_ITS_VIEW},
+    "flash": {
+        "aiohttp_session": NOT_IN_ITS_VIEW,
+        "pyramid": "its sessions have a `flash` of its own, with queues",
     },
+    "explicit": dict.fromkeys(["falcon", "falcon asgi", "tornado"], BY_HAND),
 }
 """By manner of handling a request, and then by the door's name: why it has no such thing.
 
@@ -110,6 +115,8 @@ CANNOT: dict[str, dict[str, str]] = {
     close      … and may close instead, and then the server answers
     deny       … or may refuse with a response
     handled    the application's own error handler answers its own exception
+    features   the session has `data` and `ttl`
+    flash      … and `flash` and `pop_flashes`
     explicit   `get_iron_session(request, response, options)`
 
     control characters  its server lets them into a header, though HTTP forbids them

@@ -29,9 +29,12 @@ import json
 import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import parse_qs, quote
+
+import msgspec
 
 from iron_session import IronSessionError
 
@@ -51,6 +54,21 @@ FILE: Final = Path(__file__)
 STREAM_START: Final = "started "
 WAIT: Final = 30.0
 
+
+def _live_for_a_minute(session: Any, value: Any) -> None:
+    session.update(value)
+    session.ttl = 60
+
+
+def _visit(session: Any, name: str) -> Any:
+    """Write into typed data, into a nested object of it too."""
+    data = session.data
+    data.seen = data.seen or FIRST_SEEN
+    data.user.name = name
+    data.user.tags.add(name)
+    return msgspec.to_builtins(data)
+
+
 ACTIONS: dict[str, Callable[[Any, Any], Any]] = {
     "read": lambda session, _: dict(session),
     "update": lambda session, value: session.update(value),
@@ -63,7 +81,31 @@ ACTIONS: dict[str, Callable[[Any, Any], Any]] = {
     "save": lambda session, _: session.save(),
     "update and save": lambda session, value: (session.update(value), session.save()),
     "save for a minute": lambda session, value: (session.update(value), session.save(ttl=60)),
+    "live for a minute": _live_for_a_minute,
+    "flash": lambda session, value: session.flash(*value),
+    "pop flashes": lambda session, _: session.pop_flashes(),
+    "visit": _visit,
+    "read data": lambda session, _: msgspec.to_builtins(session.data),
 }
+
+
+@dataclass
+class User:
+    """Part of what the typed sessions hold."""
+
+    name: str = ""
+    tags: set[str] = field(default_factory=set)
+
+
+@dataclass
+class Guest:
+    """What the typed sessions hold."""
+
+    user: User = field(default_factory=User)
+    seen: datetime | None = None
+
+
+FIRST_SEEN: Final = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 class Meeting:

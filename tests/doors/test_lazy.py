@@ -29,7 +29,8 @@ def ask(sessions: LazySessions, key: str = KEY) -> Session:
 def write(sessions: LazySessions, *, have_gone: bool = False) -> Pairs:
     """Give the headers of a response that starts now."""
     pairs: Pairs = []
-    sessions.write(KEY, lambda: ListedHeaders(pairs), have_gone=have_gone)
+    if sessions.start():
+        sessions.write(KEY, ListedHeaders(pairs), have_gone=have_gone)
     return pairs
 
 

@@ -16,7 +16,6 @@ from iron_session import (
     NotSerializableError,
     Session,
     SessionDestroyedError,
-    get_iron_session,
 )
 from iron_session.doors.requests import REGISTRY
 from iron_session.doors.requests import raw_cookie_header as cookie_header
@@ -27,6 +26,8 @@ from iron_session.integrations.asgi import (
     Receive,
     Scope,
     Send,
+    get_iron_session,
+    get_session,
 )
 from tests.contract.asgi_driver import Connection, request
 from tests.contract.door import Answer, HeaderList, Visit
@@ -117,7 +118,7 @@ def test_the_session_is_found_in_whichever_cookie_field_it_came(
     headers: HeaderList = [(name, field.format(good=saved({"a": 1}))) for field in fields]
     raw = [(key.encode(), value.encode()) for key, value in headers]
     scope = {"type": "http", "headers": raw}
-    assert dict(get_iron_session(HeaderJar(cookie_header(raw)), OPTIONS)) == {"a": 1}
+    assert dict(Session(HeaderJar(cookie_header(raw)), OPTIONS)) == {"a": 1}
     assert run(answering_the_session(), scope)[1]["body"] == b"a"
 
 
@@ -798,6 +799,38 @@ def test_a_response_that_failed_to_start_can_be_followed_by_another() -> None:
     assert dict(session_of(cookie.partition(";")[0])) == {"a": 1, "b": 2}
 
 
+def test_a_session_that_is_first_touched_after_a_start_that_failed_is_written() -> None:
+    """Another session's middleware, further out, has refused that start."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["large"].update(TOO_LARGE)
+        with pytest.raises(CookieTooLargeError):
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+        scope["session"]["told"] = True
+        scope["session"].save()
+        await send({"type": "http.response.start", "status": 413, "headers": []})
+
+    inner = IronSessionMiddleware(app, OPTIONS)
+    outer = IronSessionMiddleware(inner, make_options(cookie_name="large"), key="large")
+    answer = visit(outer)
+    assert (answer.status, list(answer.cookies), answer.failure) == (413, [NAME], None)
+
+
+def test_a_saved_session_whose_start_was_refused_by_itself_is_not_logged_as_unsent(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The server is told, by the error."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["session"]["a"] = 1
+        scope["session"].save()
+        scope["session"].update(TOO_LARGE)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    assert isinstance(visit(IronSessionMiddleware(app, OPTIONS)).failure, CookieTooLargeError)
+    assert lost_changes(caplog) == []
+
+
 # --- after the headers -----------------------------------------------------------------------
 
 
@@ -880,19 +913,93 @@ def test_a_message_before_the_start_does_not_close_the_session() -> None:
 # --- the explicit form -----------------------------------------------------------------------
 
 
-def test_a_header_jar_serves_an_application_without_the_middleware() -> None:
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        jar = HeaderJar(cookie_header(scope["headers"]))
-        session = get_iron_session(jar, OPTIONS)
-        session["visits"] = session.get("visits", 0) + 1
-        session.save()
-        headers = [(b"set-cookie", value.encode()) for value in jar.set_cookie_headers]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": str(session["visits"]).encode()})
+def by_hand(
+    use: Callable[[Session], object], present: RawHeaders | None = None, *, within: bool = False
+) -> ASGIApp:
+    """Make an application of the explicit form; `within` the middleware of another cookie."""
 
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        headers = list(present or [])
+        use(get_iron_session(scope, headers, OPTIONS))
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"done"})
+
+    return IronSessionMiddleware(app, make_options(cookie_name="other")) if within else app
+
+
+def count(session: Session) -> None:
+    """Count this visit, and save that."""
+    session["visits"] = session.get("visits", 0) + 1
+    session.save()
+
+
+@pytest.mark.parametrize("within", [False, True], ids=["alone", "beside another session"])
+def test_the_explicit_form_writes_into_the_headers_that_it_was_given(within: bool) -> None:
+    app = by_hand(count, [(b"x-app", b"1")], within=within)
     first = visit(app)
-    second = visit(app, ("cookie", f"{NAME}={first.cookies[NAME].value}"))
-    assert (first.body, second.body) == (b"1", b"2")
+    assert [name for name, _ in first.headers] == ["x-app", "vary", "cache-control", "set-cookie"]
+    second = visit(app, ("cookie", "theme=dark"), ("cookie", f"{NAME}={first.cookies[NAME].value}"))
+    assert dict(session_of(f"{NAME}={second.cookies[NAME].value}")) == {"visits": 2}
+
+
+def test_the_explicit_form_writes_into_the_headers_of_a_handshake() -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        headers: RawHeaders = []
+        count(get_iron_session(scope, headers, OPTIONS))
+        await send({"type": "websocket.accept", "headers": headers})
+
+    (accept,) = run(app, {"type": "websocket", "headers": []})
+    assert [name for name, _ in accept["headers"]] == [b"vary", b"cache-control", b"set-cookie"]
+
+
+def test_the_explicit_form_does_not_write_by_itself() -> None:
+    answer = visit(by_hand(lambda session: session.update(a=1)))
+    assert (answer.cookies, answer.vary) == ({}, "Cookie")
+
+
+def test_the_explicit_form_destroys_what_the_browser_has() -> None:
+    answer = visit(by_hand(Session.destroy), ("cookie", saved({"a": 1})))
+    assert answer.cookies[NAME].max_age == 0
+
+
+@pytest.mark.parametrize("name", [NAME, f"{NAME}.0"])
+def test_the_explicit_form_refuses_a_cookie_that_the_middleware_serves(name: str) -> None:
+    """Of two sessions, the one could undo the other's logout."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        get_iron_session(scope, [], OPTIONS)
+
+    failure = visit(IronSessionMiddleware(app, make_options(cookie_name=name))).failure
+    assert isinstance(failure, ConfigurationError)
+    assert repr(NAME) in str(failure)
+
+
+@pytest.mark.parametrize("options", [None, {}, "myapp"])
+def test_the_explicit_form_refuses_options_of_another_type(options: Any) -> None:
+    with pytest.raises(ConfigurationError, match="options must be a SessionOptions"):
+        get_iron_session({"type": "http", "headers": []}, [], options)
+
+
+# --- get_session -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", ["session", "visitor"])
+def test_get_session_gives_the_middleware_s_session(key: str) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        assert get_session(scope, key=key) is scope[key]
+        get_session(scope, key=key)["a"] = 1
+        await untouched(scope, receive, send)
+
+    answer = visit(IronSessionMiddleware(app, OPTIONS, key=key))
+    assert (answer.failure, list(answer.cookies)) == (None, [NAME])
+
+
+@pytest.mark.parametrize("scope", [{}, {"session": {}}], ids=["none", "somebody else's"])
+def test_get_session_without_the_middleware_says_which_line_is_missing(
+    scope: dict[str, Any],
+) -> None:
+    with pytest.raises(ConfigurationError, match=r"app = IronSessionMiddleware\(app, options\)"):
+        get_session(scope)
 
 
 # --- which error is told ---------------------------------------------------------------------

@@ -1,11 +1,14 @@
 """Django's integration: its settings, its session store, its middleware."""
 
 import asyncio
+import gc
 import inspect
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
@@ -20,6 +23,8 @@ from django.core.handlers.wsgi import WSGIHandler
 from django.core.signals import got_request_exception
 from django.http import FileResponse, HttpResponse
 from django.middleware.cache import FetchFromCacheMiddleware, UpdateCacheMiddleware
+from django.template import engines
+from django.template.response import TemplateResponse
 from django.test import AsyncRequestFactory, Client, RequestFactory, override_settings
 from django.views.debug import ExceptionReporter
 
@@ -27,9 +32,11 @@ from iron_session import (
     ConfigurationError,
     CookieOptions,
     CookieTooLargeError,
+    HeadersAlreadySentError,
     NotSerializableError,
     Session,
     SessionDestroyedError,
+    integrations,
     unseal_data,
 )
 from iron_session.integrations.django import (
@@ -268,13 +275,46 @@ def test_a_missing_setting_is_refused() -> None:
 
 @pytest.mark.parametrize("others", [[], [project.SESSION_MIDDLEWARE]], ids=["alone", "and ours"])
 def test_django_s_own_middleware_is_refused(others: list[str]) -> None:
-    """It would write another cookie; where it stands alone, that is told at a request."""
+    """It would write another cookie; where settings have imported us, that is told at a request."""
     own = "django.contrib.sessions.middleware.SessionMiddleware"
     with (
         override_settings(MIDDLEWARE=[own, *others], DEBUG_PROPAGATE_EXCEPTIONS=True),
         pytest.raises(ConfigurationError, match="in its place put MIDDLEWARE"),
     ):
         Client().get(f"/?{Call().query}")
+
+
+def load_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the engine imported again by whoever asks for it next."""
+    monkeypatch.setattr(integrations, "django", sys.modules[project.ENGINE])  # imports replace it
+    monkeypatch.delitem(sys.modules, project.ENGINE)
+
+
+@pytest.mark.parametrize("handler", [WSGIHandler, ASGIHandler])
+def test_django_s_own_middleware_alone_is_refused_at_the_start(
+    handler: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which imports its engine then."""
+    load_anew(monkeypatch)
+    own = "django.contrib.sessions.middleware.SessionMiddleware"
+    with (
+        override_settings(MIDDLEWARE=[own]),
+        pytest.raises(ConfigurationError, match="in its place put MIDDLEWARE"),
+    ):
+        handler()
+
+
+def test_beside_django_s_own_engine_and_middleware_all_can_be_imported(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """For sessions by hand, which need neither."""
+    load_anew(monkeypatch)
+    own = "django.contrib.sessions.middleware.SessionMiddleware"
+    engine = "django.contrib.sessions.backends.signed_cookies"
+    with override_settings(MIDDLEWARE=[own], SESSION_ENGINE=engine, IRON_SESSION=None):
+        module = import_module(project.ENGINE)
+        assert module.get_iron_session is not get_iron_session
+        WSGIHandler()
 
 
 def test_the_options_are_built_once_and_anew_when_tests_override_settings() -> None:
@@ -892,6 +932,102 @@ def test_the_middleware_twice_is_refused() -> None:
     twice = IronSessionMiddleware(IronSessionMiddleware(lambda request: HttpResponse()))
     with pytest.raises(ConfigurationError, match="installed twice"):
         twice(RequestFactory().get("/"))
+
+
+class SameKey(IronSessionMiddleware):
+    options = make_options(cookie_name="other")
+
+
+@pytest.mark.parametrize("others", [(SameKey,), (SameKey, IronSessionMiddleware)])
+def test_two_sessions_with_one_key_or_one_cookie_are_refused(others: Any) -> None:
+    with pytest.raises(ConfigurationError, match="installed twice"):
+        respond(lambda request: None, middleware=lambda view: wrap(view, *others))
+
+
+class Outer(IronSessionMiddleware):
+    options = make_options(cookie_name="sessionid.0")
+    key = "outer_session"
+
+
+def test_a_session_with_the_name_of_another_s_chunk_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="installed twice"):
+        respond(lambda request: None, middleware=lambda view: wrap(view, Outer))
+
+
+def wrap(view: Any, *others: Any) -> Any:
+    """Put a view into the middleware, and that into others."""
+    app = IronSessionMiddleware(view)
+    for other in others:
+        app = other(app)
+    return app
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_a_first_look_once_the_response_has_gone_comes_too_late(
+    caplog: pytest.LogCaptureFixture, status: int
+) -> None:
+    """It reads, and writes nothing; what a broken response loses was to be lost."""
+    requests: list[Any] = []
+
+    def view(request: Any) -> HttpResponse:
+        requests.append(request)
+        return HttpResponse(status=status)
+
+    response = respond(view, cookie=header({"a": 1}))
+    session = requests[0].session
+    assert dict(session) == {"a": 1}
+    assert get_session(requests[0]) is session.core
+    session["a"] = 2
+    with pytest.raises(HeadersAlreadySentError):
+        session.save()
+    response.close()
+    assert cookies_of(response) == {}
+    assert lost_changes(caplog) == []
+
+
+def test_a_first_look_when_even_the_response_is_no_more_does_no_harm() -> None:
+    kept: list[Any] = []
+    respond(lambda request: kept.append(request.session), cookie=header({"a": 1}))
+    kept[0]["a"] = 2
+    with pytest.raises(HeadersAlreadySentError):
+        kept[0].save()
+
+
+def test_a_request_that_leaves_its_session_alone_leaves_no_circle() -> None:
+    """Nothing of it waits for the garbage collector."""
+    responses: list[weakref.ref[Any]] = []
+
+    def view(request: Any) -> Any:
+        response = TemplateResponse(request, engines["django"].from_string("hello"))
+        responses.append(weakref.ref(response))
+        return response.render()
+
+    gc.collect()
+    gc.disable()
+    try:
+        respond(view)
+        assert responses[0]() is None
+    finally:
+        gc.enable()
+
+
+def test_another_request_s_session_in_the_place_of_ours_is_copied() -> None:
+    """As tools do that render a page within a request."""
+    sessions: list[Any] = []
+
+    def view(request: Any) -> HttpResponse:
+        sessions.append(request.session)
+        request.session = sessions[0]
+        return HttpResponse()
+
+    app = IronSessionMiddleware(view)
+    answers = [
+        app(RequestFactory().get("/", headers={"cookie": header(data)}))
+        for data in ({"b": 2}, {"a": 1})
+    ]
+    assert cookies_of(answers[0]) == {}
+    cookie = cookie_of(answers[1])
+    assert unseal_data(cookie.value, password=PASSWORD) == {"b": 2}
 
 
 class Admin(IronSessionMiddleware):

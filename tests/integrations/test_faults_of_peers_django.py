@@ -1,12 +1,13 @@
 """What Django's own signed-cookie sessions get wrong, each as a test that it is right here."""
 
 import base64
-import json
+import pickle
 import sys
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
+from django.contrib.sessions.backends.signed_cookies import SessionStore as SignedCookies
 from django.core.handlers.wsgi import WSGIHandler
 from django.http import HttpResponse, JsonResponse
 from django.test import override_settings
@@ -179,10 +180,29 @@ def test_a_response_that_sets_the_cookie_is_not_kept_by_a_cache() -> None:
     assert (answer.vary, answer.cache_control) == ("Cookie", "no-store")
 
 
+class Pickling:
+    """A serializer that runs programs, as Django's own once did; it notes its use."""
+
+    used: ClassVar[list[str]] = []
+
+    def dumps(self, data: object) -> bytes:
+        self.used.append("dumps")
+        return pickle.dumps(data)
+
+    def loads(self, data: bytes) -> Any:
+        self.used.append("loads")
+        return pickle.loads(data)  # noqa: S301 - that is the fault
+
+
 def test_nothing_is_written_by_pickle_whatever_the_settings_say() -> None:
     """A serializer that runs programs was Django's default once, and can still be set."""
-    with override_settings(SESSION_SERIALIZER="pickle"):
+    Pickling.used.clear()
+    with override_settings(SESSION_SERIALIZER=f"{__name__}.{Pickling.__name__}"):
         store = SessionStore()
         store["a"] = 1
         store.save()
-    assert json.loads(json.dumps(dict(SessionStore(store.session_key)))) == {"a": 1}
+        assert dict(SessionStore(store.session_key)) == {"a": 1}
+        assert SessionStore().decode(store.encode({"b": 2})) == {"b": 2}
+        own = SignedCookies()
+        assert own.decode(own.encode({"b": 2})) == {"b": 2}
+    assert Pickling.used == ["dumps", "loads"]  # by Django's own alone

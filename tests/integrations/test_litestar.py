@@ -1,5 +1,6 @@
 """Litestar: its replaced sessions, its errors, its own session tools, the explicit form."""
 
+import importlib.util
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -898,3 +899,17 @@ def test_by_hand_a_cookie_that_the_middleware_serves_is_refused(name: str) -> No
 
     assert browser(make_app(endpoint)).get("/").status_code == 200
     assert "serves the cookie" in caught[0]
+
+
+# --- a name of Litestar's own that has moved -------------------------------------------------
+
+
+def test_a_private_name_that_has_moved_is_told_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not as a Litestar that is missing: installing it again would not help."""
+    monkeypatch.delattr("litestar._asgi.utils.wrap_in_exception_handler")
+    spec = importlib.util.find_spec("iron_session.integrations.litestar")
+    assert spec is not None
+    assert spec.loader is not None
+    with pytest.raises(ImportError, match="wrap_in_exception_handler") as caught:
+        spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    assert "pip install" not in str(caught.value)

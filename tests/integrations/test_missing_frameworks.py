@@ -9,11 +9,12 @@ import pytest
 
 from iron_session import integrations
 
-NEED_NONE = {"asgi", "wsgi"}
+NEED_NONE = {"asgi", "asgi_csrf", "wsgi"}
 
 # By integration: the package that it imports, what people call it, and what pip calls it.
 FRAMEWORKS = {
     "aiohttp": ("aiohttp", "aiohttp", "aiohttp"),
+    "aiohttp_csrf": ("aiohttp", "aiohttp", "aiohttp"),
     "aiohttp_session": ("aiohttp_session", "aiohttp-session", "aiohttp-session"),
     "django": ("django", "Django", "django"),
     "fastapi": ("fastapi", "FastAPI", "fastapi"),
@@ -21,6 +22,7 @@ FRAMEWORKS = {
     "litestar": ("litestar", "Litestar", "litestar"),
     "quart": ("quart", "Quart", "quart"),
     "sanic": ("sanic", "Sanic", "sanic"),
+    "sanic_csrf": ("sanic", "Sanic", "sanic"),
     "starlette": ("starlette", "Starlette", "starlette"),
 }
 

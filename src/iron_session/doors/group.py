@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Final
 
 from iron_session.doors.headers import ResponseHeaders
-from iron_session.doors.requests import check_apart, register
+from iron_session.doors.requests import check_apart
 from iron_session.doors.responses import (
     REFUSED,
     header_jar,
@@ -18,12 +18,12 @@ from iron_session.errors import ConfigurationError
 from iron_session.sessions.options import SessionOptions
 from iron_session.sessions.session import Session
 
-__all__ = ["FIRST", "SessionGroup", "group_of", "join_options", "keep_group"]
+__all__ = ["FIRST", "SessionGroup", "group_of", "has_sessions", "join_options", "keep_sessions"]
 
 FIRST: Final = "session"
 """The key of the framework's own session."""
 
-_GROUP: Final = "_iron_sessions"
+_KEPT: Final = "_iron_sessions"
 
 
 def join_options(
@@ -49,15 +49,6 @@ class SessionGroup(dict[str, Session]):
     """
 
     in_test: bool = False
-
-    def begin(self, request: MutableMapping[str, Any], key: str, session: Session) -> None:
-        """Add a session, which has a `HeaderJar`, and register it in the request's mapping.
-
-        Raises:
-            ConfigurationError: another session of the request serves its cookie already.
-        """
-        register(request, key, session)
-        self[key] = session
 
     @property
     def started(self) -> bool:
@@ -109,16 +100,34 @@ class SessionGroup(dict[str, Session]):
         for session in self.values():
             report_refused(session, why)
 
+    def report_end(self, *, failed: bool) -> None:
+        """Say so in the log when one was changed that a WebSocket, which has ended, did not carry.
 
-def keep_group(request: object, group: SessionGroup) -> None:
-    """Keep the sessions of a request on the framework's object for it.
+        Args:
+            failed: whether the request has: then only what came too late counts.
+        """
+        if self.started:
+            self.report_late_changes()
+        elif not failed:
+            self.report_refused()
+
+
+def keep_sessions(request: object, sessions: Session | SessionGroup) -> None:
+    """Keep the sessions of a request, or its only one, on the framework's object for it.
 
     Not in the request's mapping, which an application within another shares with that.
     """
-    setattr(request, _GROUP, group)
+    setattr(request, _KEPT, sessions)
+
+
+def has_sessions(request: object) -> bool:
+    """Tell whether sessions were kept."""
+    return hasattr(request, _KEPT)
 
 
 def group_of(request: object) -> SessionGroup:
     """Give the sessions that were kept; an empty group where there are none."""
-    group: SessionGroup | None = getattr(request, _GROUP, None)
-    return SessionGroup() if group is None else group
+    kept: Session | SessionGroup | None = getattr(request, _KEPT, None)
+    if isinstance(kept, Session):  # alone: most requests need no group of it
+        return SessionGroup({FIRST: kept})
+    return SessionGroup() if kept is None else kept

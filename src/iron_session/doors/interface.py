@@ -6,8 +6,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, MutableMapping
 from typing import Any, ClassVar, TypeAlias, TypeVar, cast
 
-from iron_session.doors.group import FIRST, group_of, join_options, keep_group
-from iron_session.doors.requests import REGISTRY
+from iron_session.doors.group import (
+    FIRST,
+    SessionGroup,
+    group_of,
+    has_sessions,
+    join_options,
+    keep_sessions,
+)
+from iron_session.doors.requests import REGISTRY, register
 from iron_session.doors.settings import check_settings
 from iron_session.sessions.options import SessionOptions
 from iron_session.sessions.session import Session
@@ -46,6 +53,7 @@ class SharedInterface(ABC):
 
     Attributes:
         options: those of the framework's own session.
+        others: those of more sessions, by key.
 
     Raises:
         ConfigurationError: some are no `SessionOptions`, or two share a key or a cookie.
@@ -64,8 +72,9 @@ class SharedInterface(ABC):
     is_null_session: ClassVar[_Method] = lambda self, session: not isinstance(session, Session)
 
     def __init__(self, options: SessionOptions, **others: SessionOptions) -> None:
-        self._all = join_options(options, others)
+        join_options(options, others)
         self.options: SessionOptions = options
+        self.others: dict[str, SessionOptions] = others
 
     def should_set_cookie(self, app: Any, session: Any) -> bool:
         """Tell whether it was changed; one that was only read may be renewed all the same."""
@@ -98,25 +107,35 @@ class SharedInterface(ABC):
         Raises:
             ConfigurationError: as `init_app`; another session of the request serves the cookie.
         """
-        group = group_of(asked)
-        if group:  # opened with the context, and now by a test's `session_transaction`
+        if has_sessions(asked):
+            group = group_of(asked)  # opened with the context, and now by `session_transaction`
             group.in_test = True
+            keep_sessions(asked, group)
             return cast(AnySession, group[FIRST])
         if app.extensions.get(_EXTENSION) is not self:
             check_settings(self.options, app.config, app.default_config)
             self.listen(app)
             app.extensions[_EXTENSION] = self
-        served = mapping.get(REGISTRY, {})
-        for key, options in self._all.items():
-            session = make(options)
-            if type(served.get(options.cookie_name)) is type(session):
-                # Of another context over this very request, or of an application that was asked
-                # before this one: each has a response of its own.
-                del served[options.cookie_name]
-            group.begin(mapping, key, session)
-        keep_group(asked, group)
-        return cast(AnySession, group[FIRST])
+        session = _begin(mapping, FIRST, make(self.options))
+        if not self.others:
+            keep_sessions(asked, session)
+            return session
+        group = SessionGroup({FIRST: session})
+        for key, options in self.others.items():
+            group[key] = _begin(mapping, key, make(options))
+        keep_sessions(asked, group)
+        return session
 
     @abstractmethod
     def listen(self, app: Any) -> None:
         """Have the application tell when a request fails; called before its first one."""
+
+
+def _begin(mapping: MutableMapping[str, Any], key: str, session: AnySession) -> AnySession:
+    name, served = session.options.cookie_name, mapping.get(REGISTRY)
+    if served and type(served.get(name)) is type(session):
+        # Of another context over this very request, or of an application that was asked before this
+        # one: each has a response of its own.
+        del served[name]
+    register(mapping, key, name, session)
+    return session

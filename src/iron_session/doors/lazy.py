@@ -89,12 +89,19 @@ class LazySessions:
         if session is not None:
             session.abandon()
 
-    def write(self, key: str, headers: Callable[[], ResponseHeaders], *, have_gone: bool) -> None:
+    def start(self) -> bool:
+        """Tell whether one was asked for, and needs `write`; else note that a response starts."""
+        if self._begun is not None:
+            return True
+        self._started = True
+        return False
+
+    def write(self, key: str, headers: ResponseHeaders, *, have_gone: bool) -> None:
         """Write a session into the headers of a response that starts now, if it was asked for.
 
         Args:
             key: the session's.
-            headers: gives the response's.
+            headers: the response's.
             have_gone: whether those of an earlier response went; else that one failed.
 
         Raises:
@@ -103,6 +110,6 @@ class LazySessions:
         session = self._find(key)
         if session is not None and not (have_gone and header_jar(session).closed):
             header_jar(session).reopen()
-            write_session(session, headers())
+            write_session(session, headers)
             header_jar(session).close()
         self._started = True

@@ -20,12 +20,14 @@ from iron_session.sessions.session import Session
 __all__ = [
     "REGISTRY",
     "adopt_replacement",
+    "attach_session",
     "begin_session",
     "check_apart",
     "check_not_served",
     "cookies_in",
     "environ_cookie_header",
     "find_session",
+    "installed_twice",
     "join_cookie_headers",
     "raw_cookie_header",
     "register",
@@ -83,32 +85,47 @@ def begin_session(
     Raises:
         ConfigurationError: the request has a session for this key or cookie already.
     """
-    there = request.get(key)
-    if there is not None and isinstance(there, Session):
-        raise _installed_twice(options.cookie_name, key)
     session = session_type(HeaderJar(cookie_header), options)
-    register(request, key, session)
-    request[key] = session
+    attach_session(request, key, options.cookie_name, session)
     return session
 
 
-def register(request: MutableMapping[str, Any], key: str, session: Session) -> None:
-    """Note which session serves a cookie, chunks included.
+def attach_session(
+    request: MutableMapping[str, Any], key: str, cookie_name: str, session: Session
+) -> None:
+    """Put a session, which serves the cookie of this name, into a request's mapping under `key`.
+
+    Raises:
+        ConfigurationError: the request has a session for this key or cookie already.
+    """
+    if REGISTRY not in request:  # so it is with most requests: they have one session
+        request[REGISTRY] = {cookie_name: session}
+    else:
+        if isinstance(request.get(key), Session):
+            raise installed_twice(cookie_name, key)
+        register(request, key, cookie_name, session)
+    request[key] = session
+
+
+def register(
+    request: MutableMapping[str, Any], key: str, cookie_name: str, session: object
+) -> None:
+    """Note what serves a cookie, chunks included: a session, or what will begin it.
 
     Raises:
         ConfigurationError: another one does already.
     """
-    name = session.options.cookie_name
     registry = request.get(REGISTRY)
     if registry is None:
-        request[REGISTRY] = {name: session}
+        request[REGISTRY] = {cookie_name: session}
         return
-    if _overlaps(name, registry):
-        raise _installed_twice(name, key)
-    registry[name] = session
+    if _overlaps(cookie_name, registry):
+        raise installed_twice(cookie_name, key)
+    registry[cookie_name] = session
 
 
-def _installed_twice(cookie_name: str, key: str) -> ConfigurationError:
+def installed_twice(cookie_name: str, key: str) -> ConfigurationError:
+    """Give the error of a second session for one cookie or key."""
     return ConfigurationError(
         f"iron-session is installed twice for the cookie {cookie_name!r} or the key {key!r}: "
         "remove one, or give each a cookie name and a key of its own"
@@ -125,7 +142,7 @@ def check_apart(sessions: Mapping[str, SessionOptions]) -> None:
     for key, options in sessions.items():
         name = check_options(options).cookie_name
         if _overlaps(name, names):
-            raise _installed_twice(name, key)
+            raise installed_twice(name, key)
         names.append(name)
 
 

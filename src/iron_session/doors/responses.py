@@ -22,6 +22,7 @@ __all__ = [
     "commit_early",
     "header_jar",
     "report_late_changes",
+    "report_lost_changes",
     "report_refused",
     "sets_same_cookie",
     "vary_on_cookie",
@@ -79,6 +80,27 @@ def report_refused(session: Session, why: str = REFUSED) -> None:
     unsent = header_jar(session).set_cookie_headers
     if not session.abandoned and (unsent or session.is_unsaved):
         report_lost(session.options.cookie_name, why)
+
+
+def report_lost_changes(
+    session: Session, *, replaced: bool, refused: bool, interrupted: bool
+) -> None:
+    """Say so in the log when a connection is over and the browser will not get what has changed.
+
+    Args:
+        session: one that an integration has begun.
+        replaced: whether a plain dict lies in its place, which was not taken over.
+        refused: whether the connection was a WebSocket, and was closed, not accepted.
+        interrupted: whether a response could not be sent.
+    """
+    jar = header_jar(session)
+    unsaved, unsent = replaced or session.is_unsaved, jar.set_cookie_headers
+    if refused and (unsaved or unsent):
+        report_lost(session.options.cookie_name, REFUSED)
+    elif jar.closed and unsaved:
+        report_lost(session.options.cookie_name, TOO_LATE)
+    elif interrupted and unsent and not jar.closed:
+        report_lost(session.options.cookie_name, "its response could not be sent")
 
 
 def _set_cookies(headers: ResponseHeaders, set_cookie: Sequence[str]) -> None:

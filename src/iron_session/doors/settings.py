@@ -14,7 +14,7 @@ from iron_session.errors import ConfigurationError
 from iron_session.seals._time import Seconds, to_milliseconds
 from iron_session.sessions.options import SessionOptions
 
-__all__ = ["check_cookie_settings", "check_settings", "permanent_terms"]
+__all__ = ["check_cookie_settings", "check_settings", "contradiction", "permanent_terms"]
 
 _LIFETIME: Final = "PERMANENT_SESSION_LIFETIME"
 _REFRESH: Final = "SESSION_REFRESH_EACH_REQUEST"
@@ -56,7 +56,7 @@ def check_settings(
     check_cookie_settings(options, settings, defaults)
     _check_lifetime(options, settings[_LIFETIME], defaults[_LIFETIME])
     if not settings[_REFRESH] and options.renew_after is not None:
-        raise _contradiction(_REFRESH, False, "renew_after", options.renew_after)
+        raise contradiction(_REFRESH, False, "renew_after", options.renew_after)
 
 
 def check_cookie_settings(
@@ -66,7 +66,7 @@ def check_cookie_settings(
     for name, (option, read) in _COOKIE.items():
         value, wanted = settings.get(name, defaults.get(name)), read(options)
         if value != defaults.get(name) and not _is_same(name, value, wanted):
-            raise _contradiction(name, value, option, wanted)
+            raise contradiction(name, value, option, wanted)
 
 
 def _is_same(name: str, value: object, wanted: object) -> bool:
@@ -84,12 +84,13 @@ def _check_lifetime(options: SessionOptions, lifetime: Seconds, default: Seconds
     if lifetime_ms == to_milliseconds(default, _LIFETIME):
         return
     if longest < timedelta(milliseconds=lifetime_ms):
-        raise _contradiction(_LIFETIME, lifetime, "max_lifetime", options.max_lifetime)
+        raise contradiction(_LIFETIME, lifetime, "max_lifetime", options.max_lifetime)
     if not options.ttl_ms or options.ttl_ms > lifetime_ms:
-        raise _contradiction(_LIFETIME, lifetime, "ttl", options.ttl)
+        raise contradiction(_LIFETIME, lifetime, "ttl", options.ttl)
 
 
-def _contradiction(name: str, value: object, option: str, wanted: object) -> ConfigurationError:
+def contradiction(name: str, value: object, option: str, wanted: object) -> ConfigurationError:
+    """Give the error of a setting and an option that do not say the same."""
     return ConfigurationError(
         f"the setting {name} is {_show(value)}, but {option} of the SessionOptions is "
         f"{_show(wanted)}: the options decide, so take the setting away, or have both say the same"

@@ -14,16 +14,15 @@ from typing import Any, Final
 try:
     from aiohttp import web
     from aiohttp.typedefs import Handler
-except ImportError as _cause:
-    raise ImportError(
-        "iron_session.integrations.aiohttp needs aiohttp: pip install aiohttp"
-    ) from _cause
+except ModuleNotFoundError as _cause:
+    _needs = "iron_session.integrations.aiohttp needs aiohttp: pip install aiohttp"
+    raise ImportError(_needs) from _cause
 
 from iron_session.doors import lazy, requests, responses
 from iron_session.doors.headers import MultiDictHeaders
 from iron_session.errors import ConfigurationError, IronSessionError
 from iron_session.sessions import session as core
-from iron_session.sessions.options import SessionOptions, check_options
+from iron_session.sessions.options import SessionOptions, T, check_options
 
 __all__ = ["get_iron_session", "get_session", "setup"]
 
@@ -57,8 +56,9 @@ def setup(
         raise ConfigurationError("call setup(app, options) before the app starts or joins another")
     requests.begin_session(app.setdefault(_REHEARSAL, {}), key, check_options(options), None)
     door = _Door(key, options, session_type)
+    if app.middlewares:
+        app.middlewares.append(door.innermost)
     app.middlewares.insert(0, door.outermost)
-    app.middlewares.append(door.innermost)
     app.on_response_prepare.append(door.write)
     app.on_startup.append(partial(_rehearse, outer={}))
 
@@ -75,15 +75,18 @@ class _Door:
             task: Any = current_task()
             sessions = request[_SESSIONS] = lazy.LazySessions(task.add_done_callback)
         sessions.offer(self._offer)
-        response: object = None
+        failed = True
         try:
-            response = await self.innermost(request, handler)
+            response = await handler(request)
+            sessions.commit(self._key)
+            failed = not isinstance(response, web.StreamResponse)
             return response
-        except web.HTTPException as error:
-            response = error
+        except web.HTTPException:
+            sessions.commit(self._key)
+            failed = False
             raise
         finally:
-            if not isinstance(response, web.StreamResponse):
+            if failed:
                 sessions.abandon(self._key)
 
     @web.middleware
@@ -99,13 +102,12 @@ class _Door:
 
     async def write(self, request: web.Request, response: web.StreamResponse) -> None:
         """Write the session into the headers of any kind of response, which go now."""
-        sessions, writer = request.get(_SESSIONS, _NONE), request.writer
+        sessions = request.get(_SESSIONS, _NONE)
+        if not sessions.start():
+            return
+        headers, writer = MultiDictHeaders(response.headers), request.writer
         try:
-            sessions.write(
-                self._key,
-                lambda: MultiDictHeaders(response.headers),
-                have_gone=writer.output_size > 0,
-            )
+            sessions.write(self._key, headers, have_gone=writer.output_size > 0)
         except IronSessionError:
             # aiohttp has made the writer ready for this response; another one takes it now.
             vars(writer).update(chunked=False, _compress=None)
@@ -133,13 +135,12 @@ def get_session(request: web.Request, *, key: str = "session") -> core.Session:
 
 
 def get_iron_session(
-    request: web.Request, response: web.StreamResponse, options: SessionOptions
-) -> core.Session:
+    request: web.Request, response: web.StreamResponse, options: SessionOptions[T]
+) -> core.Session[T]:
     """Give the session of a request; only its `save()` and `destroy()` write, to this response.
 
     Raises:
-        ConfigurationError: the options are no `SessionOptions`, or `setup` serves this cookie
-            already: of two sessions in one request, the one could undo the other's logout.
+        ConfigurationError: the options are no `SessionOptions`, or `setup` serves this cookie.
     """
     request.get(_SESSIONS, _NONE).check_not_served(options)
     cookies = requests.cookies_in(request.headers)

@@ -13,7 +13,7 @@ try:
     import aiohttp_session
     from aiohttp import web
     from aiohttp.typedefs import Handler
-except ImportError as _cause:
+except ModuleNotFoundError as _cause:
     raise ImportError(
         "iron_session.integrations.aiohttp_session needs aiohttp-session: "
         "pip install aiohttp-session"

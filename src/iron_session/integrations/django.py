@@ -9,9 +9,10 @@ session = get_iron_session(request, response, options)                      # th
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache, cached_property, partial, wraps
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, TypeAlias
 
@@ -32,12 +33,13 @@ except ImportError as _cause:
 from iron_session.doors import requests
 from iron_session.doors.morsels import MorselHeaders
 from iron_session.doors.responses import ResponseJar, header_jar, report_late_changes, write_session
-from iron_session.doors.settings import check_cookie_settings
+from iron_session.doors.settings import check_cookie_settings, contradiction
 from iron_session.errors import ConfigurationError, IronSessionError
 from iron_session.seals import _time
 from iron_session.sessions import session as core
+from iron_session.sessions.flashes import Flash
 from iron_session.sessions.jar import HeaderJar
-from iron_session.sessions.options import SessionOptions, check_options
+from iron_session.sessions.options import SessionOptions, T, check_options
 from iron_session.sessions.session import Session
 
 __all__ = ["IronSessionMiddleware", "SessionStore", "get_iron_session", "get_session"]
@@ -53,7 +55,7 @@ if TYPE_CHECKING:
         """What type checkers see above our classes: Django has no types, so that has anything."""
 
         def __init__(self, *args: Any) -> None: ...
-        def __call__(self, *args: Any) -> Any: ...
+        def __call__(self, request: Any) -> Any: ...
         def __getattr__(self, name: str) -> Any: ...
         def __getitem__(self, key: str) -> Any: ...
         def keys(self) -> Any: ...
@@ -78,14 +80,23 @@ _COOKIE_SETTINGS: Final[dict[str, tuple[str, Callable[[Any], Any]]]] = {
 _SETTINGS: Final = ("SESSION_COOKIE_NAME", "SESSION_COOKIE_AGE", *_COOKIE_SETTINGS)
 
 
-@cache
-def _settings_options() -> SessionOptions:
-    """Give the options by IRON_SESSION, and by Django's settings where the project sets them."""
+def _refuse_djangos_middleware() -> None:
     if "django.contrib.sessions.middleware.SessionMiddleware" in settings.MIDDLEWARE:
         raise ConfigurationError(
             "MIDDLEWARE has Django's own SessionMiddleware, which knows nothing of these options: "
             f"in its place put {_INSTALL}"
         )
+
+
+# That middleware imports its engine when it is loaded. Settings that import us are not ready yet.
+if settings.configured and __name__ == settings.SESSION_ENGINE:
+    _refuse_djangos_middleware()
+
+
+@cache
+def _settings_options() -> SessionOptions:
+    """Give the options by IRON_SESSION, and by Django's settings where the project sets them."""
+    _refuse_djangos_middleware()
     ours = {name: getattr(settings, name) for name in _SETTINGS if settings.is_overridden(name)}
     given = getattr(settings, "IRON_SESSION", None)
     options = given if isinstance(given, SessionOptions) else _build_options(given, ours)
@@ -142,17 +153,11 @@ def _check_agreement(options: SessionOptions, ours: Mapping[str, Any]) -> None:
         if not age:  # as a ttl it would mean "for ever"
             raise ConfigurationError("SESSION_COOKIE_AGE must be more than 0 seconds")
         if age != options.ttl_ms:
-            raise _contradiction("SESSION_COOKIE_AGE", age // 1000, "ttl", options.ttl)
+            raise contradiction("SESSION_COOKIE_AGE", age // 1000, "ttl", options.ttl)
     at_close, max_age = ours.get("SESSION_EXPIRE_AT_BROWSER_CLOSE"), options.cookie.max_age
     if at_close is not None and bool(at_close) != (max_age is None):
         name = "SESSION_EXPIRE_AT_BROWSER_CLOSE"
-        raise _contradiction(name, at_close, "cookie_options.max_age", max_age)
-
-
-def _contradiction(name: str, value: object, option: str, wanted: object) -> ConfigurationError:
-    return ConfigurationError(
-        f"{name} is {value!r}, but {option} in IRON_SESSION is {wanted!r}: take one of them away"
-    )
+        raise contradiction(name, at_close, "cookie_options.max_age", max_age)
 
 
 # --- the session -------------------------------------------------------------------------------
@@ -208,14 +213,24 @@ class SessionStore(_Base):
 
     serializer: Any = JSONSerializer
 
+    # Where the middleware has made it for a request, whose session is begun at the first look; not
+    # the request itself: that would be a circle.
+    _door: IronSessionMiddleware | None = None
+    _meta: dict[str, Any]
+    _scope: Any
+    _left: weakref.ref[HttpResponseBase] | None = None  # the response that went without a look
+
+    _deleted: str | None = None
+    _marked: bool = False
+
     def __init__(self, session_key: str | None = None) -> None:
         self._given = session_key
-        self._deleted: str | None = None
-        self._marked = False
 
     @cached_property
     def core(self) -> Session:
         """The session itself, for what Django's sessions have no name for."""
+        if self._door is not None:
+            return self._door.begin(self._meta, self._scope, self._left)
         options = _settings_options()
         header = f"{options.cookie_name}={self._given}" if self._given else None
         return _Session(HeaderJar(header), options)
@@ -352,6 +367,47 @@ class SessionStore(_Base):
         expiry = self.core.get(_EXPIRY)
         return self.core.options.cookie.max_age is None if expiry is None else expiry == 0
 
+    # --- what Django's sessions have no name for, as iron_session.Session has it -----------
+
+    @property
+    def data(self) -> Any:
+        """The data as an instance of the schema's type."""
+        return self.core.data
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        self.core.data = value
+
+    @property
+    def ttl(self) -> timedelta:
+        """How long it lives from each save on; may be set, as `Session.ttl`.
+
+        What `set_expiry` was given counts more than what is set here.
+        """
+        return self.core.ttl
+
+    @ttl.setter
+    def ttl(self, value: _time.Seconds | None) -> None:
+        self.core.ttl = value
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When the seal that the browser has expires (UTC)."""
+        return self.core.expires_at
+
+    @property
+    def created_at(self) -> datetime | None:
+        """When the session was first saved (UTC), if `max_lifetime` has that written."""
+        return self.core.created_at
+
+    def flash(self, message: str, category: str = "message") -> None:
+        """Keep a message for the page that is shown next; `django.contrib.messages` can more."""
+        self.core.flash(message, category)
+
+    def pop_flashes(self, category: str | None = None) -> list[Flash]:
+        """Give the messages that were kept, oldest first, and forget them."""
+        return self.core.pop_flashes(category)
+
     aset: _Twin = _twin(__setitem__)
     apop: _Twin = _twin(pop)
     aupdate: _Twin = _twin(update)
@@ -394,23 +450,55 @@ class IronSessionMiddleware(_Middleware):
         self._store: type[SessionStore] = engine if is_first else SessionStore
         by_settings = is_first and self.options is None
         self._options = _settings_options() if by_settings else check_options(self.options)
+        self._place: str = f"iron_session.{self.key}"  # in the request's META, once it is begun
         self._saves_always: bool = settings.SESSION_SAVE_EVERY_REQUEST
+
+    def __call__(self, request: HttpRequest) -> Any:
+        """Do what Django's own does, in fewer steps."""
+        if self.async_mode:
+            return self.__acall__(request)
+        response = self.process_request(request) or self.get_response(request)
+        return self.process_response(request, response)
 
     async def __acall__(self, request: HttpRequest) -> HttpResponseBase:
         """Do the same without a thread, of which Django's own takes two."""
-        self.process_request(request)
-        response = await self.get_response(request)
+        response = self.process_request(request) or await self.get_response(request)
         try:
             return self._finish(request, response)
         except IronSessionError as failure:
             answer = await _answer(_afail, failure)(request)
         return self._finish(request, _take_over(response, answer))
 
-    def process_request(self, request: HttpRequest) -> None:
-        """Begin the session; nothing is unsealed before somebody looks."""
-        header = _cookie_header(request, self._options)
-        session = requests.begin_session(request.META, self.key, self._options, header, _Session)
-        self._attach(request, session)
+    def process_request(self, request: HttpRequest) -> HttpResponseBase | None:
+        """Give the request its session, which is begun when somebody looks.
+
+        Returns:
+            None: there is no answer yet. A subclass may give one.
+        """
+        meta, name = request.META, self._options.cookie_name
+        if requests.REGISTRY not in meta:
+            meta[requests.REGISTRY] = {name: self}
+        elif isinstance(getattr(request, self.key, None), SessionStore):
+            raise requests.installed_twice(name, self.key)
+        else:
+            requests.register(meta, self.key, name, self)
+        store = self._store()
+        store._door, store._meta, store._scope = self, meta, getattr(request, "scope", None)
+        setattr(request, self.key, store)
+        return None
+
+    def begin(
+        self, meta: dict[str, Any], scope: Any, left: weakref.ref[HttpResponseBase] | None
+    ) -> Session:
+        """Begin the session of a request, for `SessionStore`."""
+        begun = _Session(HeaderJar(_cookie_header(meta, scope, self._options)), self._options)
+        session: Session = meta.setdefault(self._place, begun)  # another thread may be faster
+        if left is not None:
+            header_jar(session).close()
+            response = left()
+            if response is not None:
+                response._resource_closers.append(_Closer(session))
+        return session
 
     def process_response(
         self, request: HttpRequest, response: HttpResponseBase
@@ -422,13 +510,18 @@ class IronSessionMiddleware(_Middleware):
             answer = _answer(_fail, failure)(request)
         return self._finish(request, _take_over(response, answer))
 
-    def _attach(self, request: HttpRequest, session: Session) -> None:
-        store = self._store()
-        store.core = session
-        setattr(request, self.key, store)
-
     def _finish(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-        session = requests.find_session(request.META, self.key, _INSTALL)
+        meta = request.META
+        store: Any = getattr(request, self.key, None)
+        is_ours = isinstance(store, SessionStore) and store._door is self and store._meta is meta
+        if self._place in meta or not is_ours or self._saves_always or response.status_code >= 500:
+            self._write(request, response)
+        else:
+            store._left = weakref.ref(response)
+        return response
+
+    def _write(self, request: HttpRequest, response: HttpResponseBase) -> None:
+        session = self.begin(request.META, getattr(request, "scope", None), None)
         self._adopt_replacement(request, session)
         if response.status_code >= 500:
             session.abandon()
@@ -442,13 +535,14 @@ class IronSessionMiddleware(_Middleware):
             vars(request)["_cache_update_cache"] = False
         # Where Django itself hooks in what is to be done once a response has been sent.
         response._resource_closers.append(_Closer(session))
-        return response
 
     def _adopt_replacement(self, request: HttpRequest, session: Session) -> None:
         """Take over what the application has put in the session's place."""
         found: Any = getattr(request, self.key, None)
-        if getattr(found, "core", None) is not session and isinstance(found, (dict, SessionBase)):
-            self._attach(request, session)
+        if isinstance(found, (dict, SessionBase)) and getattr(found, "core", None) is not session:
+            store = self._store()
+            store.core = session
+            setattr(request, self.key, store)
             session.replace(dict(found))
 
 
@@ -489,10 +583,11 @@ def _take_over(response: HttpResponseBase, answer: HttpResponseBase) -> HttpResp
     return answer
 
 
-def _cookie_header(request: HttpRequest, options: SessionOptions) -> str | Callable[[], str] | None:
-    scope = getattr(request, "scope", None)
+def _cookie_header(
+    meta: dict[str, Any], scope: Any, options: SessionOptions
+) -> str | Callable[[], str] | None:
     if scope is None:
-        return requests.environ_cookie_header(request.META, options.cookie_name)
+        return requests.environ_cookie_header(meta, options.cookie_name)
     # Django 5 joins the Cookie headers of HTTP/2, of which there may be several, by commas.
     return lambda: requests.raw_cookie_header(scope["headers"])
 
@@ -512,8 +607,8 @@ def get_session(request: HttpRequest, *, key: str = "session") -> Session:
 
 
 def get_iron_session(
-    request: HttpRequest, response: HttpResponseBase, options: SessionOptions
-) -> Session:
+    request: HttpRequest, response: HttpResponseBase, options: SessionOptions[T]
+) -> Session[T]:
     """Give the session of a request; only its `save()` and `destroy()` write, to this response.
 
     Args:
@@ -526,5 +621,6 @@ def get_iron_session(
             cookie already: of two sessions in one request, the one could undo the other's logout.
     """
     requests.check_not_served(request.META, options)
-    jar = ResponseJar(_cookie_header(request, options), MorselHeaders(response))
+    header = _cookie_header(request.META, getattr(request, "scope", None), options)
+    jar = ResponseJar(header, MorselHeaders(response))
     return core.get_iron_session(jar, options)

@@ -1,12 +1,12 @@
 """Flask: `flask.session`, or a session by hand.
 
 app.session_interface = IronSessionInterface(options)           # then: flask.session
-
 session = get_iron_session(request, response, options)          # then: session.save()
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Final, cast
 
 try:
@@ -20,13 +20,12 @@ from iron_session.doors.group import FIRST, group_of
 from iron_session.doors.headers import WerkzeugHeaders
 from iron_session.doors.interface import SharedInterface, behind
 from iron_session.doors.requests import check_not_served, environ_cookie_header, find_session
-from iron_session.doors.responses import ResponseJar
+from iron_session.doors.responses import ResponseJar, report_late_changes
 from iron_session.doors.settings import permanent_terms
 from iron_session.errors import IronSessionError
+from iron_session.sessions import HeaderJar, Session
 from iron_session.sessions import session as core
-from iron_session.sessions.jar import HeaderJar
-from iron_session.sessions.options import SessionOptions
-from iron_session.sessions.session import Session
+from iron_session.sessions.options import SessionOptions, T
 
 __all__ = ["FlaskSession", "IronSessionInterface", "get_iron_session", "get_session"]
 
@@ -79,18 +78,21 @@ class IronSessionInterface(SharedInterface, SessionInterface):
 
     def open_session(self, app: Flask, request: Request) -> FlaskSession:
         """Begin the request's sessions; nothing is read before somebody looks."""
-        environ = request.environ
 
         def make(one: SessionOptions) -> FlaskSession:
-            return FlaskSession(app, environ_cookie_header(environ, one.cookie_name), one)
+            return FlaskSession(app, environ_cookie_header(request.environ, one.cookie_name), one)
 
-        return self.begin(app, request, environ, make)
+        return self.begin(app, request, request.environ, make)
 
-    def save_session(self, app: Flask, session: object, response: Response) -> None:
+    def save_session(self, app: Flask, session: Any, response: Response) -> None:
         """Write the request's sessions into the response; nothing but headers is left to be sent.
 
         What can't be written is the application's to answer, if it has a handler for the error.
         """
+        if not (session.accessed or self.others):
+            session.jar.close()
+            response.call_on_close(partial(report_late_changes, session))
+            return
         group = group_of(behind(request))
         try:
             group.write(WerkzeugHeaders(response.headers))
@@ -128,7 +130,9 @@ def get_session(*, key: str = FIRST) -> FlaskSession:
     return cast(FlaskSession, find_session(group_of(behind(request)), key, INSTALL))
 
 
-def get_iron_session(request: Request, response: AnyResponse, options: SessionOptions) -> Session:
+def get_iron_session(
+    request: Request, response: AnyResponse, options: SessionOptions[T]
+) -> Session[T]:
     """Give the session of a request; only its `save()` and `destroy()` write, to this response.
 
     Args:
@@ -137,8 +141,7 @@ def get_iron_session(request: Request, response: AnyResponse, options: SessionOp
         options: built once, at import time.
 
     Raises:
-        ConfigurationError: the options are no `SessionOptions`, or the interface serves this
-            cookie already: of two sessions in one request, the one could undo the other's logout.
+        ConfigurationError: they are no `SessionOptions`, or the interface serves this cookie.
     """
     check_not_served(request.environ, options)
     headers = WerkzeugHeaders(response.headers)

@@ -8,71 +8,76 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 try:
     from litestar import Response
-    from litestar._asgi.utils import wrap_in_exception_handler
     from litestar.connection import ASGIConnection
     from litestar.datastructures import Cookie
     from litestar.middleware import DefineMiddleware
     from litestar.middleware.session import base
     from litestar.types import Empty, Scopes
-    from litestar.utils.scope.state import ScopeState
-except ImportError as _cause:
-    raise ImportError(
-        "iron_session.integrations.litestar needs Litestar: pip install litestar"
-    ) from _cause
+except ModuleNotFoundError as _cause:
+    _needs = "iron_session.integrations.litestar needs Litestar: pip install litestar"
+    raise ImportError(_needs) from _cause
 
-from iron_session.doors import headers, requests, responses
-from iron_session.integrations import asgi
+# Litestar's own names: should they move, the import says which.
+from litestar._asgi.utils import wrap_in_exception_handler
+from litestar.utils.scope.state import ScopeState
+
+from iron_session.doors import connections, headers, requests, responses
 from iron_session.sessions.jar import HeaderJar
-from iron_session.sessions.options import SessionOptions, check_options
+from iron_session.sessions.options import SessionOptions, T, check_options
 from iron_session.sessions.session import Session
 
 __all__ = ["IronSessionConfig", "get_iron_session", "get_session"]
 AnyConnection = ASGIConnection[Any, Any, Any, Any]
 
 
-class _Connection(asgi.Connection):
+class _Connection(connections.Connection):
+    __slots__ = ()
     scope: Any  # to Litestar it is one of several TypedDicts
 
-    async def _start(self, message: asgi.Message) -> None:
+    def _with_session(self, message: connections.Message) -> connections.Message:
         # Litestar answers an exception while it is handling it: with a 500 where nobody else has.
         if message.get("status") == 500 and sys.exception() is not None:
             self.session.abandon()
-        try:
-            await super()._start(message)
-        except Exception:
-            # Or Litestar takes the response for started, and asks none of its exception handlers.
-            ScopeState.from_scope(self.scope).response_started = self.started
-            raise
+        return super()._with_session(message)
 
     def adopt_replacement(self) -> None:
-        found: Any = self.scope.get(self._key)
+        found, self.scope[self._key] = self.scope.get(self._key), self.session
         if found is self.session:
             return
-        self.scope[self._key] = self.session  # first: should it be refused, then only once
         if found is Empty:  # which `clear_session` leaves
             found = {}
         elif type(found) is not dict:  # a model for `set_session`, as Litestar itself stores it
             found = _Backend.deserialize_data(_Backend.serialize_data(found, self.scope))
         self.session.replace(found)
 
+    def interrupt(self) -> None:
+        super().interrupt()
+        # Or Litestar takes the response for started, and asks none of its exception handlers.
+        ScopeState.from_scope(self.scope).response_started = False
+
 
 class _Middleware(base.SessionMiddleware["_Backend"]):
-    def __init__(self, app: Any, backend: _Backend) -> None:
-        # Or what answers an exception of the middleware within would not pass here.
-        super().__init__(wrap_in_exception_handler(app), backend)
-
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         config = self.backend.config
         connection: Any = _Connection(scope, config.scope_key, config.options, send)
         try:
             await self.app(scope, receive, connection.send)
+        except Exception as error:
+            # Or the answer to an exception of the middleware within would not pass here.
+            failed = wrap_in_exception_handler(partial(_raise, error))
+            await failed(scope, receive, connection.send)
         finally:
             connection.adopt_replacement()  # one that came too late is a late change
             connection.end()
+
+
+async def _raise(error: Exception, *_: object) -> None:
+    raise error
 
 
 class _Backend(base.BaseSessionBackend["IronSessionConfig"]):  # for Litestar's test client
@@ -126,17 +131,12 @@ def get_session(connection: AnyConnection, *, key: str = "session") -> Session:
 
 
 def get_iron_session(
-    connection: AnyConnection, response: Response[Any], options: SessionOptions
-) -> Session:
+    connection: AnyConnection, response: Response[Any], options: SessionOptions[T]
+) -> Session[T]:
     """Give the session of a request; only its `save()` and `destroy()` write, to this response.
 
-    Args:
-        connection: the request.
-        response: what the handler will return; plain data in its place would carry no cookie.
-        options: built once, at import time.
-
-    Raises:
-        ConfigurationError: they are no `SessionOptions`, or the middleware serves this cookie.
+    It is what the handler returns, for plain data would carry no cookie. A ConfigurationError:
+    the options are no `SessionOptions`, or the middleware serves this cookie.
     """
     requests.check_not_served(connection.scope, options)
     cookies = requests.raw_cookie_header(connection.scope["headers"])

@@ -28,8 +28,7 @@ from iron_session.doors.interface import SharedInterface, behind
 from iron_session.errors import IronSessionError
 from iron_session.integrations.flask import INSTALL, FlaskSession
 from iron_session.sessions import session as core
-from iron_session.sessions.options import SessionOptions
-from iron_session.sessions.session import Session
+from iron_session.sessions.options import SessionOptions, T
 
 __all__ = ["IronSessionInterface", "get_iron_session", "get_session"]
 
@@ -52,11 +51,15 @@ class IronSessionInterface(SharedInterface, SecureCookieSessionInterface):  # as
             _write_at_accept(request, group_of(request))
         return session
 
-    async def save_session(self, app: Quart, session: object, response: Any) -> None:
+    async def save_session(self, app: Quart, session: Any, response: Any) -> None:
         """Write the request's sessions into the response; nothing but headers is left to be sent.
 
         What can't be written is the application's to answer, if it has a handler for the error.
         """
+        is_touched = session.accessed or self.others or quart.has_websocket_context()
+        if not (is_touched or isinstance(response.response, IterableBody)):
+            session.jar.close()
+            return
         in_websocket = quart.has_websocket_context() and group_of(websocket).get(FIRST) is session
         asked: Request | Websocket = behind(websocket if in_websocket else request)
         group = group_of(asked)
@@ -113,11 +116,7 @@ async def _abandon(_app: Quart, **_: object) -> None:
 
 
 async def _end_websocket(_app: Quart, exc: BaseException | None, **_: object) -> None:
-    group = group_of(behind(websocket))
-    if group.started:
-        group.report_late_changes()
-    elif exc is None:
-        group.report_refused()
+    group_of(behind(websocket)).report_end(failed=exc is not None)
 
 
 def get_session(*, key: str = FIRST) -> FlaskSession:
@@ -130,8 +129,8 @@ def get_session(*, key: str = FIRST) -> FlaskSession:
 
 
 def get_iron_session(
-    request: Request | Websocket, response: ResponseTypes, options: SessionOptions
-) -> Session:
+    request: Request | Websocket, response: ResponseTypes, options: SessionOptions[T]
+) -> core.Session[T]:
     """Give the session of a request; only its `save()` and `destroy()` write, to this response.
 
     Args:

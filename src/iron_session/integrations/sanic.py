@@ -14,7 +14,7 @@ try:
     from sanic import Request, Sanic
     from sanic.http import Stage
     from sanic.response import BaseHTTPResponse
-except ImportError as _cause:
+except ModuleNotFoundError as _cause:
     raise ImportError("iron_session.integrations.sanic needs Sanic: pip install sanic") from _cause
 
 from iron_session.doors import requests, responses
@@ -22,7 +22,7 @@ from iron_session.doors.group import SessionGroup
 from iron_session.doors.handlers import watch_handler
 from iron_session.doors.headers import SanicHeaders
 from iron_session.sessions import session as core
-from iron_session.sessions.options import SessionOptions, check_options
+from iron_session.sessions.options import SessionOptions, T, check_options
 
 __all__ = ["get_iron_session", "get_session", "setup"]
 
@@ -133,8 +133,8 @@ def get_session(request: Request[Any, Any], *, key: str = "session") -> core.Ses
 
 
 def get_iron_session(
-    request: Request[Any, Any], response: BaseHTTPResponse, options: SessionOptions
-) -> core.Session:
+    request: Request[Any, Any], response: BaseHTTPResponse, options: SessionOptions[T]
+) -> core.Session[T]:
     """Give the session of a request; only its `save()` and `destroy()` write, to this response.
 
     It is one made for this request: returned, or begun by `await request.respond()`.

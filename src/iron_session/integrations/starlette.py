@@ -14,18 +14,16 @@ try:
     from starlette.concurrency import run_in_threadpool
     from starlette.requests import HTTPConnection, Request
     from starlette.responses import Response
-except ImportError as _cause:
+except ModuleNotFoundError as _cause:
     raise ImportError(
         "iron_session.integrations.starlette needs Starlette: pip install starlette"
     ) from _cause
 
-from iron_session.doors.headers import RawHeaders
-from iron_session.doors.requests import check_not_served, find_session, raw_cookie_header
-from iron_session.doors.responses import ResponseJar
+from iron_session.doors.connections import Connection
+from iron_session.doors.requests import find_session
 from iron_session.errors import IronSessionError
 from iron_session.integrations import asgi
-from iron_session.sessions import session as core
-from iron_session.sessions.options import SessionOptions
+from iron_session.sessions.options import SessionOptions, T
 from iron_session.sessions.session import Session
 
 __all__ = ["IronSessionMiddleware", "get_iron_session", "get_session"]
@@ -41,7 +39,7 @@ class IronSessionMiddleware(asgi.IronSessionMiddleware):
     """
 
     async def answer_failure(
-        self, failure: IronSessionError, connection: asgi.Connection, receive: asgi.Receive
+        self, failure: IronSessionError, connection: Connection, receive: asgi.Receive
     ) -> None:
         """Send what the application's handler for this error gives, or raise it."""
         handler = _find_handler(connection, failure)
@@ -54,7 +52,7 @@ class IronSessionMiddleware(asgi.IronSessionMiddleware):
         await response(connection.scope, receive, connection.send)
 
 
-def _find_handler(connection: asgi.Connection, failure: IronSessionError) -> Any:
+def _find_handler(connection: Connection, failure: IronSessionError) -> Any:
     """Look in `app.exception_handlers`, of a mounted application first, then of the outer one.
 
     In each, the handler for the error's own class goes before those for the classes above it.
@@ -84,8 +82,8 @@ def get_session(connection: HTTPConnection, *, key: str = "session") -> Session:
 
 
 def get_iron_session(
-    connection: HTTPConnection, response: Response, options: SessionOptions
-) -> Session:
+    connection: HTTPConnection, response: Response, options: SessionOptions[T]
+) -> Session[T]:
     """Give the session of a request; only its `save()` and `destroy()` write, to this response.
 
     Args:
@@ -97,7 +95,4 @@ def get_iron_session(
         ConfigurationError: the options are no `SessionOptions`, or the middleware serves this
             cookie already: of two sessions in one request, the one could undo the other's logout.
     """
-    check_not_served(connection.scope, options)
-    headers = connection.scope["headers"]
-    jar = ResponseJar(lambda: raw_cookie_header(headers), RawHeaders(response.headers.raw))
-    return core.get_iron_session(jar, options)
+    return asgi.get_iron_session(connection.scope, response.headers.raw, options)

@@ -18,7 +18,7 @@ from iron_session.doors.requests import (
 )
 from iron_session.doors.responses import ResponseJar, header_jar, report_late_changes, write_session
 from iron_session.sessions import session as core
-from iron_session.sessions.options import SessionOptions, check_options
+from iron_session.sessions.options import SessionOptions, T, check_options
 from iron_session.sessions.session import Session
 
 if TYPE_CHECKING:
@@ -125,8 +125,8 @@ def get_session(environ: WSGIEnvironment, *, key: str = _KEY) -> Session:
 
 
 def get_iron_session(
-    environ: WSGIEnvironment, headers: list[tuple[str, str]], options: SessionOptions
-) -> Session:
+    environ: WSGIEnvironment, headers: list[tuple[str, str]], options: SessionOptions[T]
+) -> Session[T]:
     """Give the session of a request; only its `save()` and `destroy()` write, to these headers.
 
     Args:

@@ -10,6 +10,8 @@ from iron_session.integrations.asgi import (
     Receive,
     Scope,
     Send,
+    get_iron_session,
+    get_session,
 )
 from tests.contract.asgi_driver import run_in_process
 from tests.contract.common_app import (
@@ -37,6 +39,20 @@ def make_app(options: Sequence[SessionOptions]) -> ASGIApp:
     return app
 
 
+def make_explicit_app(options: SessionOptions) -> ASGIApp:
+    """Build the app of the explicit form, without the gateway."""
+
+    async def explicit(scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [(b"content-type", b"application/json")]
+        session = get_iron_session(scope, headers, options)
+        call = Call.parse(scope["query_string"].decode())
+        result = json.dumps(await call.perform_async(lambda _: session))
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": result.encode()})
+
+    return explicit
+
+
 async def answer_errors(scope: Scope, receive: Receive, send: Send) -> None:
     """Run the handler, and answer what it raises."""
     try:
@@ -53,7 +69,7 @@ async def handle(scope: Scope, receive: Receive, send: Send) -> None:
     manner = scope["path"].strip("/")
 
     def session_of(position: int) -> object:
-        return scope[SCOPE_KEYS[position]]
+        return get_session(scope, key=SCOPE_KEYS[position])
 
     result = json.dumps(await call.perform_async(session_of))
     match manner:
@@ -115,4 +131,4 @@ async def answer_websocket(
     await send({"type": "websocket.close", "code": 1000})
 
 
-DOORS = [Door("asgi", make_app, run_in_process)]
+DOORS = [Door("asgi", make_app, run_in_process, make_explicit_app)]
