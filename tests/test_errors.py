@@ -18,6 +18,7 @@ from iron_session import (
     UnsealError,
     UnsealReason,
 )
+from iron_session.csrf import CsrfError, CsrfReason
 
 EVERY_ERROR = [
     IronSessionError("message"),
@@ -29,6 +30,7 @@ EVERY_ERROR = [
     UnsealError("message"),
     UnsealError("message", reason="expired", password_id="7"),
     UnsealError("message", reason="purpose"),
+    CsrfError("message", reason="token-wrong"),
 ]
 
 
@@ -40,7 +42,7 @@ def test_every_error_has_the_one_root(error: Exception) -> None:
 
 def test_no_error_is_left_out_above() -> None:
     public = {getattr(iron_session, name) for name in dir(iron_session) if name.endswith("Error")}
-    assert {type(error) for error in EVERY_ERROR} == public
+    assert {type(error) for error in EVERY_ERROR} == public | {CsrfError}
 
 
 @pytest.mark.parametrize(
@@ -57,8 +59,10 @@ def test_the_texts_fault_is_not_the_programmers() -> None:
     assert not issubclass(UnsealError, (ConfigurationError, ValueError, TypeError))
 
 
-def test_the_reasons_are_four() -> None:
-    assert get_args(UnsealReason) == ("expired", "unknown-password", "invalid", "purpose")
+def test_the_reasons_are_five() -> None:
+    """The last is of sessions alone."""
+    reasons = ("expired", "unknown-password", "invalid", "purpose", "schema")
+    assert get_args(UnsealReason) == reasons
 
 
 @pytest.mark.parametrize("reason", get_args(UnsealReason))
@@ -70,6 +74,10 @@ def test_a_reason_is_data(reason: UnsealReason) -> None:
 def test_an_unseal_error_is_of_an_invalid_text_unless_it_says_more() -> None:
     error = UnsealError("message")
     assert (error.reason, error.password_id) == ("invalid", None)
+
+
+def test_the_reasons_of_a_refused_request_are_four() -> None:
+    assert get_args(CsrfReason) == ("cross-site", "origin", "token-missing", "token-wrong")
 
 
 def test_what_can_not_be_written_is_named_by_its_path() -> None:

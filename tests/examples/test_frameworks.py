@@ -29,6 +29,10 @@ README = (FOLDER / "README.md").read_text(encoding="utf-8")
 NO_EXAMPLE = {
     "aiohttp_session": "it is for applications that have aiohttp_session already; who begins takes "
     "aiohttp's",
+    **dict.fromkeys(
+        ["aiohttp_csrf", "asgi_csrf", "sanic_csrf"],
+        "whole applications with it stand in docs/csrf.md, and are run from there",
+    ),
 }
 
 ALL = [*EXAMPLES, MAGIC_LINK]

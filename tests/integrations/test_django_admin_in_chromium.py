@@ -1,7 +1,5 @@
 """The admin in a real browser: what it makes of the session's cookie decides."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,8 +7,7 @@ import pytest
 from django.apps import apps
 from django.contrib.staticfiles.handlers import StaticFilesHandler
 from django.core.handlers.wsgi import WSGIHandler
-from selenium.webdriver import Chrome, ChromeOptions
-from selenium.webdriver.chrome.service import Service
+from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.expected_conditions import staleness_of
 from selenium.webdriver.support.wait import WebDriverWait
@@ -18,32 +15,11 @@ from selenium.webdriver.support.wait import WebDriverWait
 from iron_session import unseal_data
 from tests.contract.common_app import WAIT
 from tests.contract.server import serve_wsgi
+from tests.helpers.chromium import find, open_chromium
 from tests.integrations.django_site.project import NAME, PASSWORD_OF_ADA, new_database
 from tests.sessions.browser import PASSWORD, TTL
 
 COOKIE = "sessionid"
-FLAGS = [
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--window-size=1000,700",
-]
-
-
-def find(program: str, variable: str) -> str:
-    """Say where a program is, or fail and say how to get it."""
-    path = os.environ.get(variable) or shutil.which(program)
-    if path is None or not Path(path).is_file():
-        pytest.fail(
-            f"{path or program} was not found: on Debian, apt-get install chromium "
-            f"chromium-driver; elsewhere set {variable} to where it is"
-        )
-    return path
 
 
 @pytest.fixture
@@ -102,16 +78,8 @@ class Browser:
 @pytest.fixture
 def browser(tmp_path: Path, address: str) -> Iterator[Browser]:
     """Open a browser that knows nothing and fetches nothing by itself."""
-    options = ChromeOptions()
-    options.binary_location = find("chromium", "IRON_SESSION_CHROMIUM")
-    for flag in [*FLAGS, f"--user-data-dir={tmp_path / 'profile'}"]:
-        options.add_argument(flag)
-    service = Service(find("chromedriver", "IRON_SESSION_CHROMEDRIVER"))
-    driver = Chrome(options=options, service=service)
-    try:
+    with open_chromium(tmp_path / "profile") as driver:
         yield Browser(driver, address, tmp_path)
-    finally:
-        driver.quit()
 
 
 def test_log_in_change_something_and_log_out(browser: Browser) -> None:
