@@ -238,7 +238,8 @@ class Session(MutableMapping[str, Any], Generic[T]):
             )
         self._load()
         if self._typed is None:
-            self._typed = TypedData(schema, {})
+            typed = TypedData(schema, {})
+            self._typed = self._typed or typed  # another thread may have been faster
         return self._typed
 
     # --- messages to be shown once -------------------------------------------------------
