@@ -64,10 +64,13 @@ class Example:
 
 
 MAGIC_LINK = Example("magic_link_app")
+WATCHING = Example("watching_app")
 
 # One a framework; they all do the same.
 EXAMPLES = [
-    Example(path.stem) for path in sorted(FOLDER.glob("*_app.py")) if path.stem != MAGIC_LINK.name
+    Example(path.stem)
+    for path in sorted(FOLDER.glob("*_app.py"))
+    if path.stem not in (MAGIC_LINK.name, WATCHING.name)
 ]
 
 

@@ -15,6 +15,7 @@ from tests.examples.servers import (
     FOLDER,
     MAGIC_LINK,
     PORT,
+    WATCHING,
     Browser,
     Example,
     Server,
@@ -35,7 +36,7 @@ NO_EXAMPLE = {
     ),
 }
 
-ALL = [*EXAMPLES, MAGIC_LINK]
+ALL = [*EXAMPLES, MAGIC_LINK, WATCHING]
 
 # What an example shows has to be seen at a glance.
 FEWEST, MOST = 20, 45

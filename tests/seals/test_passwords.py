@@ -6,20 +6,33 @@ import json
 import os
 import pickle
 import string
+import sys
 from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
+from types import FrameType, MappingProxyType
 from typing import Any
 
 import pytest
 
-from iron_session import ConfigurationError, Passwords, generate_password, seal_data, unseal_data
+from iron_session import (
+    ConfigurationError,
+    Passwords,
+    UnsealError,
+    generate_password,
+    seal_data,
+    unseal_data,
+)
 from iron_session.seals import seal
 from iron_session.seals.passwords import Passwords as PasswordsOfSeals
 from tests.helpers.seals import OTHER, PASSWORD, told_by
 
 THIRD = "a_third_password_that_has_over_32_characters"
 SHORT = "hunter2_is_too_short"
+
+
+def sealing_id(passwords: Passwords) -> str:
+    """Give the id that stands in what these seal."""
+    return seal_data(0, password=passwords).split("*")[1]
 
 
 def opens(passwords: Passwords, by_id: Mapping[int, str]) -> bool:
@@ -292,6 +305,71 @@ def test_the_newest_password_seals_and_all_open() -> None:
     assert unseal_data(new, password={2: OTHER}) == {"a": 2}
 
 
+@pytest.mark.parametrize("seal_with", [1, "1"])
+def test_another_than_the_highest_seals_where_that_is_asked_for(seal_with: Any) -> None:
+    """Servers that do not know the highest yet open what is sealed here."""
+    passwords = Passwords({1: PASSWORD, 2: OTHER, 3: THIRD}, seal_with=seal_with)
+    assert sealing_id(passwords) == passwords.newest.id == "1"
+    assert passwords.ids == (3, 2, 1)
+    assert opens(passwords, {1: PASSWORD, 2: OTHER, 3: THIRD})
+    assert repr(passwords) == "Passwords(ids=[3, 2, 1], seal_with=1)"
+
+
+@pytest.mark.parametrize("seal_with", [None, 2, "2"])
+def test_to_ask_for_the_highest_changes_nothing(seal_with: Any) -> None:
+    passwords = Passwords({1: PASSWORD, 2: OTHER}, seal_with=seal_with)
+    assert passwords == Passwords({1: PASSWORD, 2: OTHER})
+    assert repr(passwords) == "Passwords(ids=[2, 1])"
+
+
+@pytest.mark.parametrize(
+    "seal_with",
+    [3, "3", 2**60, -1, True, False, 1.0, "", "01", " 1", "1\n", "one", b"1", [], (1,), PASSWORD],
+)
+@pytest.mark.parametrize(
+    ("given", "ids"),
+    [({2: OTHER, 10: THIRD, 1: PASSWORD}, "10, 2, 1"), ({0: OTHER}, "0"), (PASSWORD, "1")],
+)
+def test_an_id_that_can_not_seal_is_refused_and_those_that_can_are_named(
+    given: Any, ids: str, seal_with: Any
+) -> None:
+    """The id itself is not: somebody may have put the password there."""
+    with pytest.raises(ConfigurationError) as caught:
+        Passwords(given, seal_with=seal_with)
+    assert (
+        str(caught.value) == f"seal_with must be the id of one of the passwords, which are: {ids}"
+    )
+    assert caught.value.__context__ is None
+
+
+def test_passwords_of_which_another_one_seals_are_not_equal() -> None:
+    both = {1: PASSWORD, 2: OTHER}
+    assert Passwords(both, seal_with=1) != Passwords(both)
+    assert Passwords(both, seal_with=1) == Passwords(both, seal_with=1)
+    assert Passwords.of(passwords := Passwords(both, seal_with=1)) is passwords
+
+
+@pytest.mark.parametrize(
+    ("seal_with", "outdated"), [(1, []), (2, [1]), (10, [1, 2]), (None, [1, 2])]
+)
+def test_what_a_lower_id_has_sealed_is_outdated(seal_with: int | None, outdated: list[int]) -> None:
+    """A higher one is of a server that has gone on already: to write it back would be a war."""
+    passwords = Passwords({1: PASSWORD, 2: OTHER, 10: THIRD}, seal_with=seal_with)
+    assert [id_ for id_ in (1, 2, 10) if passwords.is_outdated(str(id_))] == outdated
+    assert passwords.is_outdated(None)
+
+
+@pytest.mark.parametrize("id_", ["", "default", "01", "x", "1_0", "٣", "9" * 4301])
+def test_a_seal_names_no_id_that_is_no_number_and_opens(id_: str) -> None:
+    """So that `is_outdated` is asked of numbers only."""
+    seal_by_1 = seal_data({"a": 1}, password=PASSWORD)
+    for given in ({1: PASSWORD}, {1: PASSWORD, 10: OTHER}):
+        passwords = Passwords(given)
+        with pytest.raises(UnsealError):
+            unseal_data(seal_by_1.replace("*1*", f"*{id_}*"), password=passwords)
+        assert all(known.isascii() and known.isdigit() for known in passwords.by_id)
+
+
 # --- the environment -------------------------------------------------------------------------
 
 
@@ -513,6 +591,232 @@ def test_a_path_that_no_file_can_have_is_refused(path: str) -> None:
 def test_an_empty_file_is_refused(password_file: Path, text: str) -> None:
     password_file.write_text(text)
     assert refusal(KEY_FILE=str(password_file)) == "password 1 is empty"
+
+
+# --- read again ------------------------------------------------------------------------------
+
+
+def put(path: Path, content: str | Mapping[str, str]) -> None:
+    """Replace a file in one step, as what writes secrets does."""
+    text = content if isinstance(content, str) else json.dumps(content)
+    new = path.with_suffix(".new")
+    new.write_text(text, encoding="utf-8")
+    new.replace(path)
+
+
+def of_file(path: Path, *, seal_with: int | None = None) -> Passwords:
+    return Passwords.from_env("KEY", {"KEY_FILE": str(path)}, seal_with=seal_with)
+
+
+ONE, BOTH, NEXT = {"1": PASSWORD}, {"1": PASSWORD, "2": OTHER}, {"2": OTHER, "3": THIRD}
+
+
+def test_passwords_are_read_again_from_their_file(password_file: Path) -> None:
+    put(password_file, PASSWORD)
+    passwords = of_file(password_file)
+    old = seal_data({"a": 1}, password=passwords)
+    assert passwords.reload() is False
+    put(password_file, BOTH)
+    assert sealing_id(passwords) == "1"
+    assert passwords.reload() is True
+    assert passwords.reload() is False
+    assert passwords.ids == (2, 1)
+    assert sealing_id(passwords) == "2"
+    assert unseal_data(old, password=passwords) == {"a": 1}
+    put(password_file, {"2": OTHER})
+    assert passwords.reload() is True
+    assert unseal_data(old, password=passwords, default=None) is None
+
+
+def test_a_file_is_found_anew_each_time(tmp_path: Path) -> None:
+    """Kubernetes keeps a secret in a folder, and changes where a symbolic link leads."""
+
+    def publish(version: str, content: Mapping[str, str]) -> None:
+        folder = tmp_path / version
+        folder.mkdir()
+        put(folder / "passwords", content)
+        link = tmp_path / "..data_tmp"
+        link.symlink_to(version)
+        link.replace(tmp_path / "..data")
+
+    publish("..2026_01_01", ONE)
+    file = tmp_path / "passwords"
+    file.symlink_to(Path("..data", "passwords"))
+    passwords = of_file(file)
+    publish("..2026_01_02", BOTH)
+    assert passwords.reload() is True
+    assert passwords.ids == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"KEY": PASSWORD}, {"KEY": json.dumps(BOTH)}),
+        ({"KEY_1": PASSWORD}, {"KEY_1": PASSWORD, "KEY_2": OTHER}),
+        ({"KEY": PASSWORD}, {"KEY": "", "KEY_1": PASSWORD, "KEY_2": OTHER}),
+    ],
+)
+def test_passwords_are_read_again_from_the_environment_in_any_of_its_ways(
+    before: dict[str, str], after: dict[str, str]
+) -> None:
+    environ = dict(before)
+    passwords = Passwords.from_env("KEY", environ)
+    environ.update(after)
+    assert passwords.reload() is True
+    assert opens(passwords, {1: PASSWORD, 2: OTHER})
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        SHORT,
+        "{",
+        "{}",
+        json.dumps(BOTH)[:-1],
+        json.dumps({"1": PASSWORD, "2": SHORT}),
+        json.dumps({"1": PASSWORD, "two": OTHER}),
+        json.dumps({"1": PASSWORD, "2": None}),
+        f'{{"1": "{PASSWORD}", "1": "{OTHER}"}}',
+        None,
+    ],
+)
+def test_bad_content_is_refused_and_the_passwords_from_before_go_on(
+    password_file: Path, content: str | None
+) -> None:
+    put(password_file, BOTH)
+    passwords = of_file(password_file, seal_with=1)
+    password_file.unlink() if content is None else put(password_file, content)
+    for _ in range(2):
+        with pytest.raises(ConfigurationError) as caught:
+            passwords.reload()
+        for secret in (PASSWORD, OTHER, SHORT):
+            assert secret not in told_by(caught.value)
+    assert opens(passwords, {1: PASSWORD, 2: OTHER})
+    assert sealing_id(passwords) == "1"
+    put(password_file, NEXT)
+    assert passwords.reload() is True
+    assert passwords.ids == (3, 2)
+
+
+def test_an_error_leads_no_error_tracker_to_what_was_read(password_file: Path) -> None:
+    """Those show the variables of every frame that an exception has come through."""
+    put(password_file, BOTH)
+    passwords = of_file(password_file)
+    put(password_file, json.dumps({"1": PASSWORD, "2": SHORT}))
+    with pytest.raises(ConfigurationError, match="password 2 has 20 characters") as caught:
+        passwords.reload()
+    frames = [entry.frame for entry in caught.traceback][1:]
+    assert [frame.code.name for frame in frames] == ["reload", "_read_from"]
+    shown = repr([frame.f_locals for frame in frames])
+    for secret in (PASSWORD, OTHER, SHORT):
+        assert secret not in shown
+
+
+@pytest.mark.parametrize(
+    "passwords",
+    [Passwords(PASSWORD), Passwords(BOTH, seal_with=1), Passwords.of(PASSWORD)],
+    ids=["one", "two", "of"],
+)
+def test_what_does_not_come_from_the_environment_can_not_be_read_again(
+    passwords: Passwords,
+) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        passwords.reload()
+    assert str(caught.value) == "only Passwords.from_env(…) can be read again: by reload()"
+
+
+def test_the_environment_does_not_name_which_one_seals_but_its_reader_may() -> None:
+    passwords = Passwords.from_env("KEY", {"KEY": json.dumps(BOTH)}, seal_with=1)
+    assert sealing_id(passwords) == "1"
+    with pytest.raises(ConfigurationError, match="which are: 2, 1"):
+        Passwords.from_env("KEY", {"KEY": json.dumps(BOTH)}, seal_with=3)
+
+
+def test_the_one_that_was_to_seal_goes_on_until_another_is_named_or_it_is_gone(
+    password_file: Path,
+) -> None:
+    """Else a timer would end the first step of a deployment before its time."""
+    put(password_file, BOTH)
+    passwords = of_file(password_file, seal_with=1)
+    for content in (BOTH, {**BOTH, "3": THIRD}, BOTH):
+        put(password_file, content)
+        passwords.reload()
+        assert sealing_id(passwords) == "1"
+    assert passwords.reload() is False
+
+    assert passwords.reload(seal_with=2) is True
+    assert sealing_id(passwords) == "2"
+    put(password_file, NEXT)
+    assert passwords.reload() is True
+    assert repr(passwords) == "Passwords(ids=[3, 2], seal_with=2)"
+
+    put(password_file, {"3": THIRD, "4": PASSWORD})
+    assert passwords.reload() is True
+    assert repr(passwords) == "Passwords(ids=[4, 3])"
+    put(password_file, {"3": THIRD, "4": PASSWORD, "5": OTHER, "2": OTHER})
+    assert passwords.reload() is True
+    assert sealing_id(passwords) == "5"
+
+
+def test_the_highest_that_was_named_goes_on_where_a_higher_one_comes(password_file: Path) -> None:
+    put(password_file, BOTH)
+    passwords = of_file(password_file)
+    assert passwords.reload(seal_with=2) is False
+    put(password_file, {**BOTH, "3": THIRD})
+    assert passwords.reload() is True
+    assert repr(passwords) == "Passwords(ids=[3, 2, 1], seal_with=2)"
+    assert passwords.reload(seal_with=3) is True
+    assert sealing_id(passwords) == "3"
+
+
+@pytest.mark.parametrize("seal_with", [3, "", True, "x", PASSWORD])
+def test_an_id_that_can_not_seal_changes_nothing_when_reading_again(
+    password_file: Path, seal_with: Any
+) -> None:
+    put(password_file, ONE)
+    passwords = of_file(password_file)
+    put(password_file, BOTH)
+    with pytest.raises(ConfigurationError, match=r"which are: 2, 1$"):
+        passwords.reload(seal_with=seal_with)
+    assert passwords.ids == (1,)
+    assert passwords.reload() is True
+    assert sealing_id(passwords) == "2"
+
+
+def test_copies_follow_and_passwords_are_the_same_key_of_a_dict(password_file: Path) -> None:
+    put(password_file, ONE)
+    passwords = of_file(password_file)
+    copies = [copy.copy(passwords), copy.deepcopy([passwords])[0], Passwords.of(passwords)]
+    known = {passwords: "here"}
+    put(password_file, BOTH)
+    assert passwords.reload() is True
+    assert [one.ids for one in copies] == [(2, 1)] * 3
+    assert known[passwords] == "here"
+    assert passwords == Passwords(BOTH)
+
+
+def test_at_every_moment_of_reading_again_they_are_whole(password_file: Path) -> None:
+    """Other threads see those from before or those from now, and never the one without the rest."""
+    put(password_file, BOTH)
+    passwords = of_file(password_file)
+    put(password_file, {"3": THIRD, "4": OTHER})
+    seen: list[tuple[bool, tuple[int, ...]]] = []
+
+    def look(frame: FrameType, event: str, argument: Any) -> Any:
+        if frame.f_code is Passwords.reload.__code__:
+            whole = passwords.by_id.get(passwords.newest.id) is passwords.newest
+            seen.append((whole, passwords.ids))
+            return look
+        return None
+
+    before = sys.gettrace()
+    sys.settrace(look)
+    try:
+        assert passwords.reload() is True
+    finally:
+        sys.settrace(before)
+    assert set(seen) == {(True, (2, 1)), (True, (4, 3))}
 
 
 # --- generation ------------------------------------------------------------------------------

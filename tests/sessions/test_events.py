@@ -1,8 +1,10 @@
-"""Unreadable cookies: one record in the log, one call of the hook, and nothing secret in either."""
+"""Cookies, read or not: one call of a hook, one record in the log, and nothing secret in either."""
 
 import dataclasses
+import json
 import logging
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -28,10 +30,14 @@ from tests.sessions.browser import (
     FOREIGN,
     NAME,
     NOW,
+    OLD,
     PASSWORD,
     TTL,
+    Browser,
     Failures,
+    cookie_of,
     make_options,
+    saved,
     seal_text,
     session_of,
 )
@@ -295,6 +301,17 @@ def test_a_lost_change_is_an_error_in_the_log(caplog: pytest.LogCaptureFixture) 
     assert record.getMessage() == (
         "the change of session 'a\\nb' is lost: nobody was there to take it"
     )
+    assert vars(record)["cookie_name"] == "a\nb"
+
+
+def test_a_session_that_is_too_large_to_be_renewed_is_an_error_in_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    report_too_large("a\nb", CookieTooLargeError("4100 bytes"))
+    (record,) = caplog.records
+    assert (record.name, record.levelno) == ("iron_session", logging.ERROR)
+    assert record.getMessage() == "session 'a\\nb' was not renewed: 4100 bytes"
+    assert vars(record)["cookie_name"] == "a\nb"
 
 
 def test_the_hook_may_use_the_session_library_itself(clock: Clock) -> None:
@@ -327,3 +344,230 @@ def test_neither_a_raising_filter_nor_a_raising_hook_reaches_the_visitor() -> No
         report_too_large("myapp", CookieTooLargeError("too large"))
     finally:
         logger.removeFilter(refuse)
+
+
+# --- how old, how large --------------------------------------------------------------------------
+
+
+def with_expiration(text: str) -> str:
+    """Give a seal in which somebody has written another expiration."""
+    parts = seal_text(SECRET_DATA).split("*")
+    parts[5] = text
+    return "*".join(parts)
+
+
+YEARS = timedelta(days=365)
+
+
+@pytest.mark.parametrize(
+    ("expiration", "reason", "least", "most"),
+    [
+        ("1", "expired", 50 * YEARS, 60 * YEARS),
+        ("9" * 14, "invalid", -4000 * YEARS, -3000 * YEARS),
+        ("9" * 16, "invalid", timedelta.min, -300_000 * YEARS),
+        ("9" * 20, "invalid", None, None),
+        ("9" * 21, "invalid", None, None),
+        ("9" * 22, "invalid", None, None),
+        ("9" * 5000, "invalid", None, None),
+        ("0", "invalid", None, None),
+        ("-1", "invalid", None, None),
+        ("01", "invalid", None, None),
+        ("1e3", "invalid", None, None),
+        ("\u0661", "invalid", None, None),
+        ("", "invalid", None, None),
+    ],
+    ids=lambda value: value if isinstance(value, str) and len(value) < 30 else None,
+)
+def test_an_expiration_that_somebody_made_up_is_harmless(
+    clock: Clock,
+    failures: Failures,
+    caplog: pytest.LogCaptureFixture,
+    expiration: str,
+    reason: str,
+    least: timedelta | None,
+    most: timedelta | None,
+) -> None:
+    """It gives a strange age, or none; never an exception."""
+    with caplog.at_level(logging.DEBUG, "iron_session"):
+        header = f"{NAME}={with_expiration(expiration)}"
+        assert session_of(header, on_unseal_error=failures) == {}
+    (failure,) = failures
+    (record,) = caplog.records
+    assert failure.reason == reason
+    if least is None or most is None:
+        assert failure.age is None
+        assert vars(record)["age"] is None
+    else:
+        assert failure.age is not None
+        assert least <= failure.age <= most
+        assert vars(record)["age"] == failure.age.total_seconds()
+    assert len(record.getMessage()) < 250
+
+
+@pytest.mark.parametrize(
+    ("header", "changes", "age"),
+    [
+        (f"{NAME}={REASONS['expired']}", {}, timedelta(seconds=TTL + 60)),
+        (f"{NAME}={REASONS['invalid']}", {}, timedelta(0)),
+        (f"{NAME}={REASONS['invalid']}", {"ttl": 60}, timedelta(seconds=60 - TTL)),
+        (f"{NAME}={REASONS['invalid']}", {"ttl": 0}, None),
+        (f"{NAME}=junk", {}, None),
+        (f"{NAME}={'*' * 20_000}", {}, None),
+    ],
+)
+def test_the_age_of_what_could_not_be_read_is_that_of_its_expiration(
+    clock: Clock,
+    failures: Failures,
+    header: str,
+    changes: dict[str, Any],
+    age: timedelta | None,
+) -> None:
+    """By the options' ttl, for its own is inside."""
+    session_of(header, on_unseal_error=failures, **changes).get("user")
+    assert [(failure.age, failure.size) for failure in failures] == [(age, len(header) - 6)]
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_a_log_that_is_written_as_json_can_have_the_record_s_attributes(
+    clock: Clock, caplog: pytest.LogCaptureFixture, reason: UnsealReason
+) -> None:
+    with caplog.at_level(logging.DEBUG, "iron_session"):
+        session_of(f"{NAME}={REASONS[reason]}").get("user")
+    (record,) = caplog.records
+    bare = vars(logging.makeLogRecord({}))
+    added = {key: value for key, value in vars(record).items() if key not in bare}
+    added.pop("message", None)  # a handler's formatter sets it
+    assert added.keys() >= {"reason", "cookie_name", "password_id", "age", "size"}
+    assert json.loads(json.dumps(added)) == added
+    assert "alice" not in json.dumps(added)
+
+
+# --- cookies that were read ----------------------------------------------------------------------
+
+
+def told_of(header: str, **changes: Any) -> list[Unsealed]:
+    """Look at the session of a request more than once, and give what the hook was told."""
+    told: list[Unsealed] = []
+    session = session_of(header, on_unseal=told.append, **changes)
+    for _ in range(2):
+        session.get("user")
+    session["more"] = 1
+    session.commit()
+    session.commit()
+    return told
+
+
+@pytest.mark.parametrize("password", [PASSWORD, {2: PASSWORD, 1: OLD}])
+def test_the_hook_is_told_once_a_request_of_a_cookie_that_was_read(
+    clock: Clock, password: Any
+) -> None:
+    seal = seal_text(SECRET_DATA, password=password, expires=NOW + 60_000)
+    (about,) = told_of(f"{NAME}=junk; {NAME}={seal}; {NAME}={seal}", password=password)
+    assert about == Unsealed(
+        cookie_name=NAME,
+        password_id="1" if password is PASSWORD else "2",
+        outdated=False,
+        age=timedelta(seconds=TTL - 60),
+        size=len(seal),
+    )
+
+
+def test_the_hook_is_told_of_an_old_password(clock: Clock) -> None:
+    (about,) = told_of(cookie_of(SECRET_DATA, password=OLD), password={1: OLD, 2: PASSWORD})
+    assert (about.password_id, about.outdated) == ("1", True)
+
+
+@pytest.mark.parametrize(
+    ("json_text", "expires", "age"),
+    [
+        ("{}", NOW + TTL * 1000, timedelta(0)),
+        ("null", NOW + TTL * 1000, timedelta(0)),
+        ("{}", NOW - 59_999, timedelta(seconds=TTL + 59.999)),
+        ("{}", None, None),
+        ('{"$iron":{"ttl":60}}', NOW + 50_000, timedelta(seconds=10)),
+        ('{"$iron":{"ttl":0}}', NOW + 50_000, None),
+        ("{}", 10**20, None),
+    ],
+)
+def test_the_age_of_what_was_read_is_that_of_its_own_ttl(
+    clock: Clock, json_text: str, expires: int | None, age: timedelta | None
+) -> None:
+    (about,) = told_of(cookie_of(json_text, expires=expires))
+    assert about.age == age
+
+
+def test_the_size_is_that_of_the_whole_seal_however_many_cookies_carry_it(clock: Clock) -> None:
+    header = saved({"text": "x" * 6000}, chunk=True)
+    (about,) = told_of(header, chunk=True)
+    assert about.size == sum(len(pair.partition("=")[2]) for pair in header.split("; "))
+
+
+@pytest.mark.parametrize("cookie", ["", f"{NAME}=", "other=1", f"{NAME}=junk"])
+def test_nothing_was_read_where_there_is_no_session(clock: Clock, cookie: str) -> None:
+    assert told_of(cookie) == []
+
+
+def test_a_session_that_nobody_looks_at_is_not_counted(clock: Clock) -> None:
+    told: list[Unsealed] = []
+    session_of(cookie_of(SECRET_DATA), on_unseal=told.append).commit()
+    assert told == []
+
+
+def test_what_this_request_has_written_itself_was_not_read(clock: Clock) -> None:
+    told: list[Unsealed] = []
+    browser = Browser()
+    browser.visit(make_options(on_unseal=told.append), user=1)
+    assert told == []
+
+
+def test_what_the_hook_is_told_of_a_cookie_that_was_read_is_frozen_and_holds_no_data(
+    clock: Clock,
+) -> None:
+    (about,) = told_of(cookie_of(SECRET_DATA))
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        about.size = 0  # type: ignore[misc]  # wrong on purpose
+    assert not hasattr(about, "__dict__")
+    for secret in ("alice", PASSWORD, "Fe26"):
+        assert secret not in repr(about)
+
+
+def test_a_hook_for_cookies_that_were_read_raises_and_the_visitor_does_not_notice(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    def hook(about: Unsealed) -> None:
+        raise LookupError("the hook's own fault")
+
+    session = session_of(cookie_of(SECRET_DATA), on_unseal=hook)
+    assert session["user"] == "alice@secret.example"
+    (record,) = caplog.records
+    assert (record.name, record.levelno) == ("iron_session", logging.ERROR)
+    assert record.getMessage().startswith("on_unseal raised")
+    assert record.exc_info is not None
+    assert "alice" not in caplog.text
+
+
+def test_a_hook_for_cookies_that_were_read_is_no_place_to_swallow_an_exit(clock: Clock) -> None:
+    def hook(about: Unsealed) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        session_of(cookie_of(SECRET_DATA), on_unseal=hook).get("user")
+
+
+def test_a_hook_for_cookies_that_were_read_may_look_at_the_session(clock: Clock) -> None:
+    seen: list[Any] = []
+
+    def hook(about: Unsealed) -> None:
+        seen.append(dict(session))
+        assert not session.is_new
+
+    session = session_of(cookie_of(SECRET_DATA), on_unseal=hook)
+    assert session["user"] == "alice@secret.example"
+    assert seen == [{"user": "alice@secret.example"}]
+
+
+def test_one_of_both_hooks_is_called(clock: Clock, failures: Failures) -> None:
+    told: list[Unsealed] = []
+    for header in (f"{NAME}=junk", cookie_of(SECRET_DATA), ""):
+        session_of(header, on_unseal=told.append, on_unseal_error=failures).get("user")
+    assert (len(told), len(failures)) == (1, 1)

@@ -111,10 +111,11 @@ def test_a_session_that_says_neither_when_it_began_nor_when_it_ends_is_past(
         (NOW + 5_000, NOW + 5_000, 3_000, False),
         (NOW + 5_000, NOW + 4_999, 3_000, False),
         (NOW + 5_000, NOW + 5_001, 3_000, True),
-        # Sealed for ever, under other options; or now to be.
+        # Sealed for ever, under other options; or to be, where Node has sealed it with an end.
         (None, NOW + 10_000, 3_000, True),
         (None, NOW + 10_000, None, False),
-        (NOW + 5_000, None, 3_000, False),
+        (NOW + 5_000, None, 3_000, True),
+        (NOW + 5_000, None, None, False),
         (None, None, 3_000, False),
     ],
 )

@@ -465,6 +465,11 @@ def test_a_span_of_time_that_is_none_is_refused(option: str, value: Any) -> None
     [
         ({"ttl": 100, "renew_after": 100}, "renew_after must be shorter than ttl"),
         ({"ttl": 100, "renew_after": 101}, "renew_after must be shorter than ttl"),
+        ({"ttl": 100, "renew_after": 40}, "shorter than the life of the cookie, 40 seconds"),
+        (
+            {"ttl": 900, "renew_after": 60, "cookie_options": {"max_age": 60}},
+            "shorter than the life of the cookie, 60 seconds",
+        ),
         ({"ttl": 100, "renew_after": 0}, "renew_after must be more than 0"),
         ({"ttl": 0, "renew_after": 50}, "renew_after needs a ttl"),
         ({"ttl": 100, "max_lifetime": 99}, "max_lifetime must not be shorter than ttl"),
@@ -483,7 +488,9 @@ def test_spans_of_time_that_contradict_each_other_are_refused(
 @pytest.mark.parametrize(
     "spans",
     [
-        {"ttl": 100, "renew_after": 99.999},
+        {"ttl": 100, "renew_after": 39.999},
+        {"ttl": 60, "renew_after": 59.999},
+        {"ttl": 100, "renew_after": 99.999, "cookie_options": {"max_age": None}},
         {"ttl": 100, "max_lifetime": 100},
         {"ttl": 100, "renew_after": 1, "max_lifetime": 1000},
         {"ttl": 10**10},

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from iron_session import HeaderJar, get_iron_session
-from iron_session.seals.sealing import open_json
+from iron_session import HeaderJar, Passwords, get_iron_session
+from iron_session.seals.sealing import open_json, seal_json
 from iron_session.sessions import storage
 from tests.sessions.browser import (
     FOREIGN,
@@ -20,6 +20,7 @@ from tests.sessions.browser import (
     cookie_of,
     make_options,
     open_text,
+    password_id_of,
     seal_text,
     session_of,
 )
@@ -390,6 +391,26 @@ def test_a_password_taken_out_of_the_rotation_opens_nothing(failures: Failures) 
     header = cookie_of('{"user":1}', password={1: OLD})
     assert session_of(header, password={2: PASSWORD}, on_unseal_error=failures) == {}
     assert failures.reasons == ["unknown-password"]
+
+
+def test_a_session_knows_the_password_that_sealed_it_though_others_were_read_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By another thread: or the browser's session would pass for one by the new password."""
+    environ = {"KEY": OLD}
+    passwords = Passwords.from_env("KEY", environ)
+    options = make_options(password=passwords)
+
+    def seal_as_they_change(*arguments: Any) -> str:
+        text = seal_json(*arguments)
+        environ["KEY"] = json.dumps({"1": OLD, "2": PASSWORD})
+        passwords.reload()
+        return text
+
+    monkeypatch.setattr(storage, "seal_json", seal_as_they_change)
+    stored = storage.seal(b"{}", storage.NOTHING, options, None, NOW)
+    assert (stored.password_id, password_id_of(stored.seal)) == ("1", "1")
+    assert storage.is_outdated(stored, options, NOW)
 
 
 # --- time ----------------------------------------------------------------------------------------

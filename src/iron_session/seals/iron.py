@@ -129,7 +129,7 @@ DEFAULTS = SealOptions()
 
 
 class KeepsSecrets:
-    """Is its own copy, since nothing changes it, and does not let itself be pickled."""
+    """Is its own copy, so that no second one lies about, and does not let itself be pickled."""
 
     __slots__ = ()
 

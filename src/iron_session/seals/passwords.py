@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from types import MappingProxyType
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Self, TypeAlias
 
 from iron_session.errors import ConfigurationError
 from iron_session.seals.iron import DEFAULTS, KeepsSecrets, Secret
@@ -28,29 +29,28 @@ class Passwords(KeepsSecrets):
         password: one password, which gets the id 1 as in JavaScript, or a mapping of ids (whole
             numbers, as int or text) to passwords. Each needs at least 32 characters, counted as
             JavaScript counts them, in UTF-16 units.
-        seal_with: the id of the one that seals, while servers that do not know the highest yet are
-            still to open what is sealed here; None for the highest.
+        seal_with: the id of the one that seals, as a whole number or its text, while servers that
+            do not know the highest yet are still to open what is sealed here; None for the highest.
 
     Raises:
         ConfigurationError: a password too short, an id that is not a whole number, no password, or
             none of the id `seal_with`.
     """
 
-    __slots__ = ("_by_id", "_newest", "_source")
+    __slots__ = ("_held", "_source")
 
     def __init__(
         self,
         password: str | Mapping[int, str] | Mapping[str, str],
         *,
-        seal_with: int | None = None,
+        seal_with: int | str | None = None,
     ) -> None:
         by_id = {1: password} if isinstance(password, str) else _by_number(password)
         secrets = {str(id_): _secret(id_, value) for id_, value in by_id.items()}
-        newest = max(by_id) if seal_with is None else _number(seal_with)
-        if newest not in by_id:
-            raise ConfigurationError(f"seal_with is {newest}, and there is no password of that id")
-        self._by_id: Mapping[str, Secret] = MappingProxyType(secrets)
-        self._newest: Secret = secrets[str(newest)]
+        asked_for = None if seal_with is None else str(_known(seal_with, by_id))
+        newest = secrets[asked_for or str(max(by_id))]
+        # In one piece, so that `reload` replaces all of it at once for other threads.
+        self._held = _Held(MappingProxyType(secrets), newest, asked_for)
         self._source: _Source | None = None  # what `reload` reads again
 
     @classmethod
@@ -64,8 +64,8 @@ class Passwords(KeepsSecrets):
         name: str = "SESSION_PASSWORD",
         environ: Mapping[str, str] = os.environ,
         *,
-        seal_with: int | None = None,
-    ) -> Passwords:
+        seal_with: int | str | None = None,
+    ) -> Self:
         """Read passwords from the environment, in the one of four ways that is set.
 
         `NAME` holds one password, or a JSON object of them (`{"1": "…", "2": "…"}`); `NAME_1`,
@@ -79,18 +79,23 @@ class Passwords(KeepsSecrets):
         Raises:
             ConfigurationError: none is set, more than one way is, or what is there can't be used.
         """
-        passwords = cls(_read_environment(name, environ), seal_with=seal_with)
-        passwords._source = _Source(name, environ)
+
+        def read() -> str | dict[str, str]:
+            return _read_environment(name, environ)
+
+        passwords = cls._read_from(read, seal_with)
+        passwords._source = read
         return passwords
 
-    def reload(self, *, seal_with: int | None = None) -> bool:
+    def reload(self, *, seal_with: int | str | None = None) -> bool:
         """Read them again from where `from_env` has, for all options that were built with them.
 
         A running process sees what has changed in the file that `NAME_FILE` names, and what it
         has itself written into its environment. Call it by a signal or a timer: it reads a file.
 
         Args:
-            seal_with: as for `Passwords`; one that `from_env` was given does not count any more.
+            seal_with: as for `Passwords`. None leaves it as `from_env`, or the last `reload` that
+                said, has it, for as long as there is a password of that id.
 
         Returns:
             Whether there are other passwords now, or another one seals.
@@ -101,27 +106,25 @@ class Passwords(KeepsSecrets):
         """
         if self._source is None:
             raise ConfigurationError("only Passwords.from_env(…) can be read again: by reload()")
-        now = Passwords(
-            _read_environment(self._source.name, self._source.environ), seal_with=seal_with
-        )
-        if self == now:
-            return False
-        # In this order, for other threads: what they seal in between opens before and after.
-        self._by_id = MappingProxyType({**self._by_id, **now.by_id})
-        self._newest = now.newest
-        self._by_id = now.by_id
-        return True
+        now = self._read_from(self._source, seal_with)
+        if seal_with is None:
+            now._held = now._held.sealing_as(self._held)
+        changed = self != now
+        self._held = now._held
+        return changed
+
+    @classmethod
+    def _read_from(cls, source: _Source, seal_with: int | str | None) -> Self:
+        try:
+            return cls(source(), seal_with=seal_with)
+        except ConfigurationError as error:
+            # Its frames would show an error tracker what was read.
+            failure = error.with_traceback(None)
+        raise failure
 
     def __eq__(self, other: object) -> bool:
         """Tell whether both have the same passwords under the same ids, and seal by the same."""
-        if not isinstance(other, Passwords) or self.ids != other.ids:
-            return False
-        if self.newest.id != other.newest.id:
-            return False
-        return all(
-            secret.encryption_key == other.by_id[id_].encryption_key
-            for id_, secret in self.by_id.items()
-        )
+        return isinstance(other, Passwords) and self._held.is_same(other._held)
 
     def __hash__(self) -> int:
         return hash(Passwords)  # the same for all: `reload` may change everything else
@@ -129,12 +132,12 @@ class Passwords(KeepsSecrets):
     @property
     def by_id(self) -> Mapping[str, Secret]:
         """The prepared secrets, by the id that stands in a seal."""
-        return self._by_id
+        return self._held.by_id
 
     @property
     def newest(self) -> Secret:
         """The one that seals: the newest, or that of `seal_with`."""
-        return self._newest
+        return self._held.newest
 
     @property
     def ids(self) -> tuple[int, ...]:
@@ -146,24 +149,41 @@ class Passwords(KeepsSecrets):
 
         One of a higher id is not: another server has gone on to it already.
         """
-        if password_id == self._newest.id:
+        newest = self.newest.id
+        if password_id == newest:
             return False
-        return password_id is None or int(password_id) < int(self._newest.id)
+        return password_id is None or int(password_id) < int(newest)
 
     def __repr__(self) -> str:
-        highest = self.newest.id == str(self.ids[0])
-        return (
-            f"Passwords(ids={list(self.ids)}{'' if highest else f', seal_with={self.newest.id}'})"
+        ids, newest = list(self.ids), self.newest.id
+        return f"Passwords(ids={ids}{'' if newest == str(ids[0]) else f', seal_with={newest}'})"
+
+
+class _Held(NamedTuple):
+    """The secrets, by id; the one that seals; and the id that was asked for by `seal_with`."""
+
+    by_id: Mapping[str, Secret]
+    newest: Secret
+    asked_for: str | None
+
+    def is_same(self, other: _Held) -> bool:
+        """Tell whether they open and seal alike."""
+        if self.newest.id != other.newest.id or self.by_id.keys() != other.by_id.keys():
+            return False
+        return all(
+            secret.encryption_key == other.by_id[id_].encryption_key
+            for id_, secret in self.by_id.items()
         )
 
+    def sealing_as(self, before: _Held) -> _Held:
+        """Have the one seal that was asked for before, if it is still there."""
+        asked_for = before.asked_for
+        if asked_for is None or asked_for not in self.by_id:
+            return self
+        return self._replace(newest=self.by_id[asked_for], asked_for=asked_for)
 
-class _Source(NamedTuple):
-    """Where `from_env` has read."""
 
-    name: str
-    environ: Mapping[str, str]
-
-
+_Source: TypeAlias = "Callable[[], str | dict[str, str]]"
 PasswordInput: TypeAlias = "str | Mapping[int, str] | Mapping[str, str] | Passwords"
 """What a password argument takes."""
 
@@ -201,6 +221,16 @@ def _number(id_: object) -> int:
     raise ConfigurationError(
         'password ids must be whole numbers from 0 to 2**53 - 1: use {1: "…", 2: "…"}'
     )
+
+
+def _known(id_: object, by_id: Mapping[int, object]) -> int:
+    """Read an id, as `_number` does, that one of the passwords must have."""
+    with suppress(ConfigurationError):
+        number = _number(id_)
+        if number in by_id:
+            return number
+    ids = ", ".join(map(str, sorted(by_id, reverse=True)))
+    raise ConfigurationError(f"seal_with must be the id of one of the passwords, which are: {ids}")
 
 
 def _secret(id_: int, value: object) -> Secret:

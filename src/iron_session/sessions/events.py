@@ -10,7 +10,15 @@ from typing import Any
 
 from iron_session.errors import CookieTooLargeError, UnsealError, UnsealReason
 
-__all__ = ["UnsealFailure", "report", "report_lost", "report_too_large"]
+__all__ = [
+    "UnsealFailure",
+    "Unsealed",
+    "report",
+    "report_lost",
+    "report_refusal",
+    "report_too_large",
+    "report_unsealed",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,10 +28,12 @@ class UnsealFailure:
     Attributes:
         reason: see `UnsealReason`; docs/watching.md says what a burst of each means.
         cookie_name: the session's cookie.
-        password_id: the id that the cookie named, if it has the form of one; not authenticated.
+        password_id: the id that the cookie named, if it has the form of one; not authenticated,
+            and so no label for a counter: anybody could make as many of them as they like.
         error: the error itself; it holds nothing secret.
         age: how long ago it was sealed, by its expiration and the options' ttl; None where that
-            does not tell. Not authenticated, and hours before 0 where somebody made it up.
+            does not tell. Not authenticated: below 0 where somebody made it up, or where the
+            session was given a longer ttl of its own.
         size: how many characters the sealed text has.
     """
 
@@ -45,6 +55,8 @@ class Unsealed:
         outdated: whether that is an older one than the one that seals: sessions of such are
             written again when they are looked at.
         age: how long ago it was sealed, by its expiration and its ttl; None where it never expires.
+            Where `max_lifetime` ends it earlier, or Node has sealed it by another ttl, it is off
+            by as much.
         size: how many characters the sealed text has.
     """
 
@@ -89,12 +101,14 @@ def _call(name: str, hook: Callable[[Any], object], about: object) -> None:
 
 def report_lost(cookie_name: str, why: str) -> None:
     """Log that the browser will not get what the application has changed."""
-    _log("ERROR", "the change of session %r is lost: %s", cookie_name, why)
+    about = {"cookie_name": cookie_name}
+    _log("ERROR", "the change of session %r is lost: %s", cookie_name, why, about=about)
 
 
 def report_too_large(cookie_name: str, error: CookieTooLargeError) -> None:
     """Log that a session that was only read could not be written again; the browser keeps it."""
-    _log("ERROR", "session %r was not renewed: %s", cookie_name, error)
+    about = {"cookie_name": cookie_name}
+    _log("ERROR", "session %r was not renewed: %s", cookie_name, error, about=about)
 
 
 def report_refusal(text: str, about: object, hook: Callable[[Any], object] | None) -> None:

@@ -63,8 +63,8 @@ def is_due(
     It is when `renew_after_ms` of its ttl have gone, and `renewed`, the expiration that it would
     get, is a later one than it has.
     """
-    if renew_after_ms is None or renewed is None:
+    if renew_after_ms is None:
         return False
-    if expires is None:  # sealed for ever, under other options
-        return True
+    if expires is None or renewed is None:  # for ever, and under other options, or in Node, not so
+        return expires is not renewed
     return now >= expires - ttl_ms + renew_after_ms and renewed > expires

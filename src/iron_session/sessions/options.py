@@ -19,6 +19,7 @@ from iron_session.seals._time import Seconds, to_milliseconds
 from iron_session.seals.passwords import PasswordInput, Passwords
 from iron_session.seals.sealing import DEFAULT_TTL
 from iron_session.sessions.events import Unsealed, UnsealFailure
+from iron_session.sessions.lifetime import cookie_max_age
 from iron_session.sessions.schemas import Schema, prepare_schema
 
 if TYPE_CHECKING:
@@ -173,8 +174,8 @@ class SessionOptions(Generic[T]):
         on_unseal: called with one `Unsealed` when a cookie was read: who counts them by password
             sees how far a rotation has come.
         renew_after: write a session again that was only looked at, once this much of its ttl has
-            gone (seconds or timedelta, below ttl); None: only changes are written. Of a session
-            with a shorter ttl of its own it is the same part.
+            gone (seconds or timedelta, below ttl and the cookie's Max-Age); None: only changes are
+            written. Of a session with a shorter ttl of its own it is the same part.
         max_lifetime: how long a session may live in all, whatever saves and renewals it sees
             (seconds or timedelta, at least ttl); None: no bound.
         schema: the type of `session.data`: a dataclass, a TypedDict, an attrs class or a
@@ -342,6 +343,12 @@ def _check_lifetimes(options: SessionOptions[Any]) -> None:
             raise ConfigurationError("renew_after needs a ttl: ttl=0 never expires")
         if renew_after >= ttl:
             raise ConfigurationError("renew_after must be shorter than ttl")
+        max_age = cookie_max_age(options.cookie.max_age, ttl)
+        if max_age is not None and renew_after >= max_age * 1000:
+            raise ConfigurationError(
+                f"renew_after must be shorter than the life of the cookie, {max_age} seconds by "
+                "its max_age: browsers drop it before"
+            )
     if most is not None:
         if not ttl:
             raise ConfigurationError("max_lifetime needs a ttl: ttl=0 never expires")

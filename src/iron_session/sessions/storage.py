@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
-from iron_session.errors import ConfigurationError, NotSerializableError, UnsealError
+from iron_session.errors import ConfigurationError, UnsealError
 from iron_session.seals import _json
 from iron_session.seals._time import to_milliseconds
 from iron_session.seals.iron import claimed_expiration, decode_json
@@ -34,6 +34,7 @@ __all__ = [
     "Opened",
     "Stored",
     "Unreadable",
+    "created_ms",
     "describe",
     "describe_failure",
     "is_outdated",
@@ -42,6 +43,8 @@ __all__ = [
     "read_values",
     "seal",
     "session_ttl_ms",
+    "update_mark",
+    "without_ttl",
 ]
 
 _CREATED = "created"
@@ -148,19 +151,18 @@ def _fit(
         problem = f"does not fit the schema {schema.name}" + (
             misfit.place and f" at {misfit.place}"
         )
-    except NotSerializableError as error:
-        problem = f"could not be written again: {error}"
     except Exception as error:  # the application's own code, on data that nobody foresaw
-        problem = f"could not be migrated: {type(error).__name__}"
+        problem = f"could not be brought into the shape of {schema.name}: {type(error).__name__}"
     raise UnsealError(f"the session {problem}", reason="schema", password_id=password_id)
 
 
 def _migrate(data: dict[str, Any], migrate: Migrate) -> dict[str, Any]:
     migrated = migrate(data)
-    if not isinstance(migrated, dict):
+    if not isinstance(migrated, dict) or RESERVED in migrated:
         raise TypeError
-    _json.check(migrated, ("session",))
-    return migrated
+    # A copy: what it gives may belong to all sessions.
+    copied: dict[str, Any] = _json.decode(_json.encode(migrated, "session"))
+    return copied
 
 
 def describe(stored: Stored, options: SessionOptions[Any], now: int) -> Unsealed:
@@ -209,7 +211,8 @@ def seal(
     mark = update_mark(before.mark, created=created, ttl_ms=ttl_ms)
     expires = _expiration(mark, options, now)
     text = seal_json(join_mark(json, mark), options.passwords, expires)
-    return Stored(json, mark, options.passwords.newest.id, expires, text)
+    # Its own id, not that of the passwords: those may have been read again since.
+    return Stored(json, mark, text.split("*", 2)[1], expires, text)
 
 
 def is_outdated(stored: Stored, options: SessionOptions[Any], now: int) -> bool:

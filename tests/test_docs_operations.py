@@ -1,0 +1,323 @@
+"""The pages for whoever runs the servers: their code is run, and what they say is so."""
+
+import inspect
+import io
+import json
+import logging
+import re
+import signal
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+
+from iron_session import (
+    CookieTooLargeError,
+    HeaderJar,
+    Passwords,
+    Session,
+    SessionOptions,
+    Unsealed,
+    UnsealReason,
+    get_iron_session,
+    seal_data,
+)
+from iron_session.csrf import CsrfError, CsrfOptions, CsrfRequest
+from iron_session.doors.csrf import refuse
+from iron_session.sessions import events
+from tests.helpers.pages import ROOT, read_page, run_page
+
+LIFETIMES, ROTATION, WATCHING = (
+    read_page(f"docs/{name}.md") for name in ("lifetimes", "rotation", "watching")
+)
+OLD = "the old password of these pages, of 44 chars"
+NEW = "the new password of these pages, of 44 chars"
+
+
+def tables(text: str) -> Iterator[list[list[str]]]:
+    """Give the rows of each table, the first of which is its head, without their backticks."""
+    for table in re.findall(r"^(?:\|.*\n)+", text, re.MULTILINE):
+        rows = [
+            [cell.strip().strip("`") for cell in row.strip("|").split(" | ")]
+            for row in table.splitlines()
+        ]
+        yield [rows[0], *rows[2:]]
+
+
+def visit(options: SessionOptions, cookie: str | None = None) -> Session:
+    """Look at the session of a request."""
+    session = get_iron_session(HeaderJar(cookie and f"{options.cookie_name}={cookie}"), options)
+    session.get("user")
+    return session
+
+
+# --- lifetimes ---------------------------------------------------------------------------------
+
+
+def test_the_page_on_lifetimes_prints_what_it_says(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SESSION_PASSWORD", OLD)
+    run_page(LIFETIMES, "lifetimes")
+    assert capsys.readouterr().out.splitlines() == [
+        "30 days, 0:00:00",
+        "You will be logged out in 30 days.",
+    ]
+
+
+def test_the_three_spans_are_those_of_the_options() -> None:
+    (_, *spans), _ = tables(LIFETIMES)
+    parameters = inspect.signature(SessionOptions).parameters
+    defaults = {"14 days": 14 * 24 * 3600, "None": None}
+    assert len(spans) == 3
+    for name, default, _ in spans:
+        assert parameters[name].default == defaults[default]
+
+
+def span(text: str) -> timedelta | None:
+    if text == "–":
+        return None
+    number, unit = text.split()
+    return timedelta(**{unit if unit.endswith("s") else f"{unit}s": int(number)})
+
+
+def test_what_is_advised_makes_options_whose_renewal_a_browser_lives_to_see() -> None:
+    _, (_, *advice) = tables(LIFETIMES)
+    assert len(advice) == 4
+    for row in advice:
+        ttl, renew_after, max_lifetime = map(span, row[1:])
+        assert ttl is not None
+        SessionOptions(
+            password=OLD,
+            cookie_name="myapp",
+            ttl=ttl,
+            renew_after=renew_after,
+            max_lifetime=max_lifetime,
+        )
+        assert renew_after is None or renew_after < ttl - timedelta(seconds=60)
+
+
+# --- rotation ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give the file of passwords that the page's code reads."""
+    file = tmp_path / "passwords"
+    put(file, {"1": OLD})
+    monkeypatch.setenv("SESSION_PASSWORD_FILE", str(file))
+    return file
+
+
+def put(file: Path, passwords: dict[str, str]) -> None:
+    new = file.with_suffix(".new")
+    new.write_text(json.dumps(passwords))
+    new.replace(file)
+
+
+@pytest.fixture
+def rotation(file: Path) -> Iterator[dict[str, Any]]:
+    """All Python of the page; and what it has begun is ended."""
+    assert file.exists()
+    handler, threads = signal.getsignal(signal.SIGHUP), set(threading.enumerate())
+    names = run_page(ROTATION, "rotation")
+    yield names
+    signal.signal(signal.SIGHUP, handler)
+    names["stop"].set()
+    for thread in set(threading.enumerate()) - threads:
+        thread.join()
+
+
+def test_a_signal_has_the_file_read_again(
+    rotation: dict[str, Any], file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    put(file, {"1": OLD, "2": NEW})
+    signal.raise_signal(signal.SIGHUP)
+    assert rotation["options"].passwords.ids == (2, 1)
+    put(file, {"1": OLD, "2": "short"})
+    signal.raise_signal(signal.SIGHUP)
+    assert rotation["options"].passwords.ids == (2, 1)
+    told, failed = caplog.records
+    assert told.getMessage() == "sessions are sealed by Passwords(ids=[2, 1])"
+    assert failed.getMessage() == "the passwords from before go on"
+    for password in (OLD, NEW):
+        assert password not in caplog.text
+
+
+def test_a_timer_has_it_read_again_until_it_is_stopped(rotation: dict[str, Any]) -> None:
+    times = 0
+
+    def read() -> None:
+        nonlocal times
+        times += 1
+        if times == 3:
+            rotation["stop"].set()
+
+    rotation["read_passwords_again"] = read
+    rotation["read_again_every"](0)
+    assert times == 3
+
+
+def test_the_counts_tell_how_many_come_by_the_old_password_and_since_when_none_was_sealed(
+    rotation: dict[str, Any], file: Path
+) -> None:
+    put(file, {"1": OLD, "2": NEW})
+    rotation["read_passwords_again"]()
+    now = rotation["datetime"].now(rotation["UTC"])
+    for ttl in (14, 9, 11):  # in days: sealed now, five days ago, three days ago
+        seal = seal_data({"user": 1}, password={1: OLD}, ttl=ttl * 24 * 3600)
+        visit(rotation["options"], seal)
+    visit(rotation["options"], seal_data({"user": 1}, password={2: NEW}))
+    assert rotation["came"] == {"1": 3, "2": 1}
+    assert abs(rotation["last_sealed"] - now) < timedelta(minutes=1)
+
+
+def given(text: str) -> dict[str, str]:
+    """Read the passwords of a table's cell."""
+    named = {"old": OLD, "new": NEW}
+    found = re.findall(r"(\d+)\W+(old|new)", text)
+    return {id_: named[name] for id_, name in found}
+
+
+def test_the_steps_of_a_deployment_seal_by_what_the_page_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _, (_, *steps), _ = tables(ROTATION)
+    assert [step[0] for step in steps] == ["1", "2", "3"]
+    for _, deploy, seals, _ in steps:
+        monkeypatch.setenv("SESSION_PASSWORD", json.dumps(given(deploy)))
+        named = re.search(r"SEAL_WITH=(\d+)", deploy)
+        passwords = Passwords.from_env(seal_with=named and named[1])
+        assert seal_data(0, password=passwords).split("*")[1] == seals
+
+
+def test_the_steps_of_a_secret_are_read_by_the_page_s_code_at_any_step(
+    rotation: dict[str, Any], file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    *_, (_, *steps) = tables(ROTATION)
+    assert [step[0] for step in steps] == ["0", "1", "2", "3"]
+    running = rotation["options"].passwords
+    before: list[str] | None = None
+    for _, content, seal_with in steps:
+        assert before is None or (before[0] == content) is not (before[1] == seal_with)
+        before = [content, seal_with]
+        put(file, given(content))
+        (file.parent / "seal-with").write_text(f"{seal_with}\n")
+        rotation["read_both_again"]()
+        for passwords in (running, rotation["read_both"]()):
+            assert passwords.ids == tuple(sorted(map(int, given(content)), reverse=True))
+            assert passwords.newest.id == seal_with
+    assert caplog.records == []
+
+    (file.parent / "seal-with").unlink()
+    rotation["read_both_again"]()
+    (file.parent / "seal-with").write_text("1")  # which was dropped
+    rotation["read_both_again"]()
+    assert len(caplog.records) == 2
+    assert running.ids == (2,)
+
+
+def test_the_settings_on_the_page_are_those_that_are_read(tmp_path: Path) -> None:
+    (_, *ways), *_ = tables(ROTATION)
+    file = tmp_path / "password"
+    file.write_text(OLD)
+    assert [way[0].split("`")[0] for way in ways] == [
+        "SESSION_PASSWORD",
+        "SESSION_PASSWORD_1",
+        "SESSION_PASSWORD_FILE",
+    ]
+    for name, value in {
+        "SESSION_PASSWORD": OLD,
+        "SESSION_PASSWORD_1": OLD,
+        "SESSION_PASSWORD_FILE": str(file),
+    }.items():
+        assert Passwords.from_env(environ={name: value}) == Passwords(OLD)
+
+
+# --- watching ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def watching(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+    """All Python of the page."""
+    monkeypatch.setenv("SESSION_PASSWORD", json.dumps({"1": OLD, "2": NEW}))
+    names = run_page(WATCHING, "watching")
+    yield names
+    logging.getLogger("iron_session").removeHandler(names["handler"])
+
+
+def test_the_page_s_hooks_are_told_of_cookies_that_were_read_and_of_others(
+    watching: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    seal = seal_data({"user": 1}, password={1: OLD}, ttl=0)
+    for cookie in (None, seal, "junk"):
+        visit(watching["options"], cookie)
+    assert capsys.readouterr().out.splitlines() == [
+        f"read: 1 True myapp None {len(seal)}",
+        "unreadable: invalid myapp None 4",
+    ]
+
+
+def test_the_page_s_log_is_json_with_the_record_s_attributes(watching: dict[str, Any]) -> None:
+    log = io.StringIO()
+    watching["handler"].setStream(log)
+    visit(watching["options"], seal_data({"user": 1}, password={3: OLD}))
+    events.report_lost("myapp", "for a reason")
+    first, second = map(json.loads, log.getvalue().splitlines())
+    _, (_, *attributes) = tables(WATCHING)
+    assert first.keys() - {"level", "text"} == {name for name, *_ in attributes}
+    of_lost_changes = {name for name, _, lost in attributes if lost == "✓"}
+    assert second.keys() - {"level", "text"} == of_lost_changes
+    assert -1 < first.pop("age") < 60
+    assert 200 < first.pop("size") < 300
+    assert first.pop("text").startswith("session cookie 'myapp' could not be read (unknown-pass")
+    assert first == {
+        "level": "WARNING",
+        "cookie_name": "myapp",
+        "reason": "unknown-password",
+        "password_id": "3",
+    }
+    assert (second["level"], second["cookie_name"]) == ("ERROR", "myapp")
+
+
+def test_every_reason_has_its_row() -> None:
+    (_, *signals), _ = tables(WATCHING)
+    assert set(get_args(UnsealReason)) <= {row[0].strip('"') for row in signals}
+
+
+def test_the_log_says_what_the_page_looks_for(caplog: pytest.LogCaptureFixture) -> None:
+    def hook(_: object) -> None:
+        raise LookupError
+
+    events.report_lost("myapp", "for a reason")
+    events.report_too_large("myapp", CookieTooLargeError("too large"))
+    events.report_unsealed(Unsealed(cookie_name="myapp", password_id="1", outdated=False), hook)
+    request = CsrfRequest(method="POST", path="/", headers=lambda _: [])
+    refuse(request, CsrfError("no origin", reason="origin"), CsrfOptions())
+    (_, *signals), _ = tables(WATCHING)
+    looked_for = [row[:2] for row in signals if "…" in row[0]]
+    assert len(looked_for) == len(caplog.records) == 4
+    for record in caplog.records:
+        (where,) = [
+            where
+            for text, where in looked_for
+            if re.search(".*".join(map(re.escape, text.strip('"').split("…"))), record.getMessage())
+        ]
+        assert where == f"log, {record.levelname.lower()}"
+
+
+# --- all three ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["lifetimes", "rotation", "watching"])
+def test_the_pages_lead_to_what_is_there(name: str) -> None:
+    text = read_page(f"docs/{name}.md")
+    for link in re.findall(r"\]\(([^)]*)\)", text):
+        path, _, anchor = link.partition("#")
+        file = (ROOT / "docs" / path).resolve()
+        assert file.is_file(), link
+        titles = re.findall(r"^## (.*)$", file.read_text(encoding="utf-8"), re.MULTILINE)
+        assert not anchor or anchor in {title.lower().replace(" ", "-") for title in titles}

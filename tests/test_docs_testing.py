@@ -1,0 +1,103 @@
+"""The page on testing: its tests are run, each with the lines at the top of the page."""
+
+import asyncio
+import inspect
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from django.conf import settings
+from sanic import Sanic
+from sanic.config import DEFAULT_CONFIG
+
+from iron_session import Session, testing
+from iron_session.testing import cookie_header, make_options
+from tests.helpers.pages import ROOT, blocks, read_page
+from tests.integrations.django_site.project import ENGINE
+
+PAGE = read_page("docs/testing.md")
+HEAD, *PARTS = re.split(r"^## ", PAGE, flags=re.MULTILINE)
+(TOP,) = blocks("python", HEAD)
+SECTIONS = {part.partition("\n")[0]: "".join(blocks("python", part)) for part in PARTS}
+RESULTS = "What read_session gives"
+"""Its test takes responses, which stand for those of any framework."""
+BY_PYTEST = "With pytest"
+RUN_HERE = [title for title, code in SECTIONS.items() if code and title not in (RESULTS, BY_PYTEST)]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[Callable[..., Any]]]:
+    """Run a section as a module, and give its tests."""
+    # Sanic leaves nothing behind: its name is free again, and its own classes are as they were.
+    monkeypatch.setattr(Sanic, "_app_registry", {})
+    monkeypatch.setitem(DEFAULT_CONFIG, "TOUCHUP", False)
+    assert settings.SESSION_ENGINE == ENGINE  # as the section on Django takes it for granted
+
+    def run_section(title: str) -> list[Callable[..., Any]]:
+        module = ModuleType("page_on_testing")
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        exec(TOP + SECTIONS[title], vars(module))  # noqa: S102 - the page is ours
+        return [test for name, test in vars(module).items() if name.startswith("test_")]
+
+    return run_section
+
+
+@pytest.mark.parametrize("title", RUN_HERE)
+def test_the_tests_of_a_section_pass(
+    title: str, run: Callable[[str], list[Callable[..., Any]]]
+) -> None:
+    tests = run(title)
+    assert tests
+    for test in tests:
+        if inspect.iscoroutinefunction(test):
+            asyncio.run(test())
+        else:
+            test()
+
+
+def test_the_table_of_results_is_so(run: Callable[[str], list[Callable[..., Any]]]) -> None:
+    (test,) = run(RESULTS)
+    in_use = cookie_header(make_options(), {"user": "ada"})
+    test([in_use], ["session=; Max-Age=0"], [])
+
+
+def test_the_section_on_pytest_is_run_by_pytest(tmp_path: Path) -> None:
+    file = tmp_path / "test_page.py"
+    file.write_text(TOP + SECTIONS[BY_PYTEST], encoding="utf-8")
+    arguments = ["-q", "-W", "error", "-p", "no:cacheprovider", "--rootdir", str(tmp_path)]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *arguments, str(file)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "2 passed" in done.stdout, done.stdout
+
+
+def test_every_framework_has_its_section() -> None:
+    integrations = ROOT / "src" / "iron_session" / "integrations"
+    offered = {file.stem for file in integrations.glob("[!_]*.py") if "_" not in file.stem}
+    shown = set(re.findall(r"from iron_session\.integrations\.(\w+) import", PAGE))
+    assert offered - shown == {
+        "django",
+        "starlette",
+    }  # which need no line, and stand beside FastAPI
+    assert {"Django", "FastAPI and Starlette"} <= SECTIONS.keys()
+
+
+def test_the_table_has_all_that_is_offered() -> None:
+    rows = set(re.findall(r"^\| `(\w+)\(", HEAD, re.MULTILINE))
+    classes = {name for name in testing.__all__ if inspect.isclass(getattr(testing, name))}
+    assert rows == set(testing.__all__) - classes
+
+
+@pytest.mark.parametrize("name", ["data", "expires_at", "destroyed"])
+def test_what_the_page_says_of_a_session_exists(name: str) -> None:
+    assert f"`{name}`" in PAGE
+    assert hasattr(Session, name)
