@@ -13,6 +13,7 @@ from fastapi import FastAPI, Form, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from iron_session import Passwords, SessionOptions, UnsealError
+from iron_session.integrations.asgi_csrf import CsrfMiddleware
 from iron_session.integrations.fastapi import IronSessionMiddleware
 from iron_session.links import Links
 
@@ -33,6 +34,7 @@ options = SessionOptions(password=Passwords.from_env("SESSION_PASSWORD"), cookie
 login_links = Links(password=options.passwords, purpose="login", ttl=900)
 
 app = FastAPI()
+app.add_middleware(CsrfMiddleware)  # or a page elsewhere could log visitors in as somebody else
 app.add_middleware(IronSessionMiddleware, options=options)
 
 

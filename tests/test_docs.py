@@ -49,7 +49,7 @@ def test_the_readme_prints_a_set_cookie_header_and_opens_its_own_link(
     readme: dict[str, Any],
 ) -> None:
     assert readme["printed"].startswith("['myapp=Fe26.2*1*")
-    assert readme["data"] == {"user": 1}
+    assert readme["data"] == {"user": 1, "next": "/home"}
 
 
 def test_the_readme_next_js_route_reads_the_cookie_of_the_readme_app(

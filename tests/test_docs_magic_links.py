@@ -69,6 +69,12 @@ def test_a_get_shows_a_button_and_a_post_logs_in(page: dict[str, Any], client: T
     assert "myapp=Fe26.2" in answer.headers["set-cookie"]
 
 
+def test_a_form_on_another_site_logs_nobody_in(page: dict[str, Any], client: TestClient) -> None:
+    headers = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
+    answer = client.post(f"/login?{query(page['link'])}", headers=headers)
+    assert (answer.status_code, "set-cookie" in answer.headers) == (403, False)
+
+
 def test_a_link_that_does_not_open_is_answered_with_help(client: TestClient) -> None:
     for answer in (client.get("/login?token=1"), client.post("/login")):
         assert (answer.status_code, "not whole" in answer.text) == (400, True)
@@ -140,5 +146,5 @@ def test_the_page_leads_to_what_is_there() -> None:
     links = set(re.findall(r"\]\(([^)]*)\)", PAGE))
     files = {link for link in links if not link.startswith("#")}
     assert links - files <= anchors
-    assert files == {f"../examples/{MAGIC_LINK.name}.py"}
+    assert files == {f"../examples/{MAGIC_LINK.name}.py", "csrf.md"}
     assert all((ROOT / "docs" / file).is_file() for file in files)

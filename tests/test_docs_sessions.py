@@ -34,5 +34,5 @@ def test_the_page_of_flash_messages_shows_one_and_keeps_it_over_a_redirect(
     site = run_page(f"```python\n{application}```", "flash")
     client = TestClient(site["app"], base_url="https://testserver")
     assert "<p" not in client.get("/").text
-    assert "<p class=success>Saved &lt;everything&gt;</p>" in client.post("/save").text
+    assert '<p class="success">Saved &lt;everything&gt;</p>' in client.post("/save").text
     assert "<p" not in client.get("/").text

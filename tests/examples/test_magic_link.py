@@ -68,6 +68,12 @@ def test_whoever_only_looks_at_the_link_is_not_logged_in(browser: Browser) -> No
     assert browser.post(link).status == 303
 
 
+def test_another_site_can_not_log_visitors_in_as_somebody_of_its_own(browser: Browser) -> None:
+    for target in (path(), "/ask"):
+        assert browser.post_from("https://evil.example", target).status == 403
+    assert browser.cookies == {}
+
+
 def test_a_login_leaves_nothing_of_who_was_there_before(browser: Browser) -> None:
     old = Links(password=PASSWORD, purpose="login").make("/login", {"email": "eve@example.com"})
     browser.post(old)

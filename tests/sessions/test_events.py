@@ -571,3 +571,23 @@ def test_one_of_both_hooks_is_called(clock: Clock, failures: Failures) -> None:
     for header in (f"{NAME}=junk", cookie_of(SECRET_DATA), ""):
         session_of(header, on_unseal=told.append, on_unseal_error=failures).get("user")
     assert (len(told), len(failures)) == (1, 1)
+
+
+def test_a_record_is_logged_where_the_application_has_such_attributes_itself(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    make_record = logging.getLogRecordFactory()
+
+    def make_own_record(*arguments: Any, **named: Any) -> logging.LogRecord:
+        record = make_record(*arguments, **named)
+        record.size = "the application's"
+        return record
+
+    logging.setLogRecordFactory(make_own_record)
+    try:
+        report(failure_of(UnsealError("no seal")), None)
+    finally:
+        logging.setLogRecordFactory(make_record)
+    (record,) = caplog.records
+    assert "no seal" in record.getMessage()
+    assert vars(record)["size"] == "the application's"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from iron_session import HeaderJar, Passwords, get_iron_session
+from iron_session import HeaderJar, Passwords, UnsealError, get_iron_session
 from iron_session.seals.sealing import open_json, seal_json
 from iron_session.sessions import storage
 from tests.sessions.browser import (
@@ -429,3 +429,7 @@ def test_what_is_stored_shows_neither_data_nor_seal() -> None:
     """Error pages of frameworks show the variables of a save that failed."""
     stored = storage.Stored(b'{"card":"4111"}', {"created": 1}, "1", None, "Fe26.2*1*secret")
     assert repr(stored) == "<Stored: 15 bytes, password 1>"
+    opened = storage.Opened({"card": "4111"}, None, stored)
+    assert repr(opened) == "<Opened: <Stored: 15 bytes, password 1>>"
+    unreadable = storage.Unreadable("Fe26.2*1*secret", UnsealError("no seal"))
+    assert repr(unreadable) == "<Unreadable: UnsealError('no seal')>"

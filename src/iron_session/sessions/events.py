@@ -133,4 +133,7 @@ def _log(
 
     with suppress(Exception):
         number, logger = logging.getLevelNamesMapping()[level], logging.getLogger("iron_session")
-        logger.log(number, message, *values, exc_info=with_traceback, extra=about)
+        try:
+            logger.log(number, message, *values, exc_info=with_traceback, extra=about)
+        except KeyError:  # the application's own records have attributes of these names
+            logger.log(number, message, *values, exc_info=with_traceback)

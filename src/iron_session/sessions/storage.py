@@ -83,12 +83,20 @@ class Opened(NamedTuple):
     typed: TypedData[Any] | None
     stored: Stored
 
+    def __repr__(self) -> str:
+        """Tell no data, as `Stored`."""
+        return f"<Opened: {self.stored!r}>"
+
 
 class Unreadable(NamedTuple):
     """A text that could not be opened, and why."""
 
     text: str
     error: UnsealError
+
+    def __repr__(self) -> str:
+        """Tell nothing of the text: with another schema it may open."""
+        return f"<Unreadable: {self.error!r}>"
 
 
 def load(jar: CookieJar, options: SessionOptions[Any], now: int) -> Opened | Unreadable | None:
