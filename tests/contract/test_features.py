@@ -130,3 +130,23 @@ def test_those_that_come_by_an_old_password_are_counted_until_none_does(welcome:
         ("2", False),
         ("2", False),
     ]
+
+
+@doors_with("features")
+@pytest.mark.parametrize("manner", MANNERS)
+def test_a_session_that_is_used_is_renewed_and_ends_all_the_same(
+    clock: Clock, welcome: Welcome, manner: str
+) -> None:
+    """A week from each renewal, which comes after a day; and thirty days in all."""
+    day = 24 * 3600
+    visitor = welcome(make_options(ttl=7 * day, renew_after=day, max_lifetime=30 * day))
+    visitor.ask("update", {"a": 1})
+    clock.advance(day - 1)
+    assert NAME not in visitor.ask("read", manner=manner).cookies
+    clock.advance(1)
+    assert NAME in visitor.ask("read", manner=manner).cookies
+    for _ in range(5):
+        clock.advance(5 * day)
+        assert visitor.session == {"a": 1}
+    clock.advance(4 * day + 60)
+    assert visitor.session == {}
