@@ -19,6 +19,7 @@ from tests.sessions.browser import PASSWORD, Browser, make_options
 
 OPTIONS = make_options()
 DATA: dict[str, Any] = {"z": 1, "user": {"id": 1, "tags": ["a", "b"]}, "a": None}
+CurrentSession = Annotated[Session, Depends(SessionDependency(OPTIONS))]
 
 
 @pytest.fixture
@@ -192,25 +193,24 @@ def test_fastapi_answers_with_it() -> None:
     """
     app = FastAPI()
     app.add_middleware(IronSessionMiddleware, options=OPTIONS)
-    current = Annotated[Session, Depends(SessionDependency(OPTIONS))]
 
     class Shown(pydantic.BaseModel):
         z: int
 
     @app.post("/")
-    def write(session: current) -> None:
+    def write(session: CurrentSession) -> None:
         session.update(DATA)
 
     @app.get("/")
-    def read(session: current) -> dict[str, Any]:
+    def read(session: CurrentSession) -> dict[str, Any]:
         return session  # type: ignore[return-value]  # it becomes a dict in FastAPI
 
     @app.get("/within", response_model=None)
-    def read_within(session: current) -> Any:
+    def read_within(session: CurrentSession) -> Any:
         return {"session": session}
 
     @app.get("/model", response_model=Shown)
-    def read_model(session: current) -> Any:
+    def read_model(session: CurrentSession) -> Any:
         return session
 
     client = TestClient(app, base_url="https://testserver")
