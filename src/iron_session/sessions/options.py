@@ -31,7 +31,7 @@ else:
 
     T = TypeVar("T")
 
-__all__ = ["CookieOptions", "Migrate", "SessionOptions", "T"]
+__all__ = ["CookieOptions", "Migrate", "SessionOptions", "T", "check_function"]
 
 UnsealErrorHook: TypeAlias = Callable[[UnsealFailure], object]
 UnsealHook: TypeAlias = Callable[[Unsealed], object]
@@ -236,7 +236,7 @@ class SessionOptions(Generic[T]):
         _check_prefix(self.cookie_name, cookie)
         _require_bool("chunk", self.chunk)
         for name in ("on_unseal_error", "on_unseal", "migrate"):
-            _check_function(name, getattr(self, name))
+            check_function(name, getattr(self, name))
         if self.migrate is not None and self.schema is None:
             raise ConfigurationError("migrate needs a schema: that is what it mends data for")
         _check_lifetimes(self)
@@ -327,7 +327,8 @@ def _check_prefix(name: str, cookie: CookieOptions) -> None:
         raise ConfigurationError(f'{needs} path="/"')
 
 
-def _check_function(name: str, given: object) -> None:
+def check_function(name: str, given: object) -> None:
+    """Refuse what is no function, and one that has to be awaited."""
     if given is not None and not callable(given):
         raise ConfigurationError(f"{name} must be a function, or None")
     if inspect.iscoroutinefunction(given) or inspect.iscoroutinefunction(type(given).__call__):

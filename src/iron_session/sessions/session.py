@@ -164,7 +164,8 @@ class Session(MutableMapping[str, Any], Generic[T]):
         content = dict(data)
         for key, value in content.items():
             _check_item(key, value)
-        typed = _make_typed(self._options.prepared_schema, content)
+        schema = self._options.prepared_schema
+        typed = None if schema is None else _make_typed(schema, content)
         self._typed = None
         self._load().clear()
         self._load().update(content)
@@ -236,9 +237,9 @@ class Session(MutableMapping[str, Any], Generic[T]):
             raise ConfigurationError(
                 "session.data needs a schema: SessionOptions(…, schema=Visitor); or use session[…]"
             )
-        self._load()
+        self._require_read()
         if self._typed is None:
-            typed = TypedData(schema, {})
+            typed = _make_typed(schema, {})
             self._typed = self._typed or typed  # another thread may have been faster
         return self._typed
 
@@ -289,13 +290,13 @@ class Session(MutableMapping[str, Any], Generic[T]):
 
         Whoever has it has the session: keep it out of logs.
         """
-        self._load()
+        self._require_read()
         return self._stored.seal or None
 
     @property
     def is_new(self) -> bool:
         """Whether the request brought no session that could be read."""
-        self._load()
+        self._require_read()
         return self._is_new
 
     @property
@@ -339,7 +340,7 @@ class Session(MutableMapping[str, Any], Generic[T]):
 
         None for never, and for a session that is new and was not saved yet.
         """
-        self._load()
+        self._require_read()
         return _moment(self._stored.expires)
 
     @property
@@ -348,13 +349,13 @@ class Session(MutableMapping[str, Any], Generic[T]):
 
         None where that was not written down: `max_lifetime` has it written.
         """
-        self._load()
+        self._require_read()
         return _moment(storage.created_ms(self._stored.mark))
 
     @property
     def ttl(self) -> timedelta:
         """How long it lives from each save on: its own ttl, or the options'; 0 is for ever."""
-        self._load()
+        self._require_read()
         return timedelta(milliseconds=storage.session_ttl_ms(self._stored.mark, self._options))
 
     @ttl.setter
@@ -367,7 +368,7 @@ class Session(MutableMapping[str, Any], Generic[T]):
         Raises:
             ConfigurationError: no span of time, or one beyond `max_lifetime`.
         """
-        self._load()
+        self._require_read()
         mark = self._stored.mark
         ttl_ms = None if value is None else self._own_ttl_ms(value)
         if ttl_ms != storage.own_ttl_ms(mark):
@@ -404,21 +405,28 @@ class Session(MutableMapping[str, Any], Generic[T]):
             self._typed.write_into(data)
         return data
 
+    def _require_read(self) -> None:
+        """Read the cookie, but leave typed data alone: it may be between two states."""
+        if self._data is None:
+            self._read()
+
     def _read(self) -> dict[str, Any]:
         self.accessed = True
         options, now = self._options, _time.now_ms()
         found = storage.load(self._jar, options, now)
+        opened = found if isinstance(found, storage.Opened) else None
         if self._data is not None:  # another thread was faster
             return self._data
-        if isinstance(found, storage.Opened):
-            data, self._typed, self._stored = found
+        # From here to the data itself nothing is called: no other thread comes between.
+        if opened is not None:
+            data, self._typed, self._stored = opened
             self._is_new = False
             self._data = data
             if options.on_unseal is not None:
                 report_unsealed(storage.describe(self._stored, options, now), options.on_unseal)
             return data
         data = self._data = {}
-        if found is not None:
+        if isinstance(found, storage.Unreadable):
             # Only now: the log's filters and the hook may look at the session themselves.
             failure = storage.describe_failure(found, options, now)
             report(failure, options.on_unseal_error)
@@ -502,7 +510,7 @@ class Session(MutableMapping[str, Any], Generic[T]):
 
         From the next save on the options' hold again.
         """
-        self._load()
+        self._require_read()
         self._cookie = self._options.cookie
         if storage.own_ttl_ms(self._stored.mark) is not None:
             self._stored = self._stored._replace(mark=storage.without_ttl(self._stored.mark))
@@ -531,8 +539,9 @@ class Session(MutableMapping[str, Any], Generic[T]):
         """
         check_options(options)
         data = self._load()  # by the options under which the cookie was written
-        if options.prepared_schema is not self._options.prepared_schema:
-            self._typed = _make_typed(options.prepared_schema, data)
+        schema = options.prepared_schema
+        if options.schema is not self._options.schema:
+            self._typed = None if schema is None else _make_typed(schema, data)
         self._options = options
         self._cookie = options.cookie
 
@@ -654,9 +663,7 @@ def _require_future(cookie: CookieOptions, now: int) -> None:
         )
 
 
-def _make_typed(schema: Schema[T] | None, data: dict[str, Any]) -> TypedData[T] | None:
-    if schema is None:
-        return None
+def _make_typed(schema: Schema[T], data: dict[str, Any]) -> TypedData[T]:
     try:
         return TypedData(schema, data)
     except Misfit as misfit:

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from datetime import datetime
-from typing import Any, Final, TypeVar, cast
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, TypeVar
 
 import msgspec
 from msgspec import inspect
 
 from iron_session.errors import ConfigurationError
 from iron_session.sessions.schemas.schema import Misfit, Schema
-from iron_session.sessions.schemas.times import with_z
 
 __all__ = ["MsgspecSchema"]
 
 T = TypeVar("T")
 
-_PLACE: Final = re.compile(r"`\$\.?(.*)`$")
 _OBJECTS: Final = (inspect.StructType, inspect.DataclassType, inspect.TypedDictType)
+_UNWRITABLE: Final = (inspect.CustomType, inspect.RawType, inspect.ExtType)
+_PLACE: Final = " - at `$"
+# Not by the types themselves: a subclass may have another idea of its text.
+_BARE: Final[dict[type, Any]] = {str: str.__str__, int: int.__int__, float: float.__float__}
 
 
 class MsgspecSchema(Schema[T]):
@@ -27,51 +27,58 @@ class MsgspecSchema(Schema[T]):
 
     def __init__(self, type_: type[T]) -> None:
         super().__init__(type_)
-        self._type = type_
         try:
             about = inspect.type_info(type_)
         except Exception as error:  # TypeError, NameError, whatever annotations raise
             raise ConfigurationError(f"schema: {self.name} can't be built: {error}") from None
         if not isinstance(about, _OBJECTS) or getattr(about, "array_like", False):
             raise ConfigurationError(f"schema: {self.name} must be written as an object")
+        self._about = about
         self._names: dict[type, dict[str, str]] = {}
-        has_sets = False
         for one in _walk(about, set()):
-            has_sets = has_sets or isinstance(one, (inspect.SetType, inspect.FrozenSetType))
             self._learn(one)
         tag: str | None = getattr(about, "tag_field", None)
-        names = [field.encode_name for field in about.fields]
-        self.fields = frozenset(names if tag is None else [*names, tag])
-        # Else they would have another order in each process, and each look would be a change.
-        # It sorts the keys of dicts too.
-        self._order: Any = "deterministic" if has_sets else None
+        names = self._names[about.cls]
+        self._set_fields(names if tag is None else [*names, tag])
 
     def _learn(self, about: Any) -> None:
         """Keep how the fields of one of the types are called in JSON."""
-        if isinstance(about, inspect.CustomType):
+        if isinstance(about, _UNWRITABLE):
+            name = getattr(about, "cls", msgspec.Raw).__name__
             raise ConfigurationError(
-                f"schema: {self.name} has a field of type {about.cls.__name__}, which msgspec can "
-                "neither read nor write"
+                f"schema: {self.name} has a field of type {name}, which msgspec can neither read "
+                "nor write as JSON; pydantic's types go into pydantic's models and dataclasses"
             )
-        if isinstance(about, _OBJECTS):
-            self._names[about.cls] = {field.encode_name: field.name for field in about.fields}
+        if not isinstance(about, _OBJECTS):
+            return
+        self._names[about.cls] = {field.encode_name: field.name for field in about.fields}
+        if hasattr(about.cls, "__attrs_attrs__"):
+            for field in about.fields:
+                if field.name.startswith("_"):
+                    raise ConfigurationError(
+                        f"schema: {about.cls.__name__}.{field.name} would be lost: msgspec does "
+                        "not write the attributes of attrs classes that begin with _"
+                    )
+
+    def _required(self) -> list[str]:
+        return [field.name for field in self._about.fields if field.required]
 
     def _read(self, data: dict[str, Any]) -> T:
         try:
             instance = msgspec.convert(data, self._type, str_keys=True)
+            self._complete(instance)
         except Exception as error:  # ValidationError, and what the application's own code raises
             place = _place(error)
         else:
-            self._complete(instance)
             return instance
         raise Misfit(place)
 
     def _complete(self, value: Any) -> None:
         """Set in dataclasses what msgspec leaves to the class, and then would not write."""
         names = self._names.get(type(value))
-        if names is not None and not isinstance(value, dict):
-            own = getattr(value, "__dict__", None)
+        if names is not None:
             found = {name: getattr(value, name) for name in names.values()}
+            own = getattr(value, "__dict__", None)
             if own is not None:
                 own.update(found)
             value = found
@@ -82,30 +89,42 @@ class MsgspecSchema(Schema[T]):
         for child in value:
             self._complete(child)
 
-    def _write(self, instance: T) -> dict[str, Any]:
-        written = msgspec.to_builtins(
-            instance, builtin_types=(datetime,), str_keys=True, order=self._order
-        )
-        return cast("dict[str, Any]", with_z(written))
+    def _dump(self, instance: T) -> Any:
+        return _dump(instance)
 
-    def attribute(self, of: object, key: str) -> object:
-        """Give the object that stands in another under a key of its JSON; None where none does."""
-        if isinstance(of, dict):
-            return of.get(key)
-        return getattr(of, self._names.get(type(of), {}).get(key, ""), None)
+    def _dump_field(self, instance: T, name: str) -> object:
+        return _dump(instance.get(name) if isinstance(instance, dict) else getattr(instance, name))
+
+    def names(self, type_: type) -> Mapping[str, str]:
+        """Give a class's attributes by the keys that they have in JSON; nothing if it has none."""
+        return self._names.get(type_, {})
+
+
+def _dump(value: object) -> Any:
+    return msgspec.to_builtins(value, str_keys=True, enc_hook=_dump_subclass)
+
+
+def _dump_subclass(value: object) -> object:
+    """Write subclasses of text and numbers, as markup is, by their value: as JSON does."""
+    for type_, bare in _BARE.items():
+        if isinstance(value, type_):
+            return bare(value)
+    raise TypeError
 
 
 def _place(error: Exception) -> str:
-    """Give the field of which msgspec tells: `$.user.id`; keys of dicts are not told there."""
-    found = _PLACE.search(str(error)) if isinstance(error, msgspec.ValidationError) else None
-    return found[1] if found else ""
+    """Give the field of which msgspec tells: `user.id`; keys of dicts are not told there."""
+    # Of what the application's own code says, nobody knows what is in it.
+    if not isinstance(error, msgspec.ValidationError) or error.__cause__ is not None:
+        return ""
+    _, found, place = str(error).rpartition(_PLACE)
+    return place.removeprefix(".").removesuffix("`") if found else ""
 
 
 def _walk(about: Any, seen: set[type]) -> Iterator[Any]:
     """Give everything that a type is made of, each class once."""
-    cls = getattr(about, "cls", None)
     if isinstance(about, _OBJECTS):
-        if cls in seen:
+        if about.cls in seen:
             return
         seen.add(about.cls)
     yield about

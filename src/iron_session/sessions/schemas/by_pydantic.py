@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Set as AbstractSet
-from datetime import datetime
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 import pydantic
 from pydantic.fields import FieldInfo
+from pydantic.json_schema import GenerateJsonSchema
 
 from iron_session.errors import ConfigurationError, NotSerializableError
 from iron_session.seals import _json
 from iron_session.sessions.schemas.schema import ROOT, Misfit, Schema
-from iron_session.sessions.schemas.times import in_utc
 
 __all__ = ["PydanticSchema"]
 
 T = TypeVar("T")
 
 _SECRETS: Final = (pydantic.Secret, pydantic.SecretStr, pydantic.SecretBytes)
+_MASK: Final = "*" * 10
 
 
 class PydanticSchema(Schema[T]):
@@ -32,24 +32,63 @@ class PydanticSchema(Schema[T]):
             self._adapter.rebuild(raise_errors=True)
         except Exception as error:  # whatever annotations and the application's own code raise
             raise ConfigurationError(f"schema: {self.name} can't be built: {error}") from None
-        if getattr(type_, "model_config", {}).get("extra") == "allow":
+        self._names: dict[type, dict[str, str]] = {}
+        self._check_kind(type_)
+        self._check_keys(type_)
+        self._check_secrets()
+        self._set_fields(self.names(type_))
+
+    def _check_kind(self, type_: type) -> None:
+        if issubclass(type_, pydantic.RootModel):
+            raise ConfigurationError(f"schema: {self.name} must be written as an object")
+        if _config(type_).get("extra") == "allow":
             raise ConfigurationError(
                 f'schema: {self.name} has extra="allow", so that nobody could tell whose a key is; '
                 "without it, what the model does not know stays in session[…]"
             )
-        if "root" in _fields(type_) and issubclass(type_, pydantic.RootModel):
-            raise ConfigurationError(f"schema: {self.name} must be written as an object")
-        self.fields = frozenset().union(*(_keys(name, one) for name, one in _fields(type_).items()))
+
+    def _check_keys(self, type_: type) -> None:
+        """Demand that each field is read by the key that it is written under."""
+        for name, field in _fields(type_).items():
+            written, read = _written_key(name, field), _read_keys(type_, name, field)
+            if written not in read and not field.exclude:
+                keys = " or ".join(map(repr, sorted(read))) or "a path"
+                raise ConfigurationError(
+                    f"schema: {self.name}.{name} is written as {written!r} and read as {keys}: "
+                    "its aliases must agree"
+                )
+
+    def _check_secrets(self) -> None:
+        about: Any = {}
+        with suppress(Exception):  # not everything that can be written can be described
+            about = self._adapter.json_schema(mode="serialization", schema_generator=_Quiet)
+        if any(one.get("writeOnly") is True for one in _objects(about)):
+            raise ConfigurationError(
+                f"schema: {self.name} has a secret, which pydantic writes as asterisks: give it "
+                "a serializer that reveals it, for the session is sealed; or take str"
+            )
+
+    def _required(self) -> list[str]:
+        return [name for name, one in _fields(self._type).items() if one.is_required()]
 
     def _read(self, data: dict[str, Any]) -> T:
         try:
-            # As JSON: only so are strings taken for times where a model is strict.
-            return self._adapter.validate_json(_json.encode(data, ROOT))
+            return self._validate(data)
         except pydantic.ValidationError as error:
             place = self._first_field(error)
         except Exception:  # whatever the application's own validators raise
             place = ""
         raise Misfit(place)
+
+    def _validate(self, data: dict[str, Any]) -> T:
+        try:
+            # As JSON: only so are strings taken for times where a model is strict.
+            return self._adapter.validate_json(_json.encode(data, ROOT))
+        except pydantic.ValidationError as error:
+            if error.errors(include_input=False)[0]["type"] != "json_invalid":
+                raise
+        # What its reader of JSON does not take: half an emoji, as JavaScript's slice leaves it.
+        return self._adapter.validate_python(data)
 
     def _first_field(self, error: pydantic.ValidationError) -> str:
         """Give the field at which it happened; beneath it there may be keys that are data."""
@@ -58,58 +97,75 @@ class PydanticSchema(Schema[T]):
                 return str(one["loc"][0])
         return ""
 
-    def _write(self, instance: T) -> dict[str, Any]:
-        terms: dict[str, Any] = {"by_alias": True, "round_trip": True, "warnings": False}
-        found = self._adapter.dump_python(instance, **terms)
-        written = self._adapter.dump_python(instance, mode="json", **terms)
-        return _settle(found, written, (ROOT,))  # type: ignore[no-any-return]  # an object, as read
+    def _dump(self, instance: T, **which: Any) -> Any:
+        return self._adapter.dump_python(
+            instance, mode="json", by_alias=True, round_trip=True, warnings=False, **which
+        )
 
-    def attribute(self, of: object, key: str) -> object:
-        """Give the object that stands in another under a key of its JSON; None where none does."""
-        if isinstance(of, dict):
-            return of.get(key)
-        for name, one in _fields(type(of)).items():
-            if key in _keys(name, one):
-                return getattr(of, name, None)
-        return None
+    def _dump_field(self, instance: T, name: str) -> object:
+        return self._dump(instance, include={name})
+
+    def _settle_leaf(self, of: object, written: Any, path: _json.Path) -> Any:
+        if isinstance(of, _SECRETS) and written == _MASK:
+            raise NotSerializableError(
+                _json.show(path), "is a secret, which pydantic writes as asterisks"
+            )
+        return super()._settle_leaf(of, written, path)
+
+    def _bare(self, of: object) -> object:
+        return of.root if isinstance(of, pydantic.RootModel) else of
+
+    def names(self, type_: type) -> Mapping[str, str]:
+        """Give a class's attributes by the keys that they have in JSON; nothing if it has none."""
+        names = self._names.get(type_)
+        if names is None:
+            names = self._names[type_] = _names(type_)
+        return names
+
+
+class _Quiet(GenerateJsonSchema):
+    """Does not warn of defaults that it can't describe."""
+
+    def emit_warning(self, kind: str, detail: str) -> None:
+        """Do nothing."""
+
+
+def _objects(about: Any) -> Iterator[dict[str, Any]]:
+    """Give all objects in some JSON."""
+    if isinstance(about, dict):
+        yield about
+    for child in about.values() if isinstance(about, dict) else about:
+        if isinstance(child, (dict, list)):
+            yield from _objects(child)
 
 
 def _fields(type_: type) -> dict[str, FieldInfo]:
     return getattr(type_, "__pydantic_fields__", {})
 
 
-def _keys(name: str, field: FieldInfo) -> set[str]:
-    """Give the names that a field may have in JSON."""
-    aliases = (field.alias, field.validation_alias, field.serialization_alias)
-    return {name, *(alias for alias in aliases if isinstance(alias, str))}
+def _config(type_: type) -> Mapping[str, Any]:
+    return getattr(type_, "model_config", None) or getattr(type_, "__pydantic_config__", {})
 
 
-def _settle(found: Any, written: Any, path: _json.Path) -> Any:
-    """Settle what pydantic leaves open, where it wrote a value in its usual way.
-
-    Args:
-        found: the value before it was written as JSON.
-        written: the same, as JSON.
-        path: where it stands.
-    """
-    if isinstance(found, datetime) and isinstance(written, str):
-        return in_utc(found, path)
-    if isinstance(found, float) and not math.isfinite(found):
-        return found  # as None it would be lost: the check for JSON tells
-    if isinstance(found, _SECRETS):
-        raise NotSerializableError(
-            _json.show(path), "is a secret, which pydantic writes as asterisks"
-        )
-    if isinstance(written, dict) and isinstance(found, dict) and len(found) == len(written):
-        pairs = zip(found.values(), written.items(), strict=True)
-        return {key: _settle(child, value, (*path, key)) for child, (key, value) in pairs}
-    if isinstance(written, list) and isinstance(found, AbstractSet):
-        return sorted(written, key=_sort_key)
-    if isinstance(written, list) and isinstance(found, (list, tuple)):
-        pairs = zip(found, written, strict=False)
-        return [_settle(child, value, (*path, at)) for at, (child, value) in enumerate(pairs)]
-    return written
+def _names(type_: type) -> dict[str, str]:
+    return {
+        key: name
+        for name, field in _fields(type_).items()
+        for key in (_written_key(name, field), *_read_keys(type_, name, field))
+    }
 
 
-def _sort_key(value: object) -> bytes:
-    return _json.encode(value, ROOT)
+def _written_key(name: str, field: FieldInfo) -> str:
+    return field.serialization_alias or field.alias or name
+
+
+def _read_keys(type_: type, name: str, field: FieldInfo) -> set[str]:
+    """Give the keys of JSON that a field is read from; paths within JSON are none."""
+    alias, config = field.validation_alias or field.alias, _config(type_)
+    choices = alias.choices if isinstance(alias, pydantic.AliasChoices) else [alias]
+    found = {one for one in choices if isinstance(one, str)}
+    if not config.get("validate_by_alias", True):
+        found = set()
+    if alias is None or config.get("validate_by_name") or config.get("populate_by_name"):
+        found.add(name)
+    return found

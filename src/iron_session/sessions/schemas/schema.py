@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from datetime import datetime
 from typing import Any, Final, Generic, TypeVar, is_typeddict
 
 from iron_session.errors import ConfigurationError, NotSerializableError
+from iron_session.seals import _json
+from iron_session.seals.sealing import RESERVED
+from iron_session.sessions import flashes
+from iron_session.sessions.schemas import leaves
 
 __all__ = ["ROOT", "Misfit", "Schema"]
 
@@ -14,6 +20,12 @@ T = TypeVar("T")
 
 ROOT: Final = "session.data"
 """Where the paths in errors begin."""
+
+_TAKEN: Final = (RESERVED, flashes.KEY, "_csrf")
+"""Keys that sessions use themselves; the last is of the floor above, for tokens against CSRF."""
+
+_PLAIN: Final = frozenset({str, int, bool, type(None)})
+"""Types of which both libraries write each value in one way."""
 
 
 class Misfit(Exception):  # noqa: N818 - no error by itself: it becomes one, or a reason
@@ -46,7 +58,9 @@ class Schema(ABC, Generic[T]):
 
     def __init__(self, type_: type[T]) -> None:
         self.name: str = type_.__name__
-        self._kind: type = dict if is_typeddict(type_) else type_
+        self._type = type_
+
+    # --- reading -------------------------------------------------------------------------
 
     def read(self, data: Mapping[str, Any]) -> T:
         """Make an instance of those of a session's values that are the type's.
@@ -56,6 +70,12 @@ class Schema(ABC, Generic[T]):
         """
         return self._read({key: value for key, value in data.items() if key in self.fields})
 
+    @abstractmethod
+    def _read(self, data: dict[str, Any]) -> T:
+        """Make an instance of JSON values; Misfit if they do not fit."""
+
+    # --- writing -------------------------------------------------------------------------
+
     def write(self, instance: T) -> dict[str, Any]:
         """Give an instance as JSON values, which share nothing with it that can change.
 
@@ -63,19 +83,114 @@ class Schema(ABC, Generic[T]):
         and the same data is the same text.
 
         Raises:
-            NotSerializableError: it holds what its library can't write, or a datetime without a
-                time zone. NaN and the like pass: whoever writes the JSON refuses them.
+            NotSerializableError: it holds what its library or JSON can't write, a datetime without
+                a time zone, or keys that are not the type's.
         """
         try:
-            written = self._write(instance)
+            written = self._settle(instance, self._dump(instance), (ROOT,))
         except NotSerializableError:
             raise
         except Exception as error:  # whatever the application's own serializers raise
             problem = f"can't be written as {self.name} ({type(error).__name__})"
         else:
-            return written
+            return self._require_known(written)
         # Outside the except block: the error must not drag the values along.
-        raise NotSerializableError(ROOT, problem)
+        raise NotSerializableError(self._find_culprit(instance), problem)
+
+    @abstractmethod
+    def _dump(self, instance: T) -> Any:
+        """Give an instance as the library writes it: JSON values that are ours to change."""
+
+    @abstractmethod
+    def _dump_field(self, instance: T, name: str) -> object:
+        """Write one field of an instance, to see whether that is the one that can't be."""
+
+    def _settle(self, of: object, written: Any, path: _json.Path) -> Any:
+        """Settle, in place, what the library leaves open.
+
+        Args:
+            of: the value before it was written.
+            written: the same, as the library wrote it.
+            path: where it stands.
+        """
+        of = self._bare(of)
+        if isinstance(written, tuple):
+            written = list(written)
+        if not isinstance(written, (dict, list)):
+            return self._settle_leaf(of, written, path)
+        for child, key, value in self._pairs(of, written):
+            if type(child) not in _PLAIN:
+                written[key] = self._settle(child, value, (*path, key))
+        if isinstance(of, AbstractSet) and isinstance(written, list):
+            # Else they would have another order in each process, and each look would be a change.
+            written.sort(key=leaves.sort_key)
+        elif isinstance(of, dict) and isinstance(written, dict):
+            return _settle_keys(of, written, path)
+        return written
+
+    def _pairs(self, of: object, written: Any) -> Iterator[tuple[object, Any, Any]]:
+        """Give the children of sets too: as long as they are not sorted, both have one order."""
+        return self.children(list(of) if isinstance(of, AbstractSet) else of, written)
+
+    def _settle_leaf(self, of: object, written: Any, path: _json.Path) -> Any:
+        """Settle a value that holds no others."""
+        if isinstance(of, datetime):
+            return leaves.settle_time(of, written, path)
+        if isinstance(of, float):
+            leaves.require_finite(of, written, path)
+        return written
+
+    def _require_known(self, written: Any) -> dict[str, Any]:
+        if not isinstance(written, dict):
+            raise NotSerializableError(ROOT, f"is not written as an object by {self.name}")
+        for key in written:
+            if key not in self.fields:
+                raise NotSerializableError(
+                    _json.show((ROOT, key)),
+                    f"is none of the fields of {self.name}, by which it could be read back: "
+                    "session[…] takes other keys",
+                )
+        return written
+
+    def _find_culprit(self, instance: T) -> str:
+        for name in self.names(self._type).values():
+            try:
+                self._dump_field(instance, name)
+            except Exception:
+                return _json.show((ROOT, name))
+        return ROOT
+
+    # --- an object and what it is written as -----------------------------------------------
+
+    def children(self, of: object, written: Any) -> Iterator[tuple[object, Any, Any]]:
+        """Give what stands in an object, list or tuple, and what that is written as.
+
+        Yields:
+            The value (None where it can't be found), the key or index of its JSON, its JSON.
+        """
+        of = self._bare(of)
+        if isinstance(written, dict):
+            if isinstance(of, dict) and len(of) == len(written):
+                # By their order: the keys need not be text before they are written.
+                for child, (key, value) in zip(of.values(), written.items(), strict=True):
+                    yield child, key, value
+            else:
+                names = self.names(type(of))
+                for key, value in written.items():
+                    yield _attribute(of, names.get(key, key)), key, value
+        elif isinstance(written, list) and isinstance(of, (list, tuple)):
+            for index, (child, value) in enumerate(zip(of, written, strict=False)):
+                yield child, index, value
+
+    def _bare(self, of: object) -> object:
+        """Give what a wrapper wraps that leaves no trace in JSON; all else as it is."""
+        return of
+
+    @abstractmethod
+    def names(self, type_: type) -> Mapping[str, str]:
+        """Give a class's attributes by the keys that they have in JSON; nothing if it has none."""
+
+    # --- what is refused -------------------------------------------------------------------
 
     def require_instance(self, value: object) -> None:
         """Refuse what is no instance of the type.
@@ -83,21 +198,24 @@ class Schema(ABC, Generic[T]):
         Raises:
             NotSerializableError: it names both types.
         """
-        if not isinstance(value, self._kind):
+        kind: type = dict if is_typeddict(self._type) else self._type
+        if not isinstance(value, kind):
             raise NotSerializableError(ROOT, f"is of type {type(value).__name__}, not {self.name}")
 
     def require_fit(self, written: dict[str, Any]) -> None:
-        """Refuse what `write` gave if it could not be read back: the session would be lost.
+        """Refuse what `write` gave if it can't be read back: it, or the session, would be lost.
 
         Raises:
             NotSerializableError: it names the field.
         """
         try:
-            self._read(written)
+            again = self.write(self._read(written))
         except Misfit as misfit:
             place = misfit.place
         else:
-            return
+            if again == written:
+                return
+            place = _first_difference(again, written)
         path = f"{ROOT}.{place}" if place else ROOT
         raise NotSerializableError(
             path, f"is not what {self.name} declares, and could not be read back"
@@ -107,26 +225,52 @@ class Schema(ABC, Generic[T]):
         """Demand that the type fits an empty session: with one each visitor begins.
 
         Raises:
-            ConfigurationError: some field has no default, or one that can't be written.
+            ConfigurationError: some field has no default, or one that can't be kept.
         """
+        if missing := self._required():
+            raise ConfigurationError(
+                f"schema: {self.name}.{missing[0]} needs a default, or must be allowed to be "
+                "missing: a new visitor's session is empty"
+            )
         try:
             self.require_fit(self.write(self._read({})))
         except Misfit:
-            problem = "for a new visitor's session is empty"
+            problem = "can't be made of an empty session, as a new visitor's is"
         except NotSerializableError as error:
-            problem = f"that can be written: {error}"
+            problem = f"has a default that can't be kept: {error}"
         else:
             return
-        raise ConfigurationError(f"schema: each field of {self.name} needs a default, {problem}")
+        raise ConfigurationError(f"schema: {self.name} {problem}")
 
     @abstractmethod
-    def _read(self, data: dict[str, Any]) -> T:
-        """Make an instance of JSON values; Misfit if they do not fit."""
+    def _required(self) -> list[str]:
+        """Give the names of the type's fields without a default."""
 
-    @abstractmethod
-    def _write(self, instance: T) -> dict[str, Any]:
-        """Give an instance as JSON values, by the library."""
+    def _set_fields(self, keys: Collection[str]) -> None:
+        for key in _TAKEN:
+            if key in keys:
+                raise ConfigurationError(
+                    f"schema: {self.name} can't have the key {key!r}, which sessions use themselves"
+                )
+        self.fields = frozenset(keys)
 
-    @abstractmethod
-    def attribute(self, of: object, key: str) -> object:
-        """Give the object that stands in another under a key of its JSON; None where none does."""
+
+def _first_difference(one: dict[str, Any], other: dict[str, Any]) -> str:
+    keys = sorted(one.keys() | other.keys())
+    return next(key for key in keys if [key in one, one.get(key)] != [key in other, other.get(key)])
+
+
+def _attribute(of: object, name: str) -> object:
+    return of.get(name) if isinstance(of, dict) else getattr(of, name, None)
+
+
+def _settle_keys(of: dict[Any, Any], written: dict[str, Any], path: _json.Path) -> dict[str, Any]:
+    """Write keys that are times as other times are."""
+    if all(type(key) is str for key in of):
+        return written
+    if len(of) > len(written):
+        raise NotSerializableError(_json.show(path), "has keys that are one and the same in JSON")
+    settled = {}
+    for key, (text, value) in zip(of, written.items(), strict=False):
+        settled[leaves.settle_time(key, text, path) if isinstance(key, datetime) else text] = value
+    return settled

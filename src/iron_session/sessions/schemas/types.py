@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import is_dataclass
-from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, is_typeddict
+from typing import Any, Final, NoReturn, TypeVar, get_origin, is_typeddict
 
 from iron_session.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from iron_session.sessions.schemas.schema import Schema
+from iron_session.sessions.schemas.schema import Schema
 
 __all__ = ["prepare_schema"]
 
@@ -23,14 +21,15 @@ def prepare_schema(type_: type[T]) -> Schema[T]:
     """Make a schema of a type.
 
     Raises:
-        ConfigurationError: not such a type, one that can't be read and written, or its library is
-            not installed.
+        ConfigurationError: not such a type, one that can't be read and written, one that does not
+            fit an empty session, or its library is not installed.
     """
     try:
-        schema = _by_library(type_)
-    except ImportError as error:
-        missing = error.name or ""
+        kind = _find_kind(type_)
+    except ModuleNotFoundError as error:
+        missing = error.name
     else:
+        schema = kind(type_)
         schema.require_defaults()
         return schema
     raise ConfigurationError(
@@ -38,18 +37,18 @@ def prepare_schema(type_: type[T]) -> Schema[T]:
     )
 
 
-def _by_library(type_: type[T]) -> Schema[T]:
+def _find_kind(type_: type[T]) -> type[Schema[T]]:
     given: object = type_  # whatever the annotation says
     if not isinstance(given, type):
         _refuse(given)
     if hasattr(type_, "__pydantic_validator__"):
         from iron_session.sessions.schemas.by_pydantic import PydanticSchema  # noqa: PLC0415 - only now
 
-        return PydanticSchema(type_)
+        return PydanticSchema
     if _belongs_to_msgspec(type_):
         from iron_session.sessions.schemas.by_msgspec import MsgspecSchema  # noqa: PLC0415 - only now
 
-        return MsgspecSchema(type_)
+        return MsgspecSchema
     _refuse(type_)
 
 
@@ -64,4 +63,7 @@ def _belongs_to_msgspec(type_: Any) -> bool:
 
 def _refuse(given: object) -> NoReturn:
     name = given.__name__ if isinstance(given, type) else f"an object of {type(given).__name__}"
-    raise ConfigurationError(f"schema must be {_KINDS}; {name} is none of these")
+    hint = ""
+    if get_origin(given) is not None:
+        hint = "; of a generic type make a class: class OfInt(Of[int])"
+    raise ConfigurationError(f"schema must be {_KINDS}; {name} is none of these{hint}")
