@@ -14,7 +14,7 @@ SDIST = {
     "constraints-oldest.txt",
     "noxfile.py",
 }
-SDIST_FOLDERS = {"src", "tests", "examples", "benchmarks", "docs", "tools"}
+SDIST_FOLDERS = {"src", "tests", "examples", "benchmarks", "docs", "tools", "typing_tests"}
 
 
 def source_files() -> set[str]:
