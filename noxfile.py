@@ -45,8 +45,8 @@ def runs(python: Path, version: str) -> bool:
 
 LOWEST = "cryptography==42.0.0"  # the bound in pyproject.toml
 CORE = ("tests/seals", "tests/sessions", "tests/property")
-# The frameworks, and the libraries of schemas: the oldest that the README and the page on typed data
-# say are supported. Of what constraints.txt can't have the newest on Python 3.11, the newest there is.
+# The frameworks, and the libraries of schemas: the oldest that the README and the page on typed
+# data say are supported. Of what constraints.txt can't have the newest on Python 3.11, the newest.
 OLDEST = "constraints-oldest.txt"
 NEWEST = ("django==6.1.3",)
 

@@ -25,11 +25,14 @@ class Server(uvicorn.Server):
 
 
 @contextmanager
-def serve_asgi(app: Any) -> Iterator[str]:
+def serve_asgi(app: Any, root_path: str = "") -> Iterator[str]:
     """Serve an ASGI application by uvicorn for the length of a block; gives host and port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        server = Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=5))
+        config = uvicorn.Config(
+            app, log_config=None, timeout_graceful_shutdown=5, root_path=root_path
+        )
+        server = Server(config)
         thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
         thread.start()
         try:

@@ -6,6 +6,7 @@ import logging
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import FrozenInstanceError, dataclass
+from functools import partial
 from typing import Any
 
 import pytest
@@ -166,6 +167,9 @@ def test_what_the_headers_say_decides(
         (["app.example/"], OWN, "origin"),
         (["evil.example@app.example"], OWN, "origin"),
         (["null"], "null", "origin"),
+        (["null"], "null://null", "origin"),
+        (["localhost"], "capacitor://localhost", "origin"),
+        (["app.example"], "HTTPS://APP.example", PASSES),
         (["app.example"], "https://", "origin"),
     ],
 )
@@ -299,7 +303,39 @@ def test_what_a_function_for_exemptions_raises_is_not_taken_for_a_yes() -> None:
         check_request(make_request(), options, no_session)
 
 
+@pytest.mark.parametrize("answer", [None, 0, 1, "", "no", [], object()])
+def test_what_a_function_for_exemptions_gives_is_true_or_false(answer: Any) -> None:
+    """And anything else is the programmer's fault, not an exemption."""
+    options = CsrfOptions(exempt=lambda _: answer)
+    with pytest.raises(ConfigurationError, match="exempt must return True or False, not "):
+        check_request(make_request(), options, no_session)
+
+
+def test_a_coroutine_exempts_nothing() -> None:
+    coroutine = a_coroutine_function(make_request())
+    options = CsrfOptions(exempt=lambda _: coroutine)  # type: ignore[arg-type,return-value]  # the fault
+    with pytest.raises(ConfigurationError, match="exempt must return True or False, not coroutine"):
+        check_request(make_request(), options, no_session)
+    coroutine.close()
+
+
+def test_a_safe_request_does_not_ask_for_exemptions() -> None:
+    def ask(request: CsrfRequest) -> bool:
+        pytest.fail("it was asked")
+
+    assert reason_of(make_request(method="GET"), CsrfOptions(exempt=ask)) is PASSES
+
+
 # --- options -----------------------------------------------------------------------------
+
+
+async def a_coroutine_function(_: object) -> bool:
+    return True
+
+
+class AwaitedWhenCalled:
+    async def __call__(self, request: CsrfRequest) -> bool:
+        return True
 
 
 @pytest.mark.parametrize(
@@ -369,7 +405,11 @@ def test_what_is_no_path_can_not_be_exempt(path: Any) -> None:
         ({"header_name": ""}, "header_name can't be ''"),
         ({"header_name": "X-CSRF\n"}, "header_name can't be"),
         ({"header_name": None}, "header_name can't be None"),
-        ({"on_refused": "log"}, "on_refused must be a function of one CsrfRefusal"),
+        ({"on_refused": "log"}, "on_refused must be a function, or None"),
+        ({"on_refused": a_coroutine_function}, "on_refused must be a plain function: nothing"),
+        ({"exempt": a_coroutine_function}, "exempt must be a plain function: nothing would await"),
+        ({"exempt": partial(a_coroutine_function)}, "exempt must be a plain function"),
+        ({"exempt": AwaitedWhenCalled()}, "exempt must be a plain function"),
     ],
 )
 def test_options_that_can_not_work_are_refused(changes: dict[str, Any], message: str) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from http.client import IncompleteRead
 from typing import Any
 
 import pytest
 from aiohttp import web
+from websockets.exceptions import ConnectionClosedError
 
 from iron_session import ConfigurationError
-from iron_session.csrf import CsrfOptions, CsrfRefusal, check_csrf_token, csrf_token
+from iron_session.csrf import CsrfError, CsrfOptions, CsrfRefusal, check_csrf_token, csrf_token
 from iron_session.integrations.aiohttp import get_session, setup
 from iron_session.integrations.aiohttp_csrf import csrf_middleware
 from tests.contract import aiohttp_driver
@@ -140,12 +142,84 @@ def test_a_websocket_is_checked_by_where_it_comes_from(open_app: Open) -> None:
 
 def test_an_exempt_path_is_the_one_that_the_router_reads(open_app: Open) -> None:
     """`%2F` is a letter of a name to aiohttp's router, and no way into what is exempt."""
-    browser = open_app(CsrfOptions(exempt=["/hooks/a", "/hooks/a/b"]))
+    browser = open_app(CsrfOptions(exempt=["/hooks/a", "/hooks/a/b", "/hooks/ü x"]))
+    assert browser.post("/hooks/%C3%BC%20x", CROSS).body == b"paid"
+    assert browser.post("/%68ooks/%61", CROSS).body == b"paid"
     assert browser.post("/hooks/a", CROSS).body == b"paid"
     assert browser.post("/hooks/a?b=1", CROSS).body == b"paid"
     assert browser.post("/hooks/b", CROSS).status == 403
     assert browser.post("/hooks/a%2Fb", OWN).body == b"paid"
     assert browser.post("/hooks/a%2Fb", CROSS).status == 403
+
+
+def test_a_path_in_disguise_is_not_exempt_from_what_protects_it(open_app: Open) -> None:
+    told: list[CsrfRefusal] = []
+    csrf = CsrfOptions(
+        exempt=lambda request: not request.path.startswith(("/pay", "/admin/")),
+        on_refused=told.append,
+    )
+    app, admin = make_app(csrf), web.Application()
+    admin.router.add_post("/pay", pay)
+    app.add_subapp("/admin", admin)
+    browser = open_app(app)
+    for path in ["/pay", "/%70ay", "/p%61y", "/admin/pay", "/%61dmin/p%61y"]:
+        assert browser.post(path, OWN).body == b"paid"
+        assert browser.post(path, CROSS).status == 403
+    assert browser.post("/hooks/a", CROSS).body == b"paid"
+    assert [one.path for one in told] == ["/pay"] * 3 + ["/admin/pay"] * 2
+
+
+def test_a_function_for_exemptions_that_says_neither_is_an_error(open_app: Open) -> None:
+    answer: Any = None
+    browser = open_app(CsrfOptions(exempt=lambda _: answer))
+    assert browser.post("/pay", OWN).status == 500
+    (failure,) = browser.failures
+    assert isinstance(failure, ConfigurationError)
+
+
+async def refuse_it(request: web.Request) -> web.Response:
+    check_csrf_token(get_session(request), request.query.get("token"))
+    return web.Response(text="done")
+
+
+async def talk_and_refuse(request: web.Request) -> web.StreamResponse:
+    await web.WebSocketResponse().prepare(request)
+    return await refuse_it(request)
+
+
+async def stream_and_refuse(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse()
+    await response.prepare(request)
+    await response.write(b"a part of it")
+    return await refuse_it(request)
+
+
+def test_what_is_refused_in_a_get_or_a_handshake_is_answered_with_403_too(open_app: Open) -> None:
+    told: list[CsrfRefusal] = []
+    app = make_app(CsrfOptions(on_refused=told.append))
+    app.router.add_get("/refused", refuse_it)
+    browser = open_app(app)
+    assert browser.get("/refused").status == 403
+    handshake = browser.site.connect(Visit(target="/refused", headers=[]))
+    assert (handshake.accepted, handshake.status) == (False, 403)
+    assert [one.reason for one in told] == ["token-missing"] * 2
+    assert browser.failures == []
+
+
+def test_an_error_after_the_headers_went_is_an_error(open_app: Open) -> None:
+    """No second response is written into the first, or into what a WebSocket says."""
+    told: list[CsrfRefusal] = []
+    app = make_app(CsrfOptions(on_refused=told.append))
+    app.router.add_get("/streamed", stream_and_refuse)
+    app.router.add_get("/talked", talk_and_refuse)
+    browser = open_app(app)
+    with pytest.raises(IncompleteRead) as cut:
+        browser.get("/streamed")
+    assert cut.value.partial == b"a part of it"
+    with pytest.raises(ConnectionClosedError):
+        browser.site.connect(Visit(target="/talked", headers=[]))
+    assert [type(failure) for failure in browser.failures] == [CsrfError, CsrfError]
+    assert told == []
 
 
 def test_the_applications_middlewares_see_the_refusal(open_app: Open) -> None:

@@ -1,9 +1,9 @@
 """The CSRF middleware in Starlette, FastAPI and Litestar, and on a server of its own."""
 
-from __future__ import annotations
-
 import asyncio
+import gc
 import logging
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -12,11 +12,12 @@ import pytest
 from fastapi import FastAPI
 from litestar.middleware import DefineMiddleware
 from litestar.testing import TestClient as LitestarClient
+from litestar.types import Receive, Scope, Send
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -37,6 +38,7 @@ from tests.contract import asgi_driver
 from tests.contract.door import Visit
 from tests.contract.server import serve_asgi
 from tests.contract.wire_driver import ServedApp
+from tests.helpers.wire import Client
 from tests.sessions.browser import Failures, make_options
 
 BASE = "https://testserver.local"
@@ -282,6 +284,327 @@ def test_a_real_server_refuses_a_websocket_too(make: Make) -> None:
         assert "set-cookie" not in dict(handshake.headers)
 
 
+# --- which path is exempt ----------------------------------------------------------------
+
+
+def all_but(*prefixes: str) -> CsrfOptions:
+    """Exempt whatever does not begin with one of these: what is to be protected is named."""
+    return CsrfOptions(exempt=lambda request: not request.path.startswith(prefixes))
+
+
+def fastapi_that_knows_its_root(options: SessionOptions, csrf: CsrfOptions) -> FastAPI:
+    app = fastapi_app(options, csrf)
+    app.root_path = "/api"
+    return app
+
+
+def mounted(options: SessionOptions, csrf: CsrfOptions) -> Starlette:
+    """Mount an application that has the middleware itself."""
+    return Starlette(routes=[Mount("/api", starlette_app(options, csrf))])
+
+
+def in_a_mount(options: SessionOptions, csrf: CsrfOptions) -> Starlette:
+    """Give the middleware to the mount."""
+    middleware = [
+        Middleware(IronSessionMiddleware, options=options),
+        Middleware(CsrfMiddleware, options=csrf),
+    ]
+    routes = starlette_app(options, CsrfOptions()).routes
+    return Starlette(routes=[Mount("/api", routes=routes, middleware=middleware)])
+
+
+def fastapi_in_fastapi(options: SessionOptions, csrf: CsrfOptions) -> FastAPI:
+    app = FastAPI()
+    app.mount("/api", fastapi_app(options, csrf))
+    return app
+
+
+def litestar_in_starlette(options: SessionOptions, csrf: CsrfOptions) -> Starlette:
+    inner: Any = litestar_app(options, csrf)  # its types for ASGI are its own
+    return Starlette(routes=[Mount("/api", inner)])
+
+
+ROOTED: dict[str, tuple[Make, str, str]] = {
+    "starlette": (starlette_app, "/api", ""),
+    "fastapi": (fastapi_app, "/api", ""),
+    "litestar": (litestar_app, "/api", ""),
+    "fastapi, its own root": (fastapi_that_knows_its_root, "", ""),
+    "fastapi, its own root in the path": (fastapi_that_knows_its_root, "", "/api"),
+    "mounted": (mounted, "", "/api"),
+    "mounted, with a root": (mounted, "/outer", "/api"),
+    "in a mount": (in_a_mount, "", "/api"),
+    "fastapi in fastapi": (fastapi_in_fastapi, "/outer", "/api"),
+    "litestar in starlette": (litestar_in_starlette, "", "/api"),
+}
+
+
+@pytest.mark.parametrize(("make", "root_path", "before"), ROOTED.values(), ids=ROOTED)
+def test_an_exempt_path_is_spelled_as_the_applications_routes_are(
+    make: Make, root_path: str, before: str
+) -> None:
+    """Whatever it is mounted under, in its own framework's way."""
+    told: list[CsrfRefusal] = []
+    listed = CsrfOptions(exempt=["/pay"], on_refused=told.append)
+    with serve_asgi(make(make_options(), listed), root_path) as address:
+        client = Client(address)
+        assert client.post(f"{before}/pay", CROSS).body == b"paid"
+        assert client.post(f"{before}/%70ay", CROSS).body == b"paid"
+        assert client.post(f"{before}/checked", CROSS).status == 403
+    assert [one.path for one in told] == ["/checked"]
+    with serve_asgi(make(make_options(), all_but("/pay")), root_path) as address:
+        client = Client(address)
+        for path in ["/pay", "/%70ay"]:
+            assert client.post(f"{before}{path}", OWN).body == b"paid"
+            assert client.post(f"{before}{path}", CROSS).status == 403
+
+
+def test_litestar_finds_its_root_anywhere_in_the_path() -> None:
+    """Which matters where a server leaves it out."""
+    app = litestar_app(make_options(), all_but("/pay"))
+    with LitestarClient(app, base_url=BASE, root_path="/api") as client:
+        assert client.post("/x/api/pay", headers=OWN).text == "paid"
+        assert client.post("/x/api/pay", headers=CROSS).status_code == 403
+
+
+def test_to_the_outer_application_a_mount_belongs_to_the_path() -> None:
+    def make(csrf: CsrfOptions) -> TestClient:
+        app = Starlette(routes=[Mount("/admin", starlette_app(make_options(), CsrfOptions()))])
+        app.add_middleware(CsrfMiddleware, options=csrf)
+        return TestClient(app, base_url=BASE)
+
+    told: list[CsrfRefusal] = []
+    for csrf in [CsrfOptions(exempt=["/pay"], on_refused=told.append), all_but("/admin/")]:
+        assert make(csrf).post("/admin/pay", headers=CROSS).status_code == 403
+    assert [one.path for one in told] == ["/admin/pay"]
+
+
+def litestar_with_a_mount(
+    csrf: CsrfOptions, inner: Any, path: str | list[str] = "/admin"
+) -> litestar.Litestar:
+    @litestar.asgi(path, is_mount=True, copy_scope=True)
+    async def mount(scope: Scope, receive: Receive, send: Send) -> None:
+        await inner(scope, receive, send)
+
+    return litestar.Litestar(
+        [mount, litestar.Router("/shop", route_handlers=[mount]), hook],
+        middleware=[DefineMiddleware(CsrfMiddleware, options=csrf)],
+        openapi_config=None,
+        logging_config=None,
+    )
+
+
+@litestar.post(["/hooks/x", "/hooks/y"], status_code=200, media_type="text/plain")
+async def hook() -> str:
+    return "hook"
+
+
+async def show_path(scope: Any, receive: Any, send: Any) -> None:
+    """Answer with what is left of the path in a mount."""
+    await PlainTextResponse(scope["path"])(scope, receive, send)
+
+
+@pytest.mark.parametrize("root_path", ["", "/api"])
+def test_litestars_mounts_belong_to_the_path(
+    root_path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of which Litestar shows its middlewares the part inside only."""
+    listed = CsrfOptions(exempt=["/hooks/x", "/hooks/x/", "/", "/shop/admin/a", "/shop/admin"])
+    with serve_asgi(litestar_with_a_mount(listed, show_path), root_path) as address:
+        client = Client(address)
+        assert client.post("//hooks//x/", CROSS).body == b"hook"
+        assert client.post("/hooks/y", CROSS).status == 403
+        for path in ["/admin/hooks/x", "/admin/hooks/x/", "/admin", "/admin/"]:
+            assert client.post(path, OWN).status == 200
+            assert client.post(path, CROSS).status == 403
+        assert client.post("/shop/admin/a/", CROSS).body == b"/a/"
+        assert client.post("/shop/admin/", CROSS).body == b"/"
+    assert "'POST /admin/hooks/x' was refused" in caplog.text
+    with serve_asgi(litestar_with_a_mount(all_but("/admin"), show_path), root_path) as address:
+        client = Client(address)
+        assert client.post("/admin/pay", CROSS).status == 403
+        assert client.post("//%61dmin/pay", CROSS).status == 403
+        assert client.post("/shop/admin/pay", CROSS).body == b"/pay/"
+
+
+@pytest.mark.parametrize("root_path", ["", "/api"])
+def test_a_mount_of_litestars_may_have_several_paths(root_path: str) -> None:
+    app = litestar_with_a_mount(CsrfOptions(exempt=["/b/pay"]), show_path, ["/a", "/b", "/b/a"])
+    with serve_asgi(app, root_path) as address:
+        client = Client(address)
+        assert client.post("/b/p%61y", CROSS).body == b"/pay/"
+        assert client.post("/a/pay", CROSS).status == 403
+        assert client.post("/shop/b/pay", CROSS).status == 403
+
+
+def test_which_of_several_can_not_be_told_by_every_server() -> None:
+    seen: list[Exception] = []
+
+    def note(_: LitestarRequest, error: Exception) -> litestar.Response[Any]:
+        seen.append(error)
+        return litestar.Response("", status_code=500)
+
+    app = litestar_with_a_mount(CsrfOptions(), show_path, ["/a", "/b"])
+    app.asgi_router.app.exception_handlers[ConfigurationError] = note
+
+    async def without_the_raw_path(scope: Any, receive: Any, send: Any) -> None:
+        scope.pop("raw_path", None)
+        await app(scope, receive, send)
+
+    answer = TestClient(without_the_raw_path, base_url=BASE).post("/a/pay", headers=OWN)
+    assert answer.status_code == 500
+    assert "give each path a handler of its own" in str(seen[0])
+
+
+def test_an_application_in_litestars_mount_has_paths_of_its_own() -> None:
+    routes = [Route("/hooks/x/", lambda _: PlainTextResponse("hook"), methods=["POST"])]
+    inner = Starlette(routes=routes)
+    inner.add_middleware(CsrfMiddleware, options=CsrfOptions(exempt=["/hooks/x/"]))
+    outer = CsrfOptions(exempt=["/admin/hooks/x"])
+    with LitestarClient(litestar_with_a_mount(outer, inner), base_url=BASE) as client:
+        assert client.post("/admin/hooks/x", headers=CROSS).text == "hook"
+
+
+# --- what the application refuses itself -------------------------------------------------
+
+
+async def refuse_it(request: Request) -> PlainTextResponse:
+    check_csrf_token(get_session(request), request.query_params.get("token"))
+    return PlainTextResponse("done")
+
+
+async def refuse_the_handshake(websocket: WebSocket) -> None:
+    check_csrf_token(websocket.session, websocket.query_params.get("token"))
+    await websocket.accept()
+    await websocket.close()
+
+
+async def refuse_what_was_heard(websocket: WebSocket) -> None:
+    await websocket.receive()
+    await refuse_the_handshake(websocket)
+
+
+REFUSING = [
+    Route("/", refuse_it),
+    WebSocketRoute("/ws", refuse_the_handshake),
+    WebSocketRoute("/heard", refuse_what_was_heard),
+]
+
+
+def refusing_starlette(csrf: CsrfOptions) -> Starlette:
+    app = Starlette(routes=REFUSING)
+    app.add_middleware(CsrfMiddleware, options=csrf)
+    app.add_middleware(IronSessionMiddleware, options=make_options())
+    return app
+
+
+def refusing_fastapi(csrf: CsrfOptions) -> FastAPI:
+    app = FastAPI()
+    app.add_middleware(CsrfMiddleware, options=csrf)
+    app.add_middleware(IronSessionMiddleware, options=make_options())
+    app.get("/")(refuse_it)
+    app.websocket("/ws")(refuse_the_handshake)
+    app.websocket("/heard")(refuse_what_was_heard)
+    return app
+
+
+@pytest.mark.parametrize("make", [refusing_starlette, refusing_fastapi])
+def test_what_is_refused_in_a_get_or_a_handshake_is_answered_with_403_too(
+    make: Callable[[CsrfOptions], Any],
+) -> None:
+    told: list[CsrfRefusal] = []
+    with serve_asgi(make(CsrfOptions(on_refused=told.append))) as address:
+        assert Client(address).get("/").status == 403
+        for path in ["/ws", "/heard"]:
+            handshake = ServedApp(address).connect(Visit(target=path, headers=[]))
+            assert (handshake.accepted, handshake.status) == (False, 403)
+    assert [(one.reason, one.path) for one in told] == [
+        ("token-missing", "/"),
+        ("token-missing", "/ws"),
+        ("token-missing", "/heard"),
+    ]
+
+
+@pytest.mark.parametrize("path", ["/ws", "/heard"])
+def test_the_answer_to_a_handshake_hears_of_it_first(path: str) -> None:
+    """Whether the application has heard of it or not."""
+
+    class OwnAnswer(CsrfMiddleware):
+        async def answer(
+            self, error: Any, request: Any, scope: Any, receive: Any, send: Any
+        ) -> None:
+            heard.append(await receive())
+            await send({"type": "websocket.close", "code": 4403})
+
+    heard: list[Any] = []
+    connection = asgi_driver.websocket(Visit(target=path, headers=[]))
+    asyncio.run(connection.run(Gateway(OwnAnswer(Starlette(routes=REFUSING)), make_options())))
+    assert heard == [{"type": "websocket.connect"}]
+    assert connection.sent == [{"type": "websocket.close", "code": 4403}]
+
+
+def test_after_the_accept_it_is_an_error() -> None:
+    async def talk(websocket: WebSocket) -> None:
+        await websocket.accept()
+        assert await websocket.receive_text() == "hello"
+        check_csrf_token({}, None)
+
+    told: list[CsrfRefusal] = []
+    app = Starlette(routes=[WebSocketRoute("/ws", talk)])
+    app.add_middleware(CsrfMiddleware, options=CsrfOptions(on_refused=told.append))
+    client = TestClient(app, base_url=BASE)
+
+    def speak() -> None:
+        with client.websocket_connect("/ws") as websocket:
+            websocket.send_text("hello")
+            websocket.receive_text()
+
+    with pytest.raises(CsrfError):
+        speak()
+    assert told == []
+
+
+def test_nothing_is_kept_of_what_a_websocket_hears() -> None:
+    """It may be open for days."""
+
+    class Message(dict[str, Any]):
+        pass
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        heard.append(weakref.ref(await receive()))
+        gc.collect()
+        heard.append(heard[0]())
+
+    heard: list[Any] = []
+    connection = asgi_driver.websocket(Visit(target="/ws", headers=[]))
+    connection.incoming.append(Message(type="websocket.receive", text="hello"))
+    asyncio.run(connection.run(CsrfMiddleware(app)))
+    assert connection.failure is None
+    assert heard[1] is None
+
+
+def test_what_a_handler_wrote_before_its_refusal_is_kept_by_a_session_around_it() -> None:
+    """It is answered, as by any other error page; check first. A session within never knows."""
+
+    async def write_and_refuse(request: Request) -> PlainTextResponse:
+        request.session["paid"] = True
+        check_csrf_token(request.session, None)
+        return PlainTextResponse("done")
+
+    def make() -> Starlette:
+        return Starlette(routes=[Route("/", write_and_refuse, methods=["POST"])])
+
+    around, within = make(), make()
+    around.add_middleware(CsrfMiddleware)
+    around.add_middleware(IronSessionMiddleware, options=make_options())
+    within.add_middleware(IronSessionMiddleware, options=make_options())
+    within.add_middleware(CsrfMiddleware)
+    answers = [TestClient(app, base_url=BASE).post("/") for app in (around, within)]
+    assert [answer.status_code for answer in answers] == [403, 403]
+    assert ["myapp" in answer.cookies for answer in answers] == [True, False]
+
+
 # --- the middleware itself ---------------------------------------------------------------
 
 
@@ -375,7 +698,7 @@ def test_litestar_in_the_wrong_order_is_told_too() -> None:
     assert "in Litestar before it in the list" in str(seen[0])
 
 
-def test_without_a_token_the_order_does_not_matter() -> None:
+def test_without_a_token_the_check_needs_no_session_around_it() -> None:
     app = Starlette(routes=[Route("/", lambda _: PlainTextResponse("ok"), methods=["POST"])])
     app.add_middleware(IronSessionMiddleware, options=make_options())
     app.add_middleware(CsrfMiddleware)

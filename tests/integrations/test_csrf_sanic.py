@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
 import pytest
@@ -14,12 +14,20 @@ from sanic.exceptions import Forbidden
 from sanic.response import text
 
 from iron_session import ConfigurationError
-from iron_session.csrf import CsrfError, CsrfOptions, CsrfRefusal, check_csrf_token, csrf_token
+from iron_session.csrf import (
+    CsrfError,
+    CsrfOptions,
+    CsrfRefusal,
+    CsrfRequest,
+    check_csrf_token,
+    csrf_token,
+)
 from iron_session.integrations.sanic import get_session, setup
 from iron_session.integrations.sanic_csrf import setup_csrf
-from tests.contract import sanic_driver
+from tests.contract import asgi_driver, sanic_driver
 from tests.contract.door import Visit
 from tests.contract.doors.sanic import new_app
+from tests.contract.server import serve_asgi
 from tests.contract.wire_driver import ServedApp
 from tests.helpers.wire import Client
 from tests.sessions.browser import Failures, make_options
@@ -130,8 +138,74 @@ def test_a_form_is_checked_in_the_handler(open_app: Open) -> None:
 def test_an_exempt_path_passes(open_app: Open) -> None:
     client = open_app(make_app(CsrfOptions(exempt=["/pay"])))
     assert client.post("/pay", CROSS).body == b"paid"
-    assert client.post("/pay/", CROSS).status == 403
     assert client.post("/checked", CROSS).status == 403
+    assert client.post("/nowhere", CROSS).status == 403
+
+
+def test_an_exempt_path_is_spelled_as_the_routes_are(open_app: Open) -> None:
+    """But for a slash at its end, which Sanic's router leaves out unless a route is strict."""
+    paths = ["/hooks/ü x", "/hooks/100%25", "/hooks/a/b", "/strict/", "/", "/loose"]
+    app = make_app(CsrfOptions(exempt=paths))
+
+    async def hook(request: AnyRequest, name: str = "") -> HTTPResponse:
+        return text(f"hook {name}")
+
+    for number, path in enumerate(["/hooks/ü x", "/hooks/100%", "/loose/", "/"]):
+        app.add_route(hook, path, ["POST"], name=f"hook{number}")
+    app.add_route(hook, "/hooks/<name>", ["POST"], name="named")
+    app.add_route(hook, "/strict/", ["POST"], strict_slashes=True, name="strict")
+    client = open_app(app)
+    for path in [
+        *["/hooks/%C3%BC%20x", "/hooks/%C3%BC%20x/", "/hooks/100%25", "/strict/"],
+        *["/", "//", "/loose", "/loose/"],
+    ]:
+        assert client.post(path, CROSS).body == b"hook "
+    for path in ["/hooks/100%2525", "/hooks/%c3%bc%20x", "/hooks/a%2Fb", "/hooks/%FF"]:
+        assert client.post(path, OWN).body.startswith(b"hook ")
+        assert client.post(path, CROSS).status == 403
+
+
+def test_a_path_in_disguise_is_not_exempt_from_what_protects_it(open_app: Open) -> None:
+    def is_not_to_be_protected(request: CsrfRequest) -> bool:
+        return request.path not in ("/pay", "/geld/für")
+
+    told: list[CsrfRefusal] = []
+    app = make_app(CsrfOptions(exempt=is_not_to_be_protected, on_refused=told.append))
+
+    @app.post("/geld/für")
+    async def pay_too(request: AnyRequest) -> HTTPResponse:
+        return text("paid")
+
+    client = open_app(app)
+    # Whatever comes first: Sanic's router does not look at it.
+    paths = ["/pay", "/pay/", "/pay//", "*pay", "/geld/f%C3%BCr", "/geld/f%C3%BCr/"]
+    for path in paths:
+        assert client.post(path, OWN).body == b"paid"
+        assert client.post(path, CROSS).status == 403
+    assert [one.path for one in told] == ["/pay"] * 4 + ["/geld/für"] * 2
+
+
+def test_a_function_for_exemptions_that_says_neither_is_an_error() -> None:
+    answer: Any = None
+    app = make_app(CsrfOptions(exempt=lambda _: answer, require_token=True))
+    with sanic_driver.run(app) as site:
+        told = site.visit(Visit(target="/", headers=[]))
+    assert told.status == 500
+    assert isinstance(told.failure, ConfigurationError)
+
+
+def test_what_is_refused_in_a_get_is_answered_with_403_too(open_app: Open) -> None:
+    told: list[CsrfRefusal] = []
+    app = make_app(CsrfOptions(on_refused=told.append))
+
+    @app.get("/refused")
+    async def refused(request: AnyRequest) -> HTTPResponse:
+        check_csrf_token(get_session(request), None)
+        return text("done")
+
+    answer = open_app(app).get("/refused")
+    assert (answer.status, b"(token-missing)" in answer.body) == (403, True)
+    assert [one.reason for one in told] == ["token-missing"]
 
 
 def test_a_websocket_is_checked_by_where_it_comes_from(open_app: Open) -> None:
@@ -152,6 +226,42 @@ def test_in_asgi_mode_it_is_checked_too() -> None:
         handshake = site.connect(Visit(target="/ws", headers=[*CROSS.items()]))
         assert not handshake.accepted
         assert handshake.texts == []
+
+
+def refuse_handshakes(app: App) -> None:
+    """Have a middleware of the application's refuse them by the token: no handler can."""
+
+    async def check(request: AnyRequest) -> None:
+        if request.path == "/ws":
+            check_csrf_token(get_session(request), request.args.get("token"))
+
+    app.register_middleware(check)
+
+
+@pytest.mark.parametrize("serve", [sanic_driver.serve, serve_asgi])
+def test_a_handshake_is_refused_by_a_real_server_with_the_applications_page(
+    serve: Callable[[App], AbstractContextManager[str]],
+) -> None:
+    """In ASGI mode too, where Sanic itself answers a handshake as if it were a request."""
+    told: list[CsrfRefusal] = []
+    app = make_app(CsrfOptions(on_refused=told.append))
+    refuse_handshakes(app)
+    with serve(app) as address:
+        for headers in [[*CROSS.items()], [("Origin", "http://evil.example")], []]:
+            handshake = ServedApp(address).connect(Visit(target="/ws", headers=headers))
+            assert (handshake.accepted, handshake.status) == (False, 403)
+            assert b"The request was refused: it may be forged (" in handshake.body
+    assert [one.reason for one in told] == ["cross-site", "origin", "token-missing"]
+
+
+def test_a_server_that_can_not_show_a_page_refuses_the_handshake() -> None:
+    app = make_app(CsrfOptions())
+    asyncio.run(sanic_driver.start(app))
+    connection = asgi_driver.websocket(Visit(target="/ws", headers=[*CROSS.items()]))
+    connection.scope["extensions"] = None
+    asyncio.run(connection.run(app))
+    assert connection.failure is None
+    assert connection.sent == [{"type": "websocket.close", "code": 1008}]
 
 
 def test_the_applications_own_page_for_forbidden_is_shown(open_app: Open) -> None:

@@ -16,6 +16,7 @@ from iron_session.errors import ConfigurationError, CsrfError, CsrfReason
 from iron_session.seals._crypto import equal, random_bytes
 from iron_session.seals._encoding import base64url_decode, base64url_encode
 from iron_session.sessions.events import report_refusal
+from iron_session.sessions.options import check_function
 
 __all__ = [
     "DEFAULTS",
@@ -51,7 +52,8 @@ class CsrfRequest:
 
     Attributes:
         method: as it came; `"GET"` for a WebSocket's handshake.
-        path: without the query, as the framework's router reads it.
+        path: as the application's routes spell it: decoded, without the query and without what
+            the application is mounted under. docs/csrf.md says what that is in each framework.
         is_websocket: whether it is the handshake of a WebSocket.
         headers: gives every value of a header, by its name.
     """
@@ -96,9 +98,11 @@ class CsrfOptions:
         require_token: ask of each unsafe request, but for WebSockets, for the session's token in a
             header. Forms can't set one: check theirs in the handler.
         header_name: that header.
-        exempt: paths, each exactly as the router reads it, that take requests from everywhere; or
-            a function that tells it of a `CsrfRequest`.
-        on_refused: called with one `CsrfRefusal` for each request that is refused.
+        exempt: paths, each exactly as the application's routes spell it, that take requests from
+            everywhere; or a function, not a coroutine's, that gives True for such a `CsrfRequest`
+            and False for any other.
+        on_refused: called with one `CsrfRefusal` for each request that is refused; no coroutine
+            function either, as nothing awaits it.
 
     Raises:
         ConfigurationError: a value that would not do what it seems to; the message says why.
@@ -118,18 +122,31 @@ class CsrfOptions:
         name = self.header_name
         if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
             raise ConfigurationError(f"header_name can't be {name!r}: a header has no such name")
-        if self.on_refused is not None and not callable(self.on_refused):
-            raise ConfigurationError("on_refused must be a function of one CsrfRefusal")
+        check_function("on_refused", self.on_refused)
         origins = [_trusted(one) for one in _texts("trusted_origins", self.trusted_origins)]
         object.__setattr__(self, "trusted_origins", frozenset(origins))
-        if not callable(self.exempt):
+        if callable(self.exempt):
+            check_function("exempt", self.exempt)
+        else:
             paths = [_exempted(one) for one in _texts("exempt", self.exempt)]
             object.__setattr__(self, "exempt", frozenset(paths))
 
     def exempts(self, request: CsrfRequest) -> bool:
-        """Tell whether a request is not to be checked."""
+        """Tell whether a request is not to be checked.
+
+        Raises:
+            ConfigurationError: a function of the application's gives something else than a bool.
+        """
         exempt = self.exempt
-        return exempt(request) if callable(exempt) else request.path in exempt
+        if not callable(exempt):
+            return request.path in exempt
+        answer: object = exempt(request)
+        if not isinstance(answer, bool):  # a coroutine, say, would be a yes to everything
+            raise ConfigurationError(
+                f"exempt must return True or False, not {type(answer).__name__}, as "
+                'request.path.startswith("/webhooks/") does'
+            )
+        return answer
 
 
 def _texts(name: str, values: object) -> Collection[str]:
@@ -202,7 +219,7 @@ def check_request(
 
     Raises:
         CsrfError: it may be forged.
-        ConfigurationError: `find_session` does not find one.
+        ConfigurationError: `find_session` does not find one; or `exempt` gives no bool.
     """
     if not (request.is_unsafe or options.require_token) or options.exempts(request):
         return
@@ -248,8 +265,9 @@ def _only_value(request: CsrfRequest, name: str, reason: CsrfReason) -> str | No
 
 def _is_of(origin: str, hosts: Sequence[str]) -> bool:
     """Compare host and port; the scheme of a request is known to the proxy only that ends TLS."""
-    own = _canonical(origin)
-    scheme = origin.partition("://")[0]
+    scheme = origin.partition("://")[0].lower()
+    # Pages of a server have these two: of others it is not told what their host means.
+    own = _canonical(origin) if scheme in _DEFAULT_PORTS else None
     return own is not None and len(hosts) == 1 and own == _canonical(f"{scheme}://{hosts[0]}")
 
 

@@ -32,7 +32,8 @@ __all__ = ["csrf_middleware"]
 def csrf_middleware(options: CsrfOptions = DEFAULTS, *, key: str = "session") -> Middleware:
     """Make a middleware that answers a forged request with 403, by `web.HTTPForbidden`.
 
-    A `CsrfError` that a handler raises, by `check_csrf_token` say, is answered in the same way.
+    A `CsrfError` that a handler raises, by `check_csrf_token` say, is answered in the same way,
+    unless its response has begun.
 
     Args:
         options: built once, at import time.
@@ -51,6 +52,8 @@ def csrf_middleware(options: CsrfOptions = DEFAULTS, *, key: str = "session") ->
             check_request(checked, options, lambda: get_session(request, key=key))
             return await handler(request)
         except CsrfError as error:
+            if request.writer.output_size:  # as aiohttp asks it: the headers have gone
+                raise
             raise web.HTTPForbidden(text=refuse(checked, error, options)) from error
 
     return check
@@ -60,7 +63,7 @@ def _checked(request: web.Request) -> CsrfRequest:
     headers = MultiDictHeaders(request.headers).get
     return CsrfRequest(
         method=request.method,
-        path=request.rel_url.raw_path,  # which the router reads: %2F is no / to it
+        path=request.rel_url.path_safe,  # which the router compares: %2F is no / to it
         is_websocket=asks_for_websocket(request.method, headers),
         headers=headers,
     )

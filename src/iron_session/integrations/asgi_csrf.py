@@ -19,6 +19,7 @@ from iron_session.doors.csrf import (
     refuse,
 )
 from iron_session.doors.headers import RawHeaders
+from iron_session.doors.paths import path_in_routes
 from iron_session.doors.requests import find_session
 from iron_session.errors import CsrfError
 
@@ -41,7 +42,7 @@ class CsrfMiddleware:
     """Answer a forged request with 403, and a forged WebSocket's handshake too.
 
     A `CsrfError` that the application raises, by `check_csrf_token` say, and does not handle
-    itself is answered in the same way.
+    itself is answered in the same way, unless its response has begun.
 
     Args:
         app: the application within.
@@ -71,26 +72,33 @@ class CsrfMiddleware:
         except CsrfError as error:
             await self.answer(error, request, scope, receive, send)
             return
-        if request.is_websocket or not request.is_unsafe:
-            await self.app(scope, receive, send)
-        else:
-            await self._run(request, scope, receive, send)
+        await self._run(request, scope, receive, send)
 
     async def _run(self, request: CsrfRequest, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the application, and answer what it refuses itself."""
         started = False
+        heard: list[Any] = []  # of a handshake, for `answer` to hear it too
 
-        async def watch(message: Any) -> None:
+        def watch(message: Any) -> Awaitable[None]:
             nonlocal started
             started = True
-            await send(message)
+            return send(message)  # no coroutine around it: bodies may have many parts
+
+        async def listen() -> Any:
+            message = await receive()
+            if not started:
+                heard.append(message)
+            return message
+
+        async def hear_again() -> Any:
+            return heard.pop(0) if heard else await receive()
 
         try:
-            await self.app(scope, receive, watch)
+            await self.app(scope, listen if request.is_websocket else receive, watch)
         except CsrfError as error:
             if started:
                 raise
-            await self.answer(error, request, scope, receive, send)
+            await self.answer(error, request, scope, hear_again, send)
 
     async def answer(
         self, error: CsrfError, request: CsrfRequest, scope: Scope, receive: Receive, send: Send
@@ -113,7 +121,7 @@ def _request_of(scope: Scope) -> CsrfRequest:
     is_websocket = scope["type"] == "websocket"
     return CsrfRequest(
         method="GET" if is_websocket else scope["method"],
-        path=scope["path"],
+        path=path_in_routes(scope),
         is_websocket=is_websocket,
         headers=RawHeaders(scope["headers"]).get,
     )

@@ -5,7 +5,9 @@ setup_csrf(app, CsrfOptions())
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
+from urllib.parse import quote, unquote
 
 try:
     from sanic import Request, Sanic
@@ -35,6 +37,8 @@ _LINE: Final = "setup(app, options), of iron_session.integrations.sanic"
 _FIRST: Final = 1_000_000
 """The priority of the check: before all middlewares of the application, whatever theirs."""
 
+_ENCODED = re.compile(r"(?:%(?!25)[0-9A-F]{2})+")
+
 
 def setup_csrf(
     app: Sanic[Any, Any], options: CsrfOptions = DEFAULTS, *, key: str = "session"
@@ -60,9 +64,11 @@ def setup_csrf(
         try:
             check_request(checked, options, lambda: find_session(request.ctx.__dict__, key, _LINE))
         except CsrfError as error:
+            _refuse_handshake(request)
             raise Forbidden(refuse(checked, error, options)) from error
 
     def answer(request: Request[Any, Any], error: CsrfError) -> Any:
+        _refuse_handshake(request)
         forbidden = Forbidden(refuse(_checked(request), error, options))
         return request.app.error_handler.response(request, forbidden)  # as the application has it
 
@@ -80,12 +86,43 @@ def _checked(request: Request[Any, Any]) -> CsrfRequest:
     headers = MultiDictHeaders(request.headers).get
     return CsrfRequest(
         method=request.method,
-        path=request.path,
-        is_websocket=asks_for_websocket(request.method, headers) or _leads_to_websocket(request),
+        path=_path_of(request),
+        is_websocket=asks_for_websocket(request.method, headers) or _is_handshake(request),
         headers=headers,
     )
 
 
-def _leads_to_websocket(request: Request[Any, Any]) -> bool:
-    """Ask the route: in Sanic's ASGI mode a handshake looks like any other GET."""
-    return bool(getattr(getattr(request.route, "extra", None), "websocket", False))
+def _path_of(request: Request[Any, Any]) -> str:
+    """Give the path as routes spell it: the router compares them in the form that browsers send."""
+    path = f"/{request.path[1:]}"  # whatever is first, the router leaves it out
+    if not getattr(request.route, "strict", True):
+        path = path.rstrip("/") or "/"
+    return _ENCODED.sub(_decoded, path)
+
+
+def _decoded(match: re.Match[str]) -> str:
+    """Decode what the router would encode: %61 is not its a, nor is %2F its slash."""
+    text = unquote(match[0])
+    return text if quote(text) == match[0] else match[0]
+
+
+def _is_handshake(request: Request[Any, Any]) -> bool:
+    """Ask the scope: in Sanic's ASGI mode a handshake looks like any other GET."""
+    return getattr(request.transport, "scope", {}).get("type") == "websocket"
+
+
+def _refuse_handshake(request: Request[Any, Any]) -> None:
+    """Have Sanic's answer sent as ASGI's: as it is, servers would make a 500 of it."""
+    if not _is_handshake(request):
+        return
+    transport: Any = request.transport
+    send = transport.send
+    can_answer = "websocket.http.response" in (transport.scope.get("extensions") or ())
+
+    async def send_refusal(message: Any) -> None:
+        if can_answer:
+            await send({**message, "type": f"websocket.{message['type']}"})
+        elif message["type"] == "http.response.start":
+            await send({"type": "websocket.close", "code": 1008})  # servers answer with 403
+
+    transport.send = send_refusal
