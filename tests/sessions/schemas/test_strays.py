@@ -513,7 +513,7 @@ def test_strays_never_move_to_an_object_that_looks_alike(
     assert "admin" not in str(open_text(session.seal or "")["all"])
 
 
-SHARED = Account()
+SHARED = Account.model_validate({})
 
 
 class Sharing(pydantic.BaseModel):
