@@ -110,3 +110,15 @@ def test_cookies_lie_beside_each_other_by_name(response: Any) -> None:
     for value in ("a=1; Path=/", "b=2", "a=3"):
         headers.add("Set-Cookie", value)
     assert [one.OutputString() for one in response.cookies.values()] == ["theme=dark", "a=3", "b=2"]
+
+
+def test_only_cookies_that_were_added_here_are_given_and_taken_away(response: Any) -> None:
+    """Those of the application are its own."""
+    headers = MorselHeaders(response)
+    response.cookies["theme"] = "dark"
+    for value in ("a=1; Path=/", "b=2"):
+        headers.add("Set-Cookie", value)
+    assert headers.get("Set-Cookie") == ["a=1; Path=/", "b=2"]
+    headers.set("Set-Cookie", ["b=2"])
+    assert headers.get("Set-Cookie") == ["b=2"]
+    assert [one.OutputString() for one in response.cookies.values()] == ["theme=dark", "b=2"]

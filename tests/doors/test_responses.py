@@ -9,11 +9,13 @@ from multidict import CIMultiDict
 from iron_session import HeaderJar, HeadersAlreadySentError, Session, get_iron_session
 from iron_session.doors.headers import ListedHeaders, MultiDictHeaders, RawHeaders, ResponseHeaders
 from iron_session.doors.responses import (
+    NotedHeaders,
     ResponseJar,
     commit_early,
     header_jar,
     report_late_changes,
     sets_same_cookie,
+    take_off_noted,
     vary_on_cookie,
     write_session,
 )
@@ -295,3 +297,80 @@ def test_the_jar_of_a_door_takes_nothing_once_it_is_closed() -> None:
     session.jar.close()
     with pytest.raises(HeadersAlreadySentError):
         session.save()
+
+
+# --- a response that is kept ------------------------------------------------------------------
+
+
+class Kept:
+    """A response that an application sends again and again."""
+
+    def __init__(self, *pairs: tuple[str, str]) -> None:
+        self.pairs = [*pairs]
+
+
+def headers_of(kept: Kept) -> ListedHeaders:
+    return ListedHeaders(kept.pairs)
+
+
+def test_a_cookie_of_an_earlier_request_is_taken_off() -> None:
+    """Vary and Cache-Control stay: whatever keeps the response, caches must hear of it."""
+    kept = Kept(("Set-Cookie", "theme=dark"), ("X-Own", "1"))
+    before = [*kept.pairs]
+    session = Session(HeaderJar(saved({"a": 1})), make_options())
+    session["a"] = 2
+    write_session(session, NotedHeaders(kept, headers_of))
+    assert len(headers_of(kept).get("Set-Cookie")) == 2
+    take_off_noted(kept, headers_of)
+    rest = [("Vary", "Cookie"), ("Cache-Control", "no-store")]
+    assert sorted(kept.pairs) == sorted([*before, *rest])
+
+
+def test_what_others_set_later_is_not_taken_off() -> None:
+    kept = Kept()
+    NotedHeaders(kept, headers_of).add("Set-Cookie", "s=1")
+    take_off_noted(kept, headers_of)
+    kept.pairs.append(("Set-Cookie", "s=1"))
+    take_off_noted(kept, headers_of)
+    assert kept.pairs == [("Set-Cookie", "s=1")]
+
+
+def test_a_cookie_that_others_gave_another_attribute_is_taken_off() -> None:
+    kept = Kept()
+    NotedHeaders(kept, headers_of).add("Set-Cookie", "s=1; Path=/")
+    headers_of(kept).set("Set-Cookie", ["s=1; Path=/; Domain=b.example"])
+    take_off_noted(kept, headers_of)
+    assert kept.pairs == []
+
+
+def test_headers_that_are_noted_again_have_lost_what_was_noted_before() -> None:
+    kept = Kept()
+    for value in ("1", "2"):
+        headers = NotedHeaders(kept, headers_of)
+        headers.add("Set-Cookie", f"a={value}")
+        headers.add("Set-Cookie", f"b={value}")
+        headers.set("Vary", ["Cookie"])
+        assert headers.get("Set-Cookie") == [f"a={value}", f"b={value}"]
+    take_off_noted(kept, headers_of)
+    assert kept.pairs == [("Vary", "Cookie")]
+
+
+def test_two_doors_take_off_what_is_their_own() -> None:
+    kept = Kept()
+    NotedHeaders(kept, headers_of, "inner").add("Set-Cookie", "a=1")
+    NotedHeaders(kept, headers_of, "outer").add("Set-Cookie", "b=1")
+    take_off_noted(kept, headers_of, "inner")
+    assert kept.pairs == [("Set-Cookie", "b=1")]
+
+
+def test_a_response_without_a_cookie_of_ours_bears_no_note() -> None:
+    """It may be pickled into a cache, with all that lies on it."""
+    kept = Kept()
+    write_session(_read(Session(HeaderJar(), make_options())), NotedHeaders(kept, headers_of))
+    take_off_noted(kept, headers_of)
+    assert vars(kept) == {"pairs": [("Vary", "Cookie")]}
+
+
+def _read(session: Session) -> Session:
+    session.get("a")
+    return session

@@ -343,14 +343,6 @@ def test_a_response_that_an_outer_middleware_puts_in_its_place_carries_the_cooki
     assert (answer.vary, answer.cache_control) == ("Cookie", "no-store")
 
 
-def test_a_copy_of_the_request_has_the_same_session() -> None:
-    @web.middleware
-    async def pass_on_a_copy(request: web.Request, handler: Handler) -> web.StreamResponse:
-        return await handler(request.clone(rel_url="/?copy"))
-
-    assert written_by(visit(make_app(write, pass_on_a_copy))) == {"a": 1}
-
-
 def test_a_session_too_large_without_a_middleware_for_it_is_the_server_s_to_report() -> None:
     """A 500 with the reason in aiohttp's log, and the browser keeps the session that it has."""
     answer = visit(make_app(fill), saved({"a": 1}))
@@ -380,6 +372,234 @@ def test_a_redirect_that_does_not_fit_its_session_is_a_500() -> None:
     answer = visit(make_app(fill_and_leave))
     assert (answer.status, answer.cookies) == (500, {})
     assert isinstance(answer.failure, CookieTooLargeError)
+
+
+# --- copies of the request -------------------------------------------------------------------
+
+
+@web.middleware
+async def pass_on_a_copy(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Do as helpers behind a proxy do."""
+    return await handler(request.clone(scheme="https"))
+
+
+def copy_before_setup(endpoint: Endpoint) -> web.Application:
+    app = make_app(endpoint)
+    app.middlewares.insert(0, pass_on_a_copy)
+    return app
+
+
+def copy_after_setup(endpoint: Endpoint) -> web.Application:
+    return make_app(endpoint, pass_on_a_copy)
+
+
+def copy_in_an_outer_app(endpoint: Endpoint) -> web.Application:
+    app = web.Application(middlewares=[pass_on_a_copy])
+    app.add_subapp("/inner", make_app(endpoint))
+    return app
+
+
+def copy_in_an_inner_app(endpoint: Endpoint) -> web.Application:
+    app, inner = make_app(show), web.Application(middlewares=[pass_on_a_copy])
+    inner.router.add_get("/", endpoint)
+    app.add_subapp("/inner", inner)
+    return app
+
+
+COPIES = [copy_before_setup, copy_after_setup, copy_in_an_outer_app, copy_in_an_inner_app]
+
+
+async def answer_at_once(request: web.Request) -> web.StreamResponse:
+    return web.Response(text="done")
+
+
+async def answer_in_parts(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse()
+    await response.prepare(request)
+    await response.write(b"done")
+    return response
+
+
+async def answer_with_a_file(request: web.Request) -> web.StreamResponse:
+    return web.FileResponse(__file__)
+
+
+async def answer_elsewhere(request: web.Request) -> NoReturn:
+    raise web.HTTPSeeOther("/")
+
+
+async def accept(request: web.Request) -> web.StreamResponse:
+    websocket = web.WebSocketResponse()
+    await websocket.prepare(request)
+    await websocket.close()
+    return websocket
+
+
+def read(session: Session) -> None:
+    assert session == {"a": 1}
+
+
+def change(session: Session) -> None:
+    session["a"] = 2
+
+
+@pytest.mark.parametrize("make", COPIES)
+@pytest.mark.parametrize(
+    "answer", [answer_at_once, answer_in_parts, answer_with_a_file, answer_elsewhere, accept]
+)
+@pytest.mark.parametrize(
+    ("act", "written"), [(read, None), (change, {"a": 2}), (Session.destroy, {})]
+)
+def test_a_copy_of_the_request_has_the_session_of_the_request(
+    make: Callable[[Endpoint], web.Application],
+    answer: Endpoint,
+    act: Callable[[Session], None],
+    written: dict[str, Any] | None,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Wherever it was made: aiohttp writes the headers by the request that it began with."""
+
+    async def endpoint(request: web.Request) -> web.StreamResponse:
+        act(get_session(request))
+        return await answer(request)
+
+    request = Visit(
+        target="/inner/" if "app" in make.__name__ else "/", headers=[("Cookie", saved({"a": 1}))]
+    )
+    with run(make(endpoint)) as site:
+        received = site.connect(request) if answer is accept else site.visit(request)
+    assert received.vary == "Cookie"
+    assert (written_by(received) if received.cookies else None) == written
+    assert lost_changes(caplog) == []
+
+
+@pytest.mark.parametrize("make", COPIES)
+def test_a_copy_that_leaves_the_session_alone_changes_nothing(
+    make: Callable[[Endpoint], web.Application],
+) -> None:
+    path = "/inner/" if "app" in make.__name__ else "/"
+    answer = visit(make(answer_at_once), saved({"a": 1}), path=path)
+    assert (answer.status, answer.cookies, answer.vary) == (200, {}, None)
+
+
+def test_a_request_and_its_copies_have_one_session() -> None:
+    """A middleware before `setup` has it too, once the request has passed there."""
+
+    @web.middleware
+    async def add(request: web.Request, handler: Handler) -> web.StreamResponse:
+        copied = request.clone()
+        response = await handler(copied)
+        assert get_session(request) is get_session(copied) is get_session(request.clone())
+        get_session(request)["b"] = 2
+        return response
+
+    app = make_app(write)
+    app.middlewares.insert(0, add)
+    assert written_by(visit(app)) == {"a": 1, "b": 2}
+
+
+def test_an_application_and_one_within_it_serve_a_copy_side_by_side() -> None:
+    async def write_both(request: web.Request) -> web.Response:
+        get_session(request)["a"] = 1
+        get_session(request, key="other")["b"] = 2
+        return web.Response()
+
+    app, inner = make_app(show, pass_on_a_copy), web.Application()
+    inner.router.add_get("/", write_both)
+    setup(inner, OTHER, key="other")
+    app.add_subapp("/inner", inner)
+    assert set(visit(app, path="/inner/").cookies) == {NAME, "other"}
+
+
+@pytest.mark.parametrize("make", COPIES)
+def test_two_requests_of_one_connection_have_nothing_in_common(
+    make: Callable[[Endpoint], web.Application],
+) -> None:
+    """They come at once, from two visitors behind one proxy."""
+    begun: list[Session] = []
+
+    async def visits(request: web.Request) -> web.Response:
+        session = get_session(request)
+        begun.append(session)
+        before = dict(session)
+        session["visits"] = session.get("visits", 0) + 1
+        return web.json_response(before)
+
+    path = "/inner/" if "app" in make.__name__ else "/"
+    first = f"GET {path} HTTP/1.1\r\nHost: x\r\nCookie: {saved({'visits': 5})}\r\n\r\n"
+    last = f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    with run(make(visits)) as site:
+        received = exchange(site, f"{first}{last}".encode())
+    assert received.count(b"Set-Cookie: ") == 2
+    assert received.count(b'{"visits": 5}') == 1
+    assert received.endswith(b"{}")
+    assert begun == [{"visits": 6}, {"visits": 1}]
+
+
+@pytest.mark.parametrize("copied", [True, False])
+def test_a_request_that_is_tried_again_commits_what_the_last_attempt_changed(
+    copied: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    attempts: list[web.Request] = []
+
+    @web.middleware
+    async def try_again(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await handler(request.clone() if copied else request)
+        except LookupError:
+            return await handler(request.clone() if copied else request)
+
+    async def fail_once(request: web.Request) -> web.Response:
+        attempts.append(request)
+        get_session(request)[f"attempt {len(attempts)}"] = True
+        if len(attempts) == 1:
+            raise LookupError("the first time")
+        return web.Response()
+
+    app = make_app(fail_once)
+    app.middlewares.insert(0, try_again)
+    assert written_by(visit(app)) == {"attempt 2": True}
+    assert lost_changes(caplog) == []
+
+
+def test_a_middleware_may_run_the_application_in_a_task_of_its_own(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """As one for a time limit does: that task ends before the response goes."""
+
+    @web.middleware
+    async def limit(request: web.Request, handler: Handler) -> web.StreamResponse:
+        response = await asyncio.ensure_future(handler(request.clone()))
+        await asyncio.sleep(0)  # the task's end has been told now
+        return response
+
+    app = make_app(write)
+    app.middlewares.insert(0, limit)
+    assert written_by(visit(app)) == {"a": 1}
+    assert lost_changes(caplog) == []
+
+
+@pytest.mark.parametrize("act", [change, Session.destroy])
+def test_a_change_is_logged_as_lost_when_another_application_sends_the_response(
+    act: Callable[[Session], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    """It does not call what hears of the headers in the one that the session is of."""
+
+    async def endpoint(request: web.Request) -> web.Response:
+        act(get_session(request))
+        return web.Response(text="done")
+
+    within = make_app(endpoint)
+    within.freeze()
+
+    async def call_by_hand(request: web.Request) -> web.StreamResponse:
+        return await within._handle(request.clone())
+
+    app = explicit_app(call_by_hand)
+    answer = visit(app, saved({"a": 1}))
+    assert (answer.body, answer.cookies) == (b"done", {})
+    (message,) = lost_changes(caplog)
+    assert repr(NAME) in message
 
 
 # --- responses -------------------------------------------------------------------------------

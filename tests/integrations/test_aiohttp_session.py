@@ -490,3 +490,21 @@ def test_options_that_are_none_are_refused() -> None:
     options: Any = None
     with pytest.raises(ConfigurationError, match="SessionOptions"):
         setup(web.Application(), options)
+
+
+@pytest.mark.parametrize("anew", [False, True])
+def test_a_copy_that_was_made_before_setup_writes_the_session(anew: bool) -> None:
+    """As middlewares behind a proxy make one, of which aiohttp's own part hears nothing."""
+
+    @web.middleware
+    async def pass_on_a_copy(request: web.Request, handler: Handler) -> web.StreamResponse:
+        return await handler(request.clone(scheme="https"))
+
+    async def on_request(request: web.Request) -> Any:
+        begin = aiohttp_session.new_session if anew else aiohttp_session.get_session
+        (await begin(request.clone()))["b"] = 2
+        return {}
+
+    app = make_app(on_request)
+    app.middlewares.insert(0, pass_on_a_copy)
+    assert written_by(visit(app, saved({"a": 1}))) == ({"b": 2} if anew else {"a": 1, "b": 2})

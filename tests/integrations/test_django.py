@@ -1103,6 +1103,89 @@ def test_a_cookie_may_have_a_name_that_python_s_own_cookies_refuse() -> None:
         assert cookie_of(respond(write_other, cookie=back), "path").value != first.value
 
 
+# --- a response that is kept -------------------------------------------------------------------
+
+
+def leave_alone(request: Any) -> None:
+    """A view that has nothing to do with the session."""
+
+
+def log_out(request: Any) -> None:
+    request.session.flush()
+
+
+@pytest.mark.parametrize("before", [write, log_out])
+@pytest.mark.parametrize("act", [leave_alone, look])
+@pytest.mark.parametrize("status", [200, 500])
+def test_a_response_that_is_sent_again_has_no_cookie_of_the_visitor_before(
+    before: View, act: View, status: int
+) -> None:
+    kept = HttpResponse()
+    kept.set_cookie("theme", "dark")
+
+    def answer_after(view: View) -> View:
+        return lambda request: view(request) or kept
+
+    first = respond(answer_after(before), cookie=header({"user": "alice"}))
+    assert set(cookies_of(first)) == {"theme", DJANGOS_NAME}
+    first.close()
+    kept.status_code = status
+    for _ in range(2):
+        again = respond(answer_after(act), cookie=header({"user": "bob"}))
+        assert again is kept
+        assert set(cookies_of(again)) == {"theme"}
+        again.close()
+
+
+def test_a_response_that_is_sent_again_has_this_visitor_s_cookie_only() -> None:
+    kept = HttpResponse()
+
+    def log_in(user: str) -> View:
+        def view(request: Any) -> HttpResponse:
+            request.session["user"] = user
+            return kept
+
+        return view
+
+    for user in ("alice", "bob"):
+        cookie = cookie_of(respond(log_in(user)))
+        assert unseal_data(cookie.value, password=PASSWORD) == {"user": user}
+
+
+def test_a_cookie_that_another_middleware_gave_a_domain_is_taken_off_as_well() -> None:
+    kept = HttpResponse()
+
+    def write_and_answer(request: Any) -> HttpResponse:
+        request.session["a"] = 1
+        return kept
+
+    respond(write_and_answer).cookies[DJANGOS_NAME]["domain"] = "b.example"
+    assert cookies_of(respond(lambda request: kept)) == {}
+
+
+@pytest.mark.parametrize("key", ["session", "admin_session"])
+def test_each_of_two_sessions_takes_its_own_cookie_off(key: str) -> None:
+    """And none that the other has written for this very request."""
+    kept = HttpResponse()
+
+    def write_both(request: Any) -> HttpResponse:
+        request.session["a"] = request.admin_session["a"] = 1
+        return kept
+
+    def write_one(request: Any) -> HttpResponse:
+        getattr(request, key)["a"] = 1
+        return kept
+
+    for middleware in (
+        lambda view: IronSessionMiddleware(Admin(view)),
+        lambda view: Admin(IronSessionMiddleware(view)),
+    ):
+        both = respond(write_both, middleware=middleware)
+        assert set(cookies_of(both)) == {DJANGOS_NAME, "admin"}
+        one = respond(write_one, middleware=middleware)
+        assert set(cookies_of(one)) == {DJANGOS_NAME if key == "session" else "admin"}
+
+
 # --- behind ASGI -------------------------------------------------------------------------------
 
 

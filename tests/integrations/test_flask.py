@@ -847,6 +847,60 @@ def test_an_app_within_a_view_of_another_has_its_own_session() -> None:
     assert set(received(browser(make_app(view)).get("/"))) == {NAME, "admin"}
 
 
+# --- a response that is kept ------------------------------------------------------------------
+
+
+def keeping_app(**others: SessionOptions) -> Flask:
+    """Make an app that sends one response object, whatever is done to the session before."""
+    app = Flask(__name__)
+    app.session_interface = IronSessionInterface(OPTIONS, **others)
+    kept = app.response_class("the same for all")
+    kept.set_cookie("theme", "dark")
+
+    def view(act: str) -> Response:
+        if act == "change":
+            session["user"] = request.args["user"]
+        elif act == "read":
+            session.get("user")
+        elif act == "fill":
+            session["large"] = TOO_LARGE
+        elif act == "log-out":
+            session.clear()
+        return kept
+
+    @app.errorhandler(CookieTooLargeError)
+    def answer(_: Exception) -> tuple[str, int]:
+        session.clear()
+        session["user"] = "told so"
+        return "too large", 413
+
+    app.add_url_rule("/<act>", view_func=view)
+    return app
+
+
+@pytest.mark.parametrize("act", ["leave-alone", "read"])
+@pytest.mark.parametrize("before", ["change?user=eve", "log-out", "fill"])
+@pytest.mark.parametrize("others", [{}, {"admin": ADMIN}])
+def test_a_response_that_is_sent_again_has_no_cookie_of_the_visitor_before(
+    act: str, before: str, others: dict[str, SessionOptions]
+) -> None:
+    app = keeping_app(**others)
+    assert NAME in received(browser(app, saved({"user": "alice"})).get(f"/{before}"))
+    for _ in range(2):
+        again = received(browser(app, saved({"user": "bob"})).get(f"/{act}"))
+        assert NAME not in again
+        assert ("theme" in again) == (before != "fill")  # the error's answer has taken its place
+
+
+def test_a_response_that_is_sent_again_has_this_visitor_s_cookie_only() -> None:
+    app = keeping_app()
+    for user in ("alice", "bob"):
+        client = browser(app)
+        assert set(received(client.get(f"/change?user={user}"))) == {"theme", NAME}
+        with client.session_transaction() as kept:
+            assert dict(kept) == {"user": user}
+
+
 # --- streams and copied contexts -------------------------------------------------------------
 
 

@@ -476,6 +476,53 @@ def test_a_body_that_is_left_is_closed_and_reported(caplog: pytest.LogCaptureFix
     assert len(lost_changes(caplog)) == 1
 
 
+# --- a response that is kept ------------------------------------------------------------------
+
+
+async def parts() -> AsyncIterator[bytes]:
+    yield b"the same for all"
+
+
+def keeping_app(kept: Response) -> Quart:
+    """Make an app that sends one response object, whatever is done to the session before."""
+    kept.set_cookie("theme", "dark")
+
+    async def view(act: str) -> Response:
+        if act == "change":
+            session["user"] = request.args["user"]
+        elif act == "read":
+            session.get("user")
+        elif act == "log-out":
+            session.clear()
+        return kept
+
+    app = make_app(log_in)
+    app.add_url_rule("/kept/<act>", view_func=view)
+    return app
+
+
+@pytest.mark.parametrize("act", ["leave-alone", "read"])
+@pytest.mark.parametrize("before", ["change?user=eve", "log-out"])
+@pytest.mark.parametrize("body", ["whole", parts])
+def test_a_response_that_is_sent_again_has_no_cookie_of_the_visitor_before(
+    act: str, before: str, body: Any
+) -> None:
+    app = keeping_app(Response(body if isinstance(body, str) else body()))
+    first = visit(app, saved({"user": "alice"}), path=f"/kept/{before}")
+    assert set(first.cookies) == {"theme", NAME}
+    for _ in range(2):
+        again = visit(app, saved({"user": "bob"}), path=f"/kept/{act}")
+        assert set(again.cookies) == {"theme"}
+
+
+def test_a_response_that_is_sent_again_has_this_visitor_s_cookie_only() -> None:
+    app = keeping_app(Response("the same for all"))
+    for user in ("alice", "bob"):
+        answer = visit(app, path=f"/kept/change?user={user}")
+        assert set(answer.cookies) == {"theme", NAME}
+        assert session_of(f"{NAME}={answer.cookies[NAME].value}") == {"user": user}
+
+
 # --- WebSockets ------------------------------------------------------------------------------
 
 

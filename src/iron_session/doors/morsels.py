@@ -49,15 +49,25 @@ class MorselHeaders:
         self._cookies = response.cookies
 
     def get(self, name: str) -> Sequence[str]:
-        """Give a header's value; cookies need not be known, as each replaces another by itself."""
+        """Give a header's value, or the cookies that came by `add`: others are never asked for."""
+        if name == "Set-Cookie":
+            return [cookie.OutputString() for _, cookie in self._finished()]
         value = self._headers.get(name)
         return [] if value is None else [value]
 
     def set(self, name: str, values: Sequence[str]) -> None:
-        """Make these a header's values, in the place of those that it has."""
-        self._headers.pop(name, None)
+        """Make these a header's values, in the place of those that `get` gives."""
+        if name == "Set-Cookie":
+            for key, _ in self._finished():
+                self._cookies.pop(key, None)  # where responses are shared, another was faster
+        else:
+            self._headers.pop(name, None)
         for value in values:
-            self._headers[name] = value
+            self.add(name, value)
+
+    def _finished(self) -> list[tuple[str, FinishedMorsel]]:
+        cookies = list(self._cookies.items())
+        return [(key, one) for key, one in cookies if isinstance(one, FinishedMorsel)]
 
     def add(self, name: str, value: str) -> None:
         """Set a header, or a cookie beside the others."""

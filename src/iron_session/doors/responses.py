@@ -7,7 +7,7 @@ are about to go it calls `write_session`, and when all is done `report_late_chan
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from iron_session.doors.headers import ResponseHeaders
 from iron_session.sessions.cookies import SetCookie
@@ -18,6 +18,7 @@ from iron_session.sessions.session import Session
 __all__ = [
     "REFUSED",
     "TOO_LATE",
+    "NotedHeaders",
     "ResponseJar",
     "commit_early",
     "header_jar",
@@ -25,6 +26,7 @@ __all__ = [
     "report_lost_changes",
     "report_refused",
     "sets_same_cookie",
+    "take_off_noted",
     "vary_on_cookie",
     "write_session",
 ]
@@ -33,6 +35,7 @@ TOO_LATE: Final = (
     "it came after the response's headers had gone: change it before the response starts"
 )
 REFUSED: Final = "the WebSocket was refused, by an answer without cookies: accept it first"
+_NOTE: Final = "_iron_session_cookies"
 _NO_STORE = "no-store"  # a shared cache must not hand out a visitor's cookie (RFC 9111, 5.2.2.5)
 
 
@@ -139,6 +142,61 @@ def vary_on_cookie(vary: str) -> str | None:
     if "cookie" in known or "*" in known:
         return None
     return f"{vary}, Cookie" if vary else "Cookie"
+
+
+class NotedHeaders:
+    """A response's headers, where a note of each cookie is left, for `take_off_noted`.
+
+    Args:
+        owner: what `of` makes headers of, and the note is left on.
+        of: a class of `headers` or the like.
+        note: the name of the owner's attribute: another one for each door that writes there.
+    """
+
+    def __init__(self, owner: Any, of: Callable[[Any], ResponseHeaders], note: str = _NOTE) -> None:
+        take_off_noted(owner, of, note)
+        self._headers = of(owner)
+        self._owner, self._note = owner, note
+
+    def get(self, name: str) -> Sequence[str]:
+        """Give every value of a header, in their order."""
+        return self._headers.get(name)
+
+    def set(self, name: str, values: Sequence[str]) -> None:
+        """Make these a header's values, in the place of those that it has."""
+        self._headers.set(name, values)
+
+    def add(self, name: str, value: str) -> None:
+        """Add a header beside those of its name."""
+        self._headers.add(name, value)
+        if name == "Set-Cookie":
+            noted = getattr(self._owner, self._note, ())
+            setattr(self._owner, self._note, (*noted, _pair(value)))
+
+
+def take_off_noted(owner: Any, of: Callable[[Any], ResponseHeaders], note: str = _NOTE) -> None:
+    """Take off the cookies of an earlier request: the application keeps the response for several.
+
+    The rest stays: `Vary` and `Cache-Control` hold no visitor's data, and are what caches go by.
+    Such a response is still no place for a session: two requests at once share it.
+
+    Args:
+        owner: as `NotedHeaders` was given it, and so with the others.
+        of: see there.
+        note: see there.
+    """
+    noted = getattr(owner, note, ())
+    if not noted:
+        return
+    setattr(owner, note, ())
+    headers = of(owner)
+    values = headers.get("Set-Cookie")
+    headers.set("Set-Cookie", [value for value in values if _pair(value) not in noted])
+
+
+def _pair(header: str) -> str:
+    """Give the cookie's name and value: others may have given it another domain, say."""
+    return header.partition(";")[0].strip()
 
 
 class ResponseJar(HeaderJar):

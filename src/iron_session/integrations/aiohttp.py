@@ -26,10 +26,6 @@ from iron_session.sessions.options import SessionOptions, T, check_options
 
 __all__ = ["get_iron_session", "get_session", "setup"]
 
-# Newer versions of aiohttp warn of other keys; older ones take any.
-_SESSIONS: Final[Any] = getattr(web, "RequestKey", web.AppKey)("iron_session", lazy.LazySessions)
-_NONE: Final = lazy.LazySessions(id)
-
 
 def setup(
     app: web.Application,
@@ -70,10 +66,11 @@ class _Door:
     @web.middleware
     async def outermost(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Offer the session, and abandon it when the request fails."""
-        sessions = request.get(_SESSIONS)
-        if sessions is None:  # copies of the request, such as middlewares hand on, share it
+        # Copies of the request, such as middlewares hand on, have its writer; no other request has.
+        sessions = lazy.sessions_of(request.writer)
+        if sessions is lazy.NONE:
             task: Any = current_task()
-            sessions = request[_SESSIONS] = lazy.LazySessions(task.add_done_callback)
+            sessions = lazy.keep_sessions(request.writer, task.add_done_callback)
         sessions.offer(self._offer)
         failed = True
         try:
@@ -95,17 +92,18 @@ class _Door:
         try:
             response = await handler(request)
         except web.HTTPException:
-            request[_SESSIONS].commit(self._key)
+            lazy.sessions_of(request.writer).commit(self._key)
             raise
-        request[_SESSIONS].commit(self._key)
+        lazy.sessions_of(request.writer).commit(self._key)
         return response
 
     async def write(self, request: web.Request, response: web.StreamResponse) -> None:
         """Write the session into the headers of any kind of response, which go now."""
-        sessions = request.get(_SESSIONS, _NONE)
+        writer = request.writer
+        sessions = lazy.sessions_of(writer)
         if not sessions.start():
             return
-        headers, writer = MultiDictHeaders(response.headers), request.writer
+        headers = MultiDictHeaders(response.headers)
         try:
             sessions.write(self._key, headers, have_gone=writer.output_size > 0)
         except IronSessionError:
@@ -130,8 +128,9 @@ async def _rehearse(app: web.Application, outer: dict[str, Any]) -> None:
 
 def get_session(request: web.Request, *, key: str = "session") -> core.Session:
     """Give the session of `setup`; ConfigurationError if there is none by this key."""
-    sessions: lazy.LazySessions = request.get(_SESSIONS, _NONE)
-    return sessions.ask(key, "setup(app, options)", requests.cookies_in(request.headers))
+    cookies, writer = requests.cookies_in(request.headers), request.writer
+    sessions = lazy.sessions_of(writer)
+    return sessions.ask(key, "setup(app, options)", cookies, lambda: writer.output_size > 0)
 
 
 def get_iron_session(
@@ -142,7 +141,7 @@ def get_iron_session(
     Raises:
         ConfigurationError: the options are no `SessionOptions`, or `setup` serves this cookie.
     """
-    request.get(_SESSIONS, _NONE).check_not_served(options)
+    lazy.sessions_of(request.writer).check_not_served(options)
     cookies = requests.cookies_in(request.headers)
     headers = MultiDictHeaders(response.headers)
     jar = responses.ResponseJar(cookies, headers, lambda: response.prepared)

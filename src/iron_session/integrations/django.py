@@ -32,7 +32,14 @@ except ImportError as _cause:
 
 from iron_session.doors import requests
 from iron_session.doors.morsels import MorselHeaders
-from iron_session.doors.responses import ResponseJar, header_jar, report_late_changes, write_session
+from iron_session.doors.responses import (
+    NotedHeaders,
+    ResponseJar,
+    header_jar,
+    report_late_changes,
+    take_off_noted,
+    write_session,
+)
 from iron_session.doors.settings import check_cookie_settings, contradiction
 from iron_session.errors import ConfigurationError, IronSessionError
 from iron_session.seals import _time
@@ -512,6 +519,7 @@ class IronSessionMiddleware(_Middleware):
 
     def _finish(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         meta = request.META
+        take_off_noted(response, MorselHeaders, self._place)
         store: Any = getattr(request, self.key, None)
         is_ours = isinstance(store, SessionStore) and store._door is self and store._meta is meta
         if self._place in meta or not is_ours or self._saves_always or response.status_code >= 500:
@@ -528,7 +536,7 @@ class IronSessionMiddleware(_Middleware):
         elif self._saves_always and session:
             session.mark_modified()
         if session.accessed:
-            write_session(session, MorselHeaders(response))
+            write_session(session, NotedHeaders(response, MorselHeaders, self._place))
         jar = header_jar(session)
         jar.close()
         if jar.set_cookie_headers:  # Django's cache does not heed no-store in all versions

@@ -6,7 +6,6 @@ session = get_iron_session(request, response, options)          # then: session.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any, Final, cast
 
 try:
@@ -16,11 +15,11 @@ try:
 except ImportError as _cause:
     raise ImportError("iron_session.integrations.flask needs Flask: pip install flask") from _cause
 
+from iron_session.doors import responses
 from iron_session.doors.group import FIRST, group_of
 from iron_session.doors.headers import WerkzeugHeaders
 from iron_session.doors.interface import SharedInterface, behind
 from iron_session.doors.requests import check_not_served, environ_cookie_header, find_session
-from iron_session.doors.responses import ResponseJar, report_late_changes
 from iron_session.doors.settings import permanent_terms
 from iron_session.errors import IronSessionError
 from iron_session.sessions import HeaderJar, Session
@@ -91,11 +90,12 @@ class IronSessionInterface(SharedInterface, SessionInterface):
         """
         if not (session.accessed or self.others):
             session.jar.close()
-            response.call_on_close(partial(report_late_changes, session))
+            responses.take_off_noted(response.headers, WerkzeugHeaders)
+            response.call_on_close(lambda: responses.report_late_changes(session))
             return
         group = group_of(behind(request))
         try:
-            group.write(WerkzeugHeaders(response.headers))
+            group.write(responses.NotedHeaders(response.headers, WerkzeugHeaders))
         except IronSessionError as error:
             if group.in_test:
                 raise
@@ -146,4 +146,4 @@ def get_iron_session(
     check_not_served(request.environ, options)
     headers = WerkzeugHeaders(response.headers)
     cookies = environ_cookie_header(request.environ, options.cookie_name)
-    return core.get_iron_session(ResponseJar(cookies, headers), options)
+    return core.get_iron_session(responses.ResponseJar(cookies, headers), options)

@@ -21,7 +21,7 @@ try:
 except ImportError as _cause:
     raise ImportError("iron_session.integrations.quart needs Quart: pip install quart") from _cause
 
-from iron_session.doors import ResponseJar, check_not_served, find_session, join_cookie_headers
+from iron_session.doors import check_not_served, find_session, join_cookie_headers, responses
 from iron_session.doors.group import FIRST, SessionGroup, group_of
 from iron_session.doors.headers import WerkzeugHeaders
 from iron_session.doors.interface import SharedInterface, behind
@@ -59,6 +59,7 @@ class IronSessionInterface(SharedInterface, SecureCookieSessionInterface):  # as
         is_touched = session.accessed or self.others or quart.has_websocket_context()
         if not (is_touched or isinstance(response.response, IterableBody)):
             session.jar.close()
+            responses.take_off_noted(response.headers, WerkzeugHeaders)
             return
         in_websocket = quart.has_websocket_context() and group_of(websocket).get(FIRST) is session
         asked: Request | Websocket = behind(websocket if in_websocket else request)
@@ -67,7 +68,7 @@ class IronSessionInterface(SharedInterface, SecureCookieSessionInterface):  # as
         if in_websocket and (response is None or group.started or not refusable):
             return
         try:
-            group.write(WerkzeugHeaders(response.headers))
+            group.write(responses.NotedHeaders(response.headers, WerkzeugHeaders))
         except IronSessionError as error:
             if group.in_test:
                 raise
@@ -144,5 +145,5 @@ def get_iron_session(
     """
     check_not_served(cast(dict[str, Any], request.scope), options)
     headers, answer = request.headers, WerkzeugHeaders(response.headers)
-    jar = ResponseJar(lambda: join_cookie_headers(headers.getlist("Cookie")), answer)
+    jar = responses.ResponseJar(lambda: join_cookie_headers(headers.getlist("Cookie")), answer)
     return core.get_iron_session(jar, options)
