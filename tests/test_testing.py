@@ -744,7 +744,7 @@ def test_the_block_can_be_a_fixture(still: FrozenClock) -> None:
 
 
 def test_renewal_and_lifetime_follow_the_clock(still: FrozenClock) -> None:
-    options = make_options(ttl=100, renew_after=50, max_lifetime=130)
+    options = make_options(ttl=600, renew_after=50, max_lifetime=630)
     client = httpx.Client(base_url="http://testserver")
     log_in(client, options, {"user": 1})
 
@@ -760,7 +760,7 @@ def test_renewal_and_lifetime_follow_the_clock(still: FrozenClock) -> None:
     still.tick(1)
     renewed = read_session(visit(), options)
     assert renewed is not None
-    assert renewed.expires_at == START + timedelta(seconds=130)
+    assert renewed.expires_at == START + timedelta(seconds=630)
 
 
 FILES = sorted(Path(iron_session.__file__).parent.rglob("*.py"))

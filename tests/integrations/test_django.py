@@ -7,6 +7,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from types import ModuleType
@@ -32,6 +33,7 @@ from iron_session import (
     ConfigurationError,
     CookieOptions,
     CookieTooLargeError,
+    Flash,
     HeadersAlreadySentError,
     NotSerializableError,
     Session,
@@ -53,6 +55,7 @@ from tests.helpers.clock import Clock
 from tests.integrations.django_site import project
 from tests.sessions.browser import (
     NAME,
+    NOW,
     OLD,
     PASSWORD,
     TTL,
@@ -434,6 +437,27 @@ def test_the_key_is_the_sealed_text_and_another_store_reads_it() -> None:
     assert unseal_data(key, password=PASSWORD) == {"a": [1]}
     assert dict(SessionStore(key)) == {"a": [1]}
     assert key_of(SessionStore(key)) == key
+
+
+@dataclass
+class Guest:
+    name: str = ""
+
+
+def test_the_store_has_what_only_our_sessions_have(clock: Clock) -> None:
+    with override_settings(IRON_SESSION=make_options(schema=Guest, max_lifetime=60 * DAY)):
+        store = SessionStore()
+        store.data = Guest("ada")
+        store.ttl = timedelta(days=30)
+        store.flash("Saved", "success")
+        assert (store.created_at, store.expires_at) == (None, None)
+        store.save()
+        again = SessionStore(key_of(store))
+        assert again.data == Guest("ada")
+        assert again.ttl == timedelta(days=30)
+        assert again.expires_at == datetime.fromtimestamp(NOW / 1000, UTC) + timedelta(days=30)
+        assert again.created_at == datetime.fromtimestamp(NOW / 1000, UTC)
+        assert again.pop_flashes() == [Flash("Saved", "success")]
 
 
 @pytest.mark.parametrize("key", ["", "garbage", "a;b", "Fe26.2*", None])

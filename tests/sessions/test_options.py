@@ -500,6 +500,14 @@ def test_spans_of_time_at_their_bounds_are_taken(spans: dict[str, Any]) -> None:
     make_options(**spans)
 
 
+# --- schemas and functions -------------------------------------------------------------------
+
+
+def test_a_migration_without_a_schema_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="migrate needs a schema"):
+        make_options(migrate=dict)
+
+
 # --- the rest --------------------------------------------------------------------------------
 
 
@@ -518,18 +526,23 @@ class _AwaitedHook:
         """Nor this."""
 
 
-@pytest.mark.parametrize("hook", ["print", 1, [], object()])
-def test_a_hook_that_can_not_be_called_is_refused(hook: Any) -> None:
-    with pytest.raises(ConfigurationError, match="on_unseal_error must be a function"):
-        make_options(on_unseal_error=hook)
+FUNCTIONS = ["on_unseal_error", "on_unseal", "migrate"]
 
 
+@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("given", ["print", 1, [], object()])
+def test_what_can_not_be_called_is_refused(name: str, given: Any) -> None:
+    with pytest.raises(ConfigurationError, match=f"^{name} must be a function"):
+        make_options(**{name: given})
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
 @pytest.mark.parametrize(
     "hook", [_hook, functools.partial(_hook, extra=1), _AwaitedHook(), _AwaitedHook().__call__]
 )
-def test_a_hook_that_would_have_to_be_awaited_is_refused(hook: Any) -> None:
-    with pytest.raises(ConfigurationError, match="plain function"):
-        make_options(on_unseal_error=hook)
+def test_what_would_have_to_be_awaited_is_refused(name: str, hook: Any) -> None:
+    with pytest.raises(ConfigurationError, match=f"^{name} must be a plain function"):
+        make_options(**{name: hook})
 
 
 def test_errors_of_configuration_are_value_errors_and_of_the_package() -> None:
