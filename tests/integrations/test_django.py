@@ -55,7 +55,6 @@ from tests.helpers.clock import Clock
 from tests.integrations.django_site import project
 from tests.sessions.browser import (
     NAME,
-    NOW,
     OLD,
     PASSWORD,
     TTL,
@@ -455,8 +454,8 @@ def test_the_store_has_what_only_our_sessions_have(clock: Clock) -> None:
         again = SessionStore(key_of(store))
         assert again.data == Guest("ada")
         assert again.ttl == timedelta(days=30)
-        assert again.expires_at == datetime.fromtimestamp(NOW / 1000, UTC) + timedelta(days=30)
-        assert again.created_at == datetime.fromtimestamp(NOW / 1000, UTC)
+        assert again.expires_at == datetime.fromtimestamp(clock.now / 1000, UTC) + timedelta(days=30)
+        assert again.created_at == datetime.fromtimestamp(clock.now / 1000, UTC)
         assert again.pop_flashes() == [Flash("Saved", "success")]
 
 
