@@ -30,7 +30,9 @@ async def home(request: web.Request) -> web.Response:
 @routes.post("/login")
 async def login(request: web.Request) -> web.Response:
     form = await request.post()
-    get_session(request)["user"] = str(form.get("name", ""))
+    session = get_session(request)
+    session.clear()  # nothing stays of whoever was here before
+    session["user"] = str(form.get("name", ""))
     raise web.HTTPSeeOther("/")
 
 

@@ -29,6 +29,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
             answer = json.dumps({"visits": stats["visits"], "user": session.get("user")}).encode()
         case "POST", "/login":
             form = parse_qs((await read_body(receive)).decode(errors="replace"))
+            session.clear()  # nothing stays of whoever was here before
             session["user"] = form.get("name", [""])[0]
         case "POST", "/logout":
             session.destroy()

@@ -41,6 +41,7 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 def login(request: HttpRequest) -> HttpResponse:
+    request.session.clear()  # nothing stays of whoever was here before
     request.session["user"] = request.POST.get("name", "")
     return HttpResponseRedirect("/", status=303)
 

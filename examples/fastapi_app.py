@@ -31,6 +31,7 @@ def home(session: CurrentSession) -> dict[str, Any]:
 
 @app.post("/login")
 def login(session: CurrentSession, name: Annotated[str, Form()]) -> RedirectResponse:
+    session.clear()  # nothing stays of whoever was here before
     session["user"] = name
     return RedirectResponse("/", status_code=303)
 

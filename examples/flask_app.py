@@ -30,6 +30,7 @@ def home() -> dict[str, Any]:
 
 @app.post("/login")
 def login() -> Response:
+    session.clear()  # nothing stays of whoever was here before
     session["user"] = request.form["name"]
     return redirect("/", 303)
 

@@ -31,6 +31,7 @@ async def home(request: Request[Any, Any, Any]) -> dict[str, Any]:
 
 @post("/login")
 async def login(request: Request[Any, Any, Any], data: Form) -> Redirect:
+    request.session.clear()  # nothing stays of whoever was here before
     request.session["user"] = data.get("name", "")
     return Redirect("/", status_code=303)
 

@@ -30,6 +30,7 @@ async def home() -> dict[str, Any]:
 
 @app.post("/login")
 async def login() -> Response:
+    session.clear()  # nothing stays of whoever was here before
     session["user"] = (await request.form)["name"]
     return redirect("/", 303)
 

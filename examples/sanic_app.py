@@ -28,6 +28,7 @@ async def home(request: Request) -> HTTPResponse:
 
 @app.post("/login")
 async def login(request: Request) -> HTTPResponse:
+    request.ctx.session.clear()  # nothing stays of whoever was here before
     request.ctx.session["user"] = request.form.get("name", "") if request.form else ""
     return redirect("/", status=303)
 

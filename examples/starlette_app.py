@@ -27,6 +27,7 @@ async def home(request: Request) -> Response:
 
 async def login(request: Request) -> Response:
     async with request.form() as form:
+        request.session.clear()  # nothing stays of whoever was here before
         request.session["user"] = str(form.get("name", ""))
     return RedirectResponse("/", status_code=303)
 

@@ -32,6 +32,7 @@ def application(environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[
             answer = json.dumps({"visits": stats["visits"], "user": session.get("user")})
         case "POST", "/login":
             body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+            session.clear()  # nothing stays of whoever was here before
             session["user"] = parse_qs(body.decode(errors="replace")).get("name", [""])[0]
         case "POST", "/logout":
             session.destroy()

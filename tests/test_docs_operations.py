@@ -63,6 +63,7 @@ def test_the_page_on_lifetimes_prints_what_it_says(
     monkeypatch.setenv("SESSION_PASSWORD", OLD)
     run_page(LIFETIMES, "lifetimes")
     assert capsys.readouterr().out.splitlines() == [
+        "True",
         "30 days, 0:00:00",
         "You will be logged out in 30 days.",
     ]
@@ -209,7 +210,7 @@ def test_the_steps_of_a_secret_are_read_by_the_page_s_code_at_any_step(
         rotation["read_both_again"]()
         for passwords in (running, rotation["read_both"]()):
             assert passwords.ids == tuple(sorted(map(int, given(content)), reverse=True))
-            assert passwords.newest.id == seal_with
+            assert passwords.primary.id == seal_with
     assert caplog.records == []
 
     (file.parent / "seal-with").unlink()
@@ -269,8 +270,12 @@ def test_the_page_s_log_is_json_with_the_record_s_attributes(watching: dict[str,
     first, second = map(json.loads, log.getvalue().splitlines())
     _, (_, *attributes) = tables(WATCHING)
     assert first.keys() - {"level", "text"} == {name for name, *_ in attributes}
-    of_lost_changes = {name for name, _, lost in attributes if lost == "✓"}
+    of_lost_changes = {name for name, _, lost, _ in attributes if lost == "✓"}
     assert second.keys() - {"level", "text"} == of_lost_changes
+    events.report_refusal("refused", "origin", None, None)
+    third = json.loads(log.getvalue().splitlines()[2])
+    of_refusals = {name for name, _, _, refused in attributes if refused == "✓"}
+    assert third.keys() - {"level", "text"} == of_refusals
     assert -1 < first.pop("age") < 60
     assert 200 < first.pop("size") < 300
     assert first.pop("text").startswith("session cookie 'myapp' could not be read (unknown-pass")

@@ -140,7 +140,7 @@ templates.env.globals.update(
     password_is_random=password_is_random,
     MOST_BYTES=MOST_BYTES,
     content_bounds=content_bounds,
-    newest_password_id=passwords.newest.id,
+    newest_password_id=passwords.primary.id,
 )
 
 HEADERS = {

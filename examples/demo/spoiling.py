@@ -22,7 +22,7 @@ def spoil(data: Mapping[str, Any], damage: Damage, passwords: Passwords) -> str:
             return change_one_character(seal_data(dict(data), password=passwords))
         case Damage.EXPIRED:
             an_hour_ago = SealOptions(ttl=60, localtime_offset=-3600)
-            return seal(dict(data), passwords.newest, an_hour_ago)
+            return seal(dict(data), passwords.primary, an_hour_ago)
         case Damage.FOREIGN:
             unknown_id = max(passwords.ids) + 1
             return seal_data(dict(data), password={unknown_id: generate_password()})

@@ -49,7 +49,7 @@ class ConfigurationError(IronSessionError, ValueError):
 
 
 class NotSerializableError(IronSessionError, TypeError):
-    """Data that JSON can't carry.
+    """Data that JSON can't carry, or that is not what a session's schema declares.
 
     Attributes:
         path: where it stands, as `session["cart"][0]["when"]`.

@@ -93,6 +93,8 @@ class Links:
                 names the path.
         """
         _check_url(url)
+        if isinstance(data, Mapping):
+            data = dict(data)
         seal = seal_data(data, password=self.password, ttl=self.ttl, purpose=self.purpose)
         link = _with_parameter(url, self.parameter, _encoded(seal))
         if len(link) > _LONGEST_MADE:

@@ -85,6 +85,7 @@ ACTIONS: dict[str, Callable[[Any, Any], Any]] = {
     "flash": lambda session, value: session.flash(*value),
     "pop flashes": lambda session, _: session.pop_flashes(),
     "visit": _visit,
+    "visit as bob": lambda session, _: _visit(session, "bob"),
     "read data": lambda session, _: msgspec.to_builtins(session.data),
 }
 

@@ -150,3 +150,28 @@ def test_a_session_that_is_used_is_renewed_and_ends_all_the_same(
         assert visitor.session == {"a": 1}
     clock.advance(4 * day + 60)
     assert visitor.session == {}
+
+
+@doors_with("features")
+@pytest.mark.parametrize("manner", MANNERS)
+def test_a_remembered_session_has_a_cookie_that_outlives_the_browser(
+    clock: Clock, welcome: Welcome, manner: str
+) -> None:
+    """Where those of others end with it."""
+    visitor = welcome(make_options(cookie_options={"max_age": None}))
+    assert visitor.ask("update", {"a": 1}, manner=manner).cookies[NAME].max_age is None
+    answer = visitor.ask("live for a minute", {"a": 2}, manner=manner)
+    assert answer.cookies[NAME].max_age == 60
+    assert visitor.ask("update", {"a": 3}, manner=manner).cookies[NAME].max_age == 60
+
+
+@doors_with("features")
+@pytest.mark.parametrize("manner", MANNERS)
+def test_a_login_that_starts_over_leaves_nothing_of_who_was_there(
+    welcome: Welcome, manner: str
+) -> None:
+    visitor = welcome(make_options(schema=Guest))
+    visitor.ask("visit", "ada")
+    visitor.ask("update", {"role": "admin"})
+    visitor.ask("clear", then="visit as bob", manner=manner)
+    assert visitor.session == {"user": {"name": "bob", "tags": ["bob"]}, "seen": FIRST_SEEN}

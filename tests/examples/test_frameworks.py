@@ -91,6 +91,7 @@ def test_a_visitor_logs_in_and_out(browser: Browser) -> None:
     assert browser.get("/").json == {"visits": 1, "user": None}
     answer = browser.post("/login", name="Ada Löv & Co")
     assert (answer.status, answer.all("location")) == (303, ["/"])
+    assert browser.get("/").json == {"visits": 1, "user": "Ada Löv & Co"}  # a login starts over
     assert browser.get("/").json == {"visits": 2, "user": "Ada Löv & Co"}
     answer = browser.post("/logout")
     assert (answer.status, answer.all("location")) == (303, ["/"])
@@ -150,9 +151,10 @@ def test_one_cookie_is_good_for_all(servers: dict[Example, Server]) -> None:
     for number, (example, server) in enumerate(servers.items(), start=1):
         server.wait_for_start()
         browser.port = server.port
-        user = None if number == 1 else EXAMPLES[number - 2].name
-        assert browser.get("/").json == {"visits": number, "user": user}, example
+        visits, user = (1, None) if number == 1 else (2, EXAMPLES[number - 2].name)
+        assert browser.get("/").json == {"visits": visits, "user": user}, example
         browser.post("/login", name=example.name)
+        assert browser.get("/").json == {"visits": 1, "user": example.name}
     browser.post("/logout")
     for server in servers.values():
         browser.port = server.port

@@ -356,7 +356,7 @@ def test_a_life_of_its_own_for_one_session_changes_no_other() -> None:
 
 def test_a_password_given_as_text_is_one_password() -> None:
     """Flask splits `SECRET_KEY_FALLBACKS` given as text into letters."""
-    assert make_options(password=PASSWORD).passwords.newest.id == "1"
+    assert make_options(password=PASSWORD).passwords.primary.id == "1"
     with pytest.raises(ConfigurationError):
         make_options(password=list(PASSWORD))
 

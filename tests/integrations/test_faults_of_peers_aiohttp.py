@@ -208,7 +208,7 @@ def test_the_cookie_can_t_be_read(way: Way) -> None:
         return web.Response()
 
     cookie = visit(way, write).cookies[NAME]
-    assert "4111" not in cookie.value
+    assert "4111 1111" not in cookie.value
     assert "card" not in cookie.value
 
 

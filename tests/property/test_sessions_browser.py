@@ -104,7 +104,7 @@ class BrowserAndSite(RuleBasedStateMachine):
         self.store = ForgetfulStore(self.clock)
         self.renew_after, self.max_lifetime = renew_after, max_lifetime
         self.chunk = False
-        self.newest = 1
+        self.primary = 1
         self.sealed: Sealed | None = None
         self.begin()
 
@@ -114,7 +114,7 @@ class BrowserAndSite(RuleBasedStateMachine):
 
     def passwords(self) -> dict[int, str]:
         """The newest and the one before."""
-        ids = [one for one in (self.newest - 1, self.newest) if one]
+        ids = [one for one in (self.primary - 1, self.primary) if one]
         return {one: f"password number {one}, long enough" + "." * 10 for one in ids}
 
     def begin(self) -> None:
@@ -157,10 +157,10 @@ class BrowserAndSite(RuleBasedStateMachine):
         if created is not None and self.max_lifetime is not None:
             expires = min(expires, created + self.max_lifetime)
         data = json.loads(as_json(self.model))
-        return Sealed(data, self.newest, expires, life, own_ttl, created)
+        return Sealed(data, self.primary, expires, life, own_ttl, created)
 
     def is_due(self, base: Sealed) -> bool:
-        if base.password_id != self.newest:
+        if base.password_id != self.primary:
             return True
         if self.renew_after is None:
             return False
@@ -271,7 +271,7 @@ class BrowserAndSite(RuleBasedStateMachine):
         self.store.take(self.jar.set_cookie_headers)
         self.clock.advance(seconds)
         self.chunk = chunk
-        self.newest += rotate
+        self.primary += rotate
         self.begin()
 
     def commit(self) -> None:

@@ -49,7 +49,7 @@ def opens(passwords: Passwords, by_id: Mapping[int, str]) -> bool:
 def test_a_single_password_has_the_id_1() -> None:
     passwords = Passwords(PASSWORD)
     assert passwords.ids == (1,)
-    assert passwords.newest.id == "1"
+    assert passwords.primary.id == "1"
     assert opens(passwords, {1: PASSWORD})
 
 
@@ -73,10 +73,10 @@ def test_the_highest_id_is_the_newest(given: Any, ids: tuple[int, ...]) -> None:
     """As numbers are ordered, not as text is."""
     passwords = Passwords(given)
     assert passwords.ids == ids
-    assert passwords.newest.id == str(ids[0])
+    assert passwords.primary.id == str(ids[0])
     assert opens(passwords, {int(id_): password for id_, password in given.items()})
     assert set(passwords.by_id) == set(map(str, ids))
-    assert passwords.by_id[str(ids[0])] is passwords.newest
+    assert passwords.by_id[str(ids[0])] is passwords.primary
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ def test_a_mapping_that_changes_later_changes_nothing() -> None:
 def test_passwords_show_their_ids_only(given: Any, shown: str) -> None:
     passwords = Passwords(given)
     assert repr(passwords) == str(passwords) == f"{passwords}" == shown
-    told = repr([passwords.by_id, passwords.newest, passwords.ids])
+    told = repr([passwords.by_id, passwords.primary, passwords.ids])
     for secret in (PASSWORD, OTHER, THIRD):
         assert secret not in told
 
@@ -224,7 +224,7 @@ def test_passwords_are_copied_as_themselves_and_never_pickled() -> None:
     passwords = Passwords(PASSWORD)
     assert copy.copy(passwords) is passwords
     assert copy.deepcopy({"a": [passwords]})["a"][0] is passwords
-    assert copy.copy(passwords.newest) is passwords.newest
+    assert copy.copy(passwords.primary) is passwords.primary
     for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
         for holder in (passwords, [passwords]):
             with pytest.raises(TypeError, match=r"^Passwords can't be pickled"):
@@ -289,7 +289,7 @@ def test_passwords_can_not_be_changed() -> None:
         with pytest.raises(AttributeError):
             setattr(passwords, name, secret)
     assert passwords.ids == (2, 1)
-    assert passwords.newest.id == "2"
+    assert passwords.primary.id == "2"
     assert passwords.by_id["1"] is secret
 
 
@@ -309,7 +309,7 @@ def test_the_newest_password_seals_and_all_open() -> None:
 def test_another_than_the_highest_seals_where_that_is_asked_for(seal_with: Any) -> None:
     """Servers that do not know the highest yet open what is sealed here."""
     passwords = Passwords({1: PASSWORD, 2: OTHER, 3: THIRD}, seal_with=seal_with)
-    assert sealing_id(passwords) == passwords.newest.id == "1"
+    assert sealing_id(passwords) == passwords.primary.id == "1"
     assert passwords.ids == (3, 2, 1)
     assert opens(passwords, {1: PASSWORD, 2: OTHER, 3: THIRD})
     assert repr(passwords) == "Passwords(ids=[3, 2, 1], seal_with=1)"
@@ -805,7 +805,7 @@ def test_at_every_moment_of_reading_again_they_are_whole(password_file: Path) ->
 
     def look(frame: FrameType, event: str, argument: Any) -> Any:
         if frame.f_code is Passwords.reload.__code__:
-            whole = passwords.by_id.get(passwords.newest.id) is passwords.newest
+            whole = passwords.by_id.get(passwords.primary.id) is passwords.primary
             seen.append((whole, passwords.ids))
             return look
         return None

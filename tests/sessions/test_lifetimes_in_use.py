@@ -52,6 +52,67 @@ def mark_of(browser: Browser, now: int = NOW) -> Any:
     return open_text(browser.cookies[NAME], now=now).get("$iron")
 
 
+# --- remember me, where cookies end with the browser -----------------------------------------
+
+CLASSIC = {"cookie_options": {"max_age": None}}
+
+
+def max_age_after(browser: Browser, change: Any, **settings: Any) -> int | None:
+    cookie = visit(browser, change, **settings)
+    assert cookie is not None
+    return cookie.max_age
+
+
+def set_ttl(value: Any) -> Any:
+    def change(session: Session) -> None:
+        session["user"] = 1
+        session.ttl = value
+
+    return change
+
+
+def add_one(session: Session) -> None:
+    session["n"] = session.get("n", 0) + 1
+
+
+def test_a_remembered_session_has_a_cookie_that_outlives_the_browser(
+    browser: Browser, clock: Clock
+) -> None:
+    """By later saves and renewals too, and until it is asked to be as others are."""
+    settings = {**CLASSIC, "renew_after": 3600}
+    assert max_age_after(browser, log_in, **settings) is None
+    assert max_age_after(browser, set_ttl(30 * 86400), **settings) == 30 * 86400 - 60
+    assert max_age_after(browser, add_one, **settings) == 30 * 86400 - 60
+    clock.advance(86400)
+    assert max_age_after(browser, len, **settings) == 30 * 86400 - 60
+    assert max_age_after(browser, set_ttl(None), **settings) is None
+    assert max_age_after(browser, add_one, **settings) is None
+
+
+def test_a_session_that_is_saved_with_a_ttl_is_remembered_too(
+    browser: Browser, clock: Clock
+) -> None:
+    def save(session: Session) -> None:
+        session["user"] = 1
+        session.save(ttl=600)
+
+    assert max_age_after(browser, save, **CLASSIC) == 540
+    assert max_age_after(browser, add_one, **CLASSIC) == 540
+
+
+def test_attributes_that_are_given_with_the_ttl_count_more(browser: Browser, clock: Clock) -> None:
+    def save(session: Session) -> None:
+        session["user"] = 1
+        session.save(ttl=600, cookie_options={"max_age": None})
+
+    assert max_age_after(browser, save, **CLASSIC) is None
+
+
+def test_a_number_of_seconds_in_the_options_stays(browser: Browser, clock: Clock) -> None:
+    settings = {"cookie_options": {"max_age": 77}}
+    assert max_age_after(browser, set_ttl(600), **settings) == 77
+
+
 # --- renewal -----------------------------------------------------------------------------------
 
 

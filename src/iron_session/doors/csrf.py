@@ -279,7 +279,8 @@ def refuse(request: CsrfRequest, error: CsrfError, options: CsrfOptions) -> str:
     """Report a refusal, and give the text to answer it with, by a 403."""
     about = CsrfRefusal(reason=error.reason, method=request.method, path=request.path, error=error)
     where = _shown(f"{request.method} {request.path}")
-    report_refusal(f"the request {where} was refused: {error}", about, options.on_refused)
+    text = f"the request {where} was refused: {error}"
+    report_refusal(text, error.reason, about, options.on_refused)
     return f"The request was refused: it may be forged ({error.reason})."
 
 

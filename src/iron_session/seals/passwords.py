@@ -48,9 +48,9 @@ class Passwords(KeepsSecrets):
         by_id = {1: password} if isinstance(password, str) else _by_number(password)
         secrets = {str(id_): _secret(id_, value) for id_, value in by_id.items()}
         asked_for = None if seal_with is None else str(_known(seal_with, by_id))
-        newest = secrets[asked_for or str(max(by_id))]
+        primary = secrets[asked_for or str(max(by_id))]
         # In one piece, so that `reload` replaces all of it at once for other threads.
-        self._held = _Held(MappingProxyType(secrets), newest, asked_for)
+        self._held = _Held(MappingProxyType(secrets), primary, asked_for)
         self._source: _Source | None = None  # what `reload` reads again
 
     @classmethod
@@ -135,9 +135,9 @@ class Passwords(KeepsSecrets):
         return self._held.by_id
 
     @property
-    def newest(self) -> Secret:
+    def primary(self) -> Secret:
         """The one that seals: the newest, or that of `seal_with`."""
-        return self._held.newest
+        return self._held.primary
 
     @property
     def ids(self) -> tuple[int, ...]:
@@ -149,26 +149,26 @@ class Passwords(KeepsSecrets):
 
         One of a higher id is not: another server has gone on to it already.
         """
-        newest = self.newest.id
-        if password_id == newest:
+        primary = self.primary.id
+        if password_id == primary:
             return False
-        return password_id is None or int(password_id) < int(newest)
+        return password_id is None or int(password_id) < int(primary)
 
     def __repr__(self) -> str:
-        ids, newest = list(self.ids), self.newest.id
-        return f"Passwords(ids={ids}{'' if newest == str(ids[0]) else f', seal_with={newest}'})"
+        ids, primary = list(self.ids), self.primary.id
+        return f"Passwords(ids={ids}{'' if primary == str(ids[0]) else f', seal_with={primary}'})"
 
 
 class _Held(NamedTuple):
     """The secrets, by id; the one that seals; and the id that was asked for by `seal_with`."""
 
     by_id: Mapping[str, Secret]
-    newest: Secret
+    primary: Secret
     asked_for: str | None
 
     def is_same(self, other: _Held) -> bool:
         """Tell whether they open and seal alike."""
-        if self.newest.id != other.newest.id or self.by_id.keys() != other.by_id.keys():
+        if self.primary.id != other.primary.id or self.by_id.keys() != other.by_id.keys():
             return False
         return all(
             secret.encryption_key == other.by_id[id_].encryption_key
@@ -180,7 +180,7 @@ class _Held(NamedTuple):
         asked_for = before.asked_for
         if asked_for is None or asked_for not in self.by_id:
             return self
-        return self._replace(newest=self.by_id[asked_for], asked_for=asked_for)
+        return self._replace(primary=self.by_id[asked_for], asked_for=asked_for)
 
 
 _Source: TypeAlias = "Callable[[], str | dict[str, str]]"

@@ -111,7 +111,7 @@ def expiration(ttl_ms: int, now: int) -> int | None:
 
 def seal_json(plaintext: bytes, passwords: Passwords, expires: int | None) -> str:
     """Seal JSON text by the newest password and add the version."""
-    return seal_bytes(plaintext, passwords.newest, DEFAULTS, expires) + _VERSION
+    return seal_bytes(plaintext, passwords.primary, DEFAULTS, expires) + _VERSION
 
 
 def open_json(text: str | None, passwords: Passwords, now: int) -> OpenedSeal:

@@ -111,9 +111,11 @@ def report_too_large(cookie_name: str, error: CookieTooLargeError) -> None:
     _log("ERROR", "session %r was not renewed: %s", cookie_name, error, about=about)
 
 
-def report_refusal(text: str, about: object, hook: Callable[[Any], object] | None) -> None:
+def report_refusal(
+    text: str, reason: str, about: object, hook: Callable[[Any], object] | None
+) -> None:
     """Log that a request was refused and call the hook, whatever the hook does."""
-    _log("WARNING", "%s", text)
+    _log("WARNING", "%s", text, about={"reason": reason})
     if hook is not None:
         _call("on_refused", hook, about)
 

@@ -148,7 +148,7 @@ class Session(MutableMapping[str, Any], Generic[T]):
         """
         self._typed = None
         self._load().clear()
-        self._typed = None
+        self._typed = None  # once more, should that have been the first look
         if self._stored.mark:
             self._stored = self._stored._replace(mark={})
             self._forced = True  # the browser's seal has the old life, even if the data comes back
@@ -362,6 +362,8 @@ class Session(MutableMapping[str, Any], Generic[T]):
     def ttl(self, value: _time.Seconds | None) -> None:
         """Give this session a life of its own ("remember me"), kept by later saves.
 
+        Its cookie lives as long, also where those of others end with the browser.
+
         Args:
             value: seconds or a timedelta; 0 never expires; None for the options' ttl again.
 
@@ -444,7 +446,8 @@ class Session(MutableMapping[str, Any], Generic[T]):
 
         Args:
             ttl: a life of its own for this session ("remember me"), in seconds or as a timedelta;
-                later saves keep it.
+                later saves keep it. Its cookie lives as long, also where those of others end with
+                the browser (`max_age=None`).
             cookie_options: other attributes for this session's cookie in this response:
                 `CookieOptions`, or a mapping of the attributes to change. A later request that
                 writes the session uses the options' own again.
@@ -488,11 +491,16 @@ class Session(MutableMapping[str, Any], Generic[T]):
         if cookie_options is not None:
             cookie = override_cookie(options, cookie_options)
         _require_future(cookie, now)
+        if self._typed is not None:
+            self._typed.require_untouched(data)
         if json is None:
             json = _json.encode(data, _ROOT)
         stored = storage.seal(json, before, options, own_ttl_ms, now)
         life_ms = None if stored.expires is None else stored.expires - now
-        self._write(stored.seal, cookie, lifetime.cookie_max_age(cookie.max_age, life_ms))
+        # "Remember me" is for browsers that are closed in between.
+        is_remembered = own_ttl_ms is not None and cookie_options is None and cookie.max_age is None
+        max_age = "auto" if is_remembered else cookie.max_age
+        self._write(stored.seal, cookie, lifetime.cookie_max_age(max_age, life_ms))
         self._cookie, self._stored = cookie, stored
         self._forced = self._failure_known = False
 

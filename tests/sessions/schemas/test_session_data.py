@@ -787,3 +787,43 @@ def test_typed_dicts_within_others(browser: Browser) -> None:
     assert session.data.part == {"name": "a"}
     session.data.part["name"] = "b"
     assert session["part"] == {"name": "b", "more": 1}
+
+
+@pytest.mark.parametrize("kind", ["dataclass", "pydantic model"])
+def test_a_value_of_the_schema_that_is_changed_in_the_mapping_is_refused(
+    kind: str, browser: Browser
+) -> None:
+    """Or it would be lost, or stand in the cookie without having been checked."""
+    options = make_options(schema=KINDS[kind]("Visitor", {"cart": (list[int], [])}))
+    browser.visit(make_options(), cart=[1])
+    session = browser.request(options)
+    session["cart"].append("nonsense")
+    with pytest.raises(NotSerializableError, match=r'session\["cart"\] was changed'):
+        session.commit()
+    with pytest.raises(NotSerializableError, match=r'session\["cart"\] was changed'):
+        session.save()
+    assert browser.answer() == {}
+    session["cart"].pop()
+    get(session.data, "cart").append(2)
+    session.save()
+    assert open_text(session.seal or "") == {"cart": [1, 2]}
+    session["cart"].append(3)
+    with pytest.raises(NotSerializableError, match=r"change it in session\.data"):
+        session.save()
+
+
+@pytest.mark.parametrize("kind", ["dataclass", "pydantic model"])
+def test_clear_as_the_first_look_leaves_nothing_of_who_was_there(
+    kind: str, browser: Browser
+) -> None:
+    """As at a login."""
+    options = make_options(
+        schema=KINDS[kind]("Visitor", {"user": (int, 0), "cart": (list[int], [])})
+    )
+    browser.visit(make_options(), user=7, cart=[1], other="x")
+    session = browser.request(options)
+    session.clear()
+    assert get(session.data, "user") == 0
+    put(session.data, "user", 8)
+    session.save()
+    assert open_text(session.seal or "") == {"user": 8, "cart": []}

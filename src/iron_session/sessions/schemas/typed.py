@@ -35,7 +35,7 @@ class TypedData(Generic[T]):
             without a zone.
     """
 
-    __slots__ = ("_baseline", "_schema", "_strays", "instance")
+    __slots__ = ("_baseline", "_in_mapping", "_schema", "_strays", "instance")
 
     def __init__(self, schema: Schema[T], data: dict[str, Any]) -> None:
         self._schema = schema
@@ -47,6 +47,8 @@ class TypedData(Generic[T]):
             if key in data:
                 self._keep_strays(child, data[key], value)
         self._strays = {number: kept for number, kept in self._strays.items() if kept[1]}
+        known = {key: value for key, value in data.items() if key in schema.fields}
+        self._in_mapping = _texts(known)
 
     def _write_first(self) -> tuple[dict[str, Any], dict[str, bytes]]:
         try:
@@ -129,6 +131,21 @@ class TypedData(Generic[T]):
         for key, value in written.items():
             if key not in data or before.get(key) != now[key]:
                 data[key] = value
+                self._in_mapping[key] = _texts({key: value})[key]
+
+    def require_untouched(self, data: dict[str, Any]) -> None:
+        """Refuse what was changed inside the type's own values in the mapping: it would be lost.
+
+        Raises:
+            NotSerializableError: it names the key.
+        """
+        for key in self._schema.fields & data.keys():
+            if _texts({key: data[key]})[key] != self._in_mapping[key]:
+                raise NotSerializableError(
+                    _json.show(("session", key)),
+                    f"was changed, and belongs to the schema {self._schema.name}: change it in "
+                    "session.data",
+                )
 
     def replace(self, instance: T) -> None:
         """Put another instance in the place of the one at hand.
