@@ -10,7 +10,7 @@ from tests.helpers.clock import Clock
 
 settings.register_profile("dev", deadline=None, max_examples=50)
 # The same examples in every run: a failure there is of the change, not of luck.
-settings.register_profile("ci", deadline=None, max_examples=200, derandomize=True)
+settings.register_profile("ci", deadline=None, max_examples=100, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 
