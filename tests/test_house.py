@@ -267,6 +267,12 @@ def test_the_front_door_loads_no_framework() -> None:
     assert not loaded & {"asyncio", "socket", "ssl"}
 
 
+def test_the_front_door_loads_nothing_that_only_schemas_need() -> None:
+    code = "import sys, iron_session; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not [name for name in run.stdout.split() if "iron_session.sessions.schemas" in name]
+
+
 def test_the_front_door_loads_no_integration() -> None:
     code = "import sys, iron_session; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -20,10 +20,11 @@ from iron_session.seals.passwords import PasswordInput, Passwords
 from iron_session.seals.sealing import DEFAULT_TTL
 from iron_session.sessions.events import Unsealed, UnsealFailure
 from iron_session.sessions.lifetime import cookie_max_age
-from iron_session.sessions.schemas import Schema, prepare_schema
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar  # with a default; type checkers know it without a package
+
+    from iron_session.sessions.schemas import Schema
 
     T = TypeVar("T", default=Any)
 else:
@@ -228,7 +229,7 @@ class SessionOptions(Generic[T]):
             "ttl_ms": to_milliseconds(self.ttl, "ttl"),
             "renew_after_ms": _optional_ms(self.renew_after, "renew_after"),
             "max_lifetime_ms": _optional_ms(self.max_lifetime, "max_lifetime"),
-            "prepared_schema": None if self.schema is None else prepare_schema(self.schema),
+            "prepared_schema": _prepare(self.schema),
         }
         for name, value in prepared.items():
             object.__setattr__(self, name, value)
@@ -283,6 +284,14 @@ def _as_cookie_options(
             f"cookie_options has no {unknown[0]!r}; it takes {', '.join(known)}"
         )
     return replace(base, **value)
+
+
+def _prepare(schema: type[T] | None) -> Schema[T] | None:
+    if schema is None:
+        return None
+    from iron_session.sessions.schemas import prepare_schema  # noqa: PLC0415 - only who asks pays
+
+    return prepare_schema(schema)
 
 
 def _optional_ms(value: Seconds | None, name: str) -> int | None:

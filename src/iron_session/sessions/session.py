@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
-from typing import Any, Generic, NoReturn, Self
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self
 
 from iron_session.errors import (
     ConfigurationError,
@@ -28,7 +28,9 @@ from iron_session.sessions.options import (
     check_options,
     override_cookie,
 )
-from iron_session.sessions.schemas import Misfit, Schema, TypedData
+
+if TYPE_CHECKING:
+    from iron_session.sessions.schemas import Schema, TypedData
 
 __all__ = ["Session", "get_iron_session"]
 
@@ -672,6 +674,8 @@ def _require_future(cookie: CookieOptions, now: int) -> None:
 
 
 def _make_typed(schema: Schema[T], data: dict[str, Any]) -> TypedData[T]:
+    from iron_session.sessions.schemas import Misfit, TypedData  # noqa: PLC0415 - there is a schema
+
     try:
         return TypedData(schema, data)
     except Misfit as misfit:

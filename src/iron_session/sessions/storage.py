@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from iron_session.errors import ConfigurationError, UnsealError
 from iron_session.seals import _json
@@ -27,7 +27,9 @@ from iron_session.sessions import chunks, lifetime
 from iron_session.sessions.events import Unsealed, UnsealFailure
 from iron_session.sessions.jar import CookieJar
 from iron_session.sessions.options import Migrate, SessionOptions
-from iron_session.sessions.schemas import Misfit, Schema, TypedData
+
+if TYPE_CHECKING:
+    from iron_session.sessions.schemas import Schema, TypedData
 
 __all__ = [
     "NOTHING",
@@ -151,6 +153,8 @@ def _fit(
     data: dict[str, Any], schema: Schema[Any], migrate: Migrate | None, password_id: str
 ) -> tuple[dict[str, Any], TypedData[Any]]:
     """Have old shapes mended, then hold the data against the schema."""
+    from iron_session.sessions.schemas import Misfit, TypedData  # noqa: PLC0415 - there is a schema
+
     try:
         if migrate is not None:
             data = _migrate(data, migrate)
