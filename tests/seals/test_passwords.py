@@ -324,7 +324,7 @@ def test_to_ask_for_the_highest_changes_nothing(seal_with: Any) -> None:
 
 @pytest.mark.parametrize(
     "seal_with",
-    [3, "3", 2**60, -1, True, False, 1.0, "", "01", " 1", "1\n", "one", b"1", [], (1,), PASSWORD],
+    [3, "3", 2**60, -1, True, False, 1.0, "01", " 1", "1\n", "one", b"1", [], (1,), PASSWORD],
 )
 @pytest.mark.parametrize(
     ("given", "ids"),
@@ -770,7 +770,7 @@ def test_the_highest_that_was_named_goes_on_where_a_higher_one_comes(password_fi
     assert sealing_id(passwords) == "3"
 
 
-@pytest.mark.parametrize("seal_with", [3, "", True, "x", PASSWORD])
+@pytest.mark.parametrize("seal_with", [3, True, "x", PASSWORD])
 def test_an_id_that_can_not_seal_changes_nothing_when_reading_again(
     password_file: Path, seal_with: Any
 ) -> None:
@@ -848,3 +848,8 @@ def test_a_byte_order_mark_in_a_file_is_no_part_of_the_password(tmp_path: Path) 
     file.write_text(f"\ufeff{PASSWORD}\n", encoding="utf-8")
     passwords = Passwords.from_env("KEY", {"KEY_FILE": str(file)})
     assert unseal_data(seal_data(1, password=PASSWORD), password=passwords) == 1
+
+
+def test_an_empty_text_leaves_the_highest_to_seal() -> None:
+    """As of an environment variable that is set to nothing."""
+    assert Passwords({1: PASSWORD, 2: OTHER}, seal_with="").primary.id == "2"

@@ -30,7 +30,8 @@ class Passwords(KeepsSecrets):
             numbers, as int or text) to passwords. Each needs at least 32 characters, counted as
             JavaScript counts them, in UTF-16 units.
         seal_with: the id of the one that seals, as a whole number or its text, while servers that
-            do not know the highest yet are still to open what is sealed here; None for the highest.
+            do not know the highest yet are still to open what is sealed here; None, or "" as of an
+            empty variable, for the highest.
 
     Raises:
         ConfigurationError: a password too short, an id that is not a whole number, no password, or
@@ -47,7 +48,7 @@ class Passwords(KeepsSecrets):
     ) -> None:
         by_id = {1: password} if isinstance(password, str) else _by_number(password)
         secrets = {str(id_): _secret(id_, value) for id_, value in by_id.items()}
-        asked_for = None if seal_with is None else str(_known(seal_with, by_id))
+        asked_for = None if seal_with in (None, "") else str(_known(seal_with, by_id))
         primary = secrets[asked_for or str(max(by_id))]
         # In one piece, so that `reload` replaces all of it at once for other threads.
         self._held = _Held(MappingProxyType(secrets), primary, asked_for)
@@ -107,7 +108,7 @@ class Passwords(KeepsSecrets):
         if self._source is None:
             raise ConfigurationError("only Passwords.from_env(…) can be read again: by reload()")
         now = self._read_from(self._source, seal_with)
-        if seal_with is None:
+        if seal_with in (None, ""):
             now._held = now._held.sealing_as(self._held)
         changed = self != now
         self._held = now._held
