@@ -60,7 +60,7 @@ def test_a_link_comes_back_as_the_data_that_it_was_made_of() -> None:
 
 
 def test_the_seal_by_itself_opens() -> None:
-    assert LOGIN.open(token_of(LOGIN.make(URL, ADA))) == ADA
+    assert LOGIN.read_token(token_of(LOGIN.make(URL, ADA))) == ADA
 
 
 def test_a_link_holds_one_seal_for_its_purpose() -> None:
@@ -202,7 +202,7 @@ def test_a_link_differs_from_its_url_by_one_parameter(url: str, data: dict[str, 
     others = parse_qsl(before.query, keep_blank_values=True)
     assert pairs[:-1] == [(name, value) for name, value in others if name != "token"]
     assert pairs[-1][0] == "token"
-    assert LOGIN.read(link) == LOGIN.open(pairs[-1][1]) == LOGIN.read(dict(pairs)) == data
+    assert LOGIN.read(link) == LOGIN.read_token(pairs[-1][1]) == LOGIN.read(dict(pairs)) == data
     assert len(link) <= LONGEST_MADE
 
 
@@ -215,7 +215,7 @@ def test_whatever_a_visitor_sends_is_refused_by_one_error(sent: object) -> None:
     for found in (sent, {"token": sent}, f"?token={sent}"):
         assert reason_for(found) == "invalid"
     with pytest.raises(UnsealError):
-        LOGIN.open(cast("str", sent))
+        LOGIN.read_token(cast("str", sent))
 
 
 @given(st.integers(0, len(a_link)), st.text(st.characters(exclude_categories=()), max_size=3))
@@ -228,7 +228,7 @@ def test_a_link_that_something_was_put_into_gives_its_data_or_the_one_error(
     """Outside of the seal it may change nothing."""
     changed = a_link[:place] + text + a_link[place:]
     assert LOGIN.read(changed, default=ADA) == ADA
-    assert LOGIN.open(changed[len(URL) + 7 :], default=ADA) == ADA
+    assert LOGIN.read_token(changed[len(URL) + 7 :], default=ADA) == ADA
 
 
 # --- why a link is refused -------------------------------------------------------------------
@@ -314,7 +314,7 @@ def test_a_parameter_that_is_no_text_is_refused(value: object) -> None:
     message = f"not a seal: {type(value).__name__} is no text"
     assert str(refused({"token": value})) == message
     with pytest.raises(UnsealError, match=re.escape(message)):
-        LOGIN.open(cast("str", value))
+        LOGIN.read_token(cast("str", value))
 
 
 def test_a_text_that_is_too_long_is_refused_before_anything_is_made_of_it(
@@ -323,7 +323,7 @@ def test_a_text_that_is_too_long_is_refused_before_anything_is_made_of_it(
     """The longest is read all the same, whoever lengthened it."""
     link, token = LOGIN.make(URL, ADA), token_of(LOGIN.make(URL, ADA))
     longest = link.ljust(LONGEST_READ, "&"), token.ljust(LONGEST_READ, "~")
-    assert LOGIN.read(longest[0]) == LOGIN.open(longest[1]) == ADA
+    assert LOGIN.read(longest[0]) == LOGIN.read_token(longest[1]) == ADA
 
     monkeypatch.setattr("iron_session.links.unseal_data", None)
     monkeypatch.setattr("iron_session.links.unquote_plus", None)
@@ -333,17 +333,17 @@ def test_a_text_that_is_too_long_is_refused_before_anything_is_made_of_it(
 
 def test_a_default_is_given_instead_of_every_unseal_error(clock: Clock) -> None:
     link = LOGIN.make(URL, ADA)
-    assert LOGIN.read(link, default=None) == LOGIN.open(token_of(link), default=None) == ADA
+    assert LOGIN.read(link, default=None) == LOGIN.read_token(token_of(link), default=None) == ADA
     clock.advance(10_000)
     assert LOGIN.read(link, default=None) is None
     assert LOGIN.read(URL, default={"guest": True}) == {"guest": True}
-    assert LOGIN.open(None, default="none") == "none"
-    assert LOGIN.open(token_of(link), default=0) == 0
+    assert LOGIN.read_token(None, default="none") == "none"
+    assert LOGIN.read_token(token_of(link), default=0) == 0
 
 
 def test_without_a_token_to_open_the_error_says_so() -> None:
     with pytest.raises(UnsealError, match='the link has no parameter "token"'):
-        LOGIN.open(None)
+        LOGIN.read_token(None)
 
 
 def test_an_error_tells_nothing_of_the_link_or_its_data(clock: Clock) -> None:

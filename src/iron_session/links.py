@@ -131,10 +131,10 @@ class Links:
             return default
 
     @overload
-    def open(self, token: str | None) -> dict[str, Any]: ...
+    def read_token(self, token: str | None) -> dict[str, Any]: ...
     @overload
-    def open(self, token: str | None, *, default: T) -> dict[str, Any] | T: ...
-    def open(self, token: str | None, *, default: Any = RAISE) -> Any:
+    def read_token(self, token: str | None, *, default: T) -> dict[str, Any] | T: ...
+    def read_token(self, token: str | None, *, default: Any = RAISE) -> Any:
         """Give the data of the parameter itself, where a framework hands that over.
 
         Args:

@@ -79,7 +79,7 @@ def fastapi() -> Iterator[Ask]:
     @app.get("/login")
     def login(request: Request, token: str | None = None) -> Any:
         return {
-            "query": outcome(lambda: LINKS.open(token)),
+            "query": outcome(lambda: LINKS.read_token(token)),
             "url": outcome(lambda: LINKS.read(str(request.url))),
         }
 
