@@ -4,7 +4,13 @@ from typing import Literal
 
 import pytest
 
-from iron_session.sessions.lifetime import cookie_max_age, has_outlived, is_due, new_expiration
+from iron_session.sessions.lifetime import (
+    cookie_max_age,
+    has_outlived,
+    is_due,
+    new_expiration,
+    same_part,
+)
 
 NOW = 1_800_000_000_000
 
@@ -123,3 +129,18 @@ def test_a_session_is_due_once_enough_of_its_ttl_has_gone(
     expires: int | None, renewed: int | None, renew_after_ms: int | None, expected: bool
 ) -> None:
     assert is_due(NOW, expires, renewed, 10_000, renew_after_ms) is expected
+
+
+@pytest.mark.parametrize(
+    ("renew_after", "ttl", "own", "part"),
+    [
+        (1_800_000, 3_600_000, 600_000, 274_576),  # of 3540 s and 540 s, as their cookies live
+        (3_539_999, 3_600_000, 600_000, 539_999),
+        (30_000, 60_000, 10_000, 5_000),  # up to a minute cookies live as long as seals
+        (1_800_000, 3_600_000, 60_000, 30_508),
+    ],
+)
+def test_the_part_of_a_shorter_ttl_lies_within_the_life_of_its_cookie(
+    renew_after: int, ttl: int, own: int, part: int
+) -> None:
+    assert same_part(renew_after, ttl, own) == part

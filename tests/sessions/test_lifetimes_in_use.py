@@ -52,6 +52,24 @@ def mark_of(browser: Browser, now: int = NOW) -> Any:
     return open_text(browser.cookies[NAME], now=now).get("$iron")
 
 
+def test_a_short_life_of_its_own_is_renewed_while_there_is_a_cookie(
+    browser: Browser, clock: Clock
+) -> None:
+    """However late in their ttl the others are."""
+    day = 24 * 3600
+    settings: dict[str, Any] = {"ttl": 14 * day, "renew_after": 13 * day}
+
+    def log_in_for_ten_minutes(session: Session) -> None:
+        session["user"] = 1
+        session.ttl = 600
+
+    written = visit(browser, log_in_for_ten_minutes, **settings)
+    assert written is not None
+    assert written.max_age == 540
+    clock.advance(539)
+    assert visit(browser, **settings) is not None
+
+
 # --- remember me, where cookies end with the browser -----------------------------------------
 
 CLASSIC = {"cookie_options": {"max_age": None}}
@@ -434,10 +452,15 @@ class Settings(NamedTuple):
     max_lifetime: int | None
 
 
+def kept(life: int) -> int:
+    """Give for how many seconds a cookie lives."""
+    return life - 60 if life > 60 else life
+
+
 @st.composite
 def all_settings(draw: st.DrawFn) -> Settings:
     ttl = draw(st.integers(2, 5000))
-    of_the_cookie = ttl - 60 if ttl > 60 else ttl
+    of_the_cookie = kept(ttl)
     return Settings(
         ttl,
         draw(st.none() | st.integers(1, of_the_cookie - 1)) if of_the_cookie > 1 else None,
@@ -493,7 +516,9 @@ def test_a_session_never_outlives_its_bound_and_never_ends_before_it_said_it_wou
                 end = min(end, began + most_ms)
             is_due = False
             if settings.renew_after is not None:
-                part = settings.renew_after * 1000 * min(life, settings.ttl) // settings.ttl
+                part = settings.renew_after * 1000
+                if life < settings.ttl:
+                    part = part * kept(life) // kept(settings.ttl)
                 is_due = promised < end and now >= promised - life * 1000 + part
             if act == "write" or (seals and (is_other_life or is_due)):
                 assert cookie is not None

@@ -1349,12 +1349,12 @@ def test_a_life_of_its_own_is_renewed_by_its_own_length(browser: Browser, clock:
 
 @pytest.mark.parametrize(
     ("after", "renewed"),
-    [(0, False), (299.999, False), (300, True), (300.001, True), (599, True), (659, True)],
+    [(0, False), (274.575, False), (274.576, True), (300, True), (599, True), (659, True)],
 )
 def test_a_shorter_life_of_its_own_is_renewed_after_the_same_part_of_it(
     browser: Browser, clock: Clock, after: float, renewed: bool
 ) -> None:
-    """Half of 600 s, as the options say half of 3600 s; after 1800 s it would be long over."""
+    """Of the 540 s of its cookie, as 1800 s are of 3540; after 1800 s it would be long over."""
     options = make_options(ttl=3600, renew_after=1800)
     session = browser.request(options)
     session["user"] = 1

@@ -10,7 +10,7 @@ from typing import Literal
 from iron_session.seals.iron import DEFAULTS
 from iron_session.seals.sealing import expiration
 
-__all__ = ["cookie_max_age", "has_outlived", "is_due", "new_expiration"]
+__all__ = ["cookie_max_age", "has_outlived", "is_due", "new_expiration", "same_part"]
 
 _SKEW_MS = DEFAULTS.skew_ms
 _LONGEST_MAX_AGE = 2147483647  # what iron-session writes for ttl=0; browsers cap it at 400 days
@@ -26,8 +26,19 @@ def cookie_max_age(max_age: int | Literal["auto"] | None, life_ms: int | None) -
         return max_age
     if life_ms is None:
         return _LONGEST_MAX_AGE
-    kept_ms = life_ms - _SKEW_MS if life_ms > _SKEW_MS else life_ms
-    return max(1, kept_ms // 1000)  # 0 would delete the cookie
+    return max(1, _kept_ms(life_ms) // 1000)  # 0 would delete the cookie
+
+
+def _kept_ms(life_ms: int) -> int:
+    return life_ms - _SKEW_MS if life_ms > _SKEW_MS else life_ms
+
+
+def same_part(renew_after_ms: int, ttl_ms: int, own_ttl_ms: int) -> int:
+    """Give the part of a shorter ttl that `renew_after_ms` is of `ttl_ms`.
+
+    Of the time that the cookie lives, so that there is one to renew.
+    """
+    return renew_after_ms * _kept_ms(own_ttl_ms) // _kept_ms(ttl_ms)
 
 
 def new_expiration(

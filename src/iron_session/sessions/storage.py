@@ -240,7 +240,7 @@ def is_outdated(stored: Stored, options: SessionOptions[Any], now: int) -> bool:
         return False
     life_ms = session_ttl_ms(stored.mark, options)
     if life_ms < options.ttl_ms:
-        renew_after_ms = renew_after_ms * life_ms // options.ttl_ms  # the same part of its own ttl
+        renew_after_ms = lifetime.same_part(renew_after_ms, options.ttl_ms, life_ms)
     renewed = _expiration(stored.mark, options, now)
     return lifetime.is_due(now, stored.expires, renewed, life_ms, renew_after_ms)
 
