@@ -66,6 +66,7 @@ def each_kind_of_schema() -> None:
 
 def what_a_type_checker_refuses() -> None:
     session = get_iron_session(jar, typed)
+    # Each of these is wrong on purpose; should a checker take one, it finds the comment unused.
     session.data.nmae = "typo"  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
     session.data.name = 5  # type: ignore[assignment]  # pyright: ignore[reportAttributeAccessIssue]
     session.data = VisitorModel()  # type: ignore[assignment]  # pyright: ignore[reportAttributeAccessIssue]

@@ -313,7 +313,7 @@ def test_what_a_function_for_exemptions_gives_is_true_or_false(answer: Any) -> N
 
 def test_a_coroutine_exempts_nothing() -> None:
     coroutine = a_coroutine_function(make_request())
-    options = CsrfOptions(exempt=lambda _: coroutine)  # type: ignore[arg-type,return-value]  # the fault
+    options = CsrfOptions(exempt=lambda _: coroutine)  # type: ignore[arg-type,return-value]  # wrong on purpose
     with pytest.raises(ConfigurationError, match="exempt must return True or False, not coroutine"):
         check_request(make_request(), options, no_session)
     coroutine.close()

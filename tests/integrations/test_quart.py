@@ -245,7 +245,7 @@ def test_behind_a_gateway_for_the_same_cookie_it_refuses_to_work() -> None:
 
 def test_beside_a_gateway_for_another_cookie_both_work() -> None:
     async def view() -> str:
-        request.scope["session"]["b"] = 2  # type: ignore[typeddict-item]  # the gateway's
+        request.scope["session"]["b"] = 2  # type: ignore[typeddict-item]  # Quart knows no such key
         return await log_in()
 
     answer = visit(behind_gateway(make_app(view), ADMIN))
@@ -792,14 +792,14 @@ def test_a_websocket_beside_a_context_that_the_client_preserves_writes_its_own_s
     """Though `quart.session` is that of the preserved one there."""
 
     async def handler() -> tuple[str, int]:
-        websocket.iron["by"] = "the WebSocket"  # type: ignore[attr-defined]  # see below
+        websocket.iron["by"] = "the WebSocket"  # type: ignore[attr-defined]  # the test's own attribute
         return "no", 403
 
     app = websocket_app(handler)
 
     @app.before_websocket
     async def keep_the_session() -> None:
-        websocket.iron = websocket_ctx.session  # type: ignore[attr-defined]  # ours
+        websocket.iron = websocket_ctx.session  # type: ignore[attr-defined]  # the test's own attribute
 
     async def test(client: Any) -> None:
         async with client:

@@ -545,7 +545,7 @@ def test_a_middleware_that_answers_a_request_has_a_session(browse: Browse) -> No
     """Whatever its priority: the session is there before all of them."""
     app = make_app(leave_alone)
 
-    @app.on_request(priority=sys.maxsize)  # type: ignore[untyped-decorator, call-arg]  # Sanic's
+    @app.on_request(priority=sys.maxsize)  # type: ignore[untyped-decorator, call-arg]  # Sanic types it so
     async def redirect(request: Request) -> HTTPResponse | None:
         if request.path == "/session":
             return None
@@ -564,7 +564,7 @@ def test_a_middleware_that_replaces_the_response_keeps_the_session(
     """Sanic calls no other middleware after such a one."""
     app = make_app(log_in)
 
-    @app.on_response(priority=priority)  # type: ignore[no-untyped-call, untyped-decorator]  # Sanic's
+    @app.on_response(priority=priority)  # type: ignore[no-untyped-call, untyped-decorator]  # Sanic types it so
     async def replace(request: Request, response: BaseHTTPResponse) -> HTTPResponse | None:
         return text("another") if request.path == "/" else None
 
@@ -578,7 +578,7 @@ def test_what_a_middleware_changes_of_the_session_is_written(browse: Browse) -> 
     """In the last of the response's middlewares, and in the last signal before it goes."""
     app = make_app(leave_alone)
 
-    @app.on_response(priority=sys.maxsize)  # type: ignore[no-untyped-call, untyped-decorator]  # Sanic's
+    @app.on_response(priority=sys.maxsize)  # type: ignore[no-untyped-call, untyped-decorator]  # Sanic types it so
     async def last(request: Request, response: BaseHTTPResponse) -> None:
         if request.path == "/":
             request.ctx.session["middleware"] = 1
@@ -608,7 +608,7 @@ def test_a_session_is_there_from_the_first_signal_on(browse: Browse) -> None:
 def test_a_request_that_came_over_no_connection_can_be_answered() -> None:
     """Tests of an application make such."""
     app = make_app()
-    request = app.request_class(b"/", Header(), "1.1", "GET", None, app)  # type: ignore[arg-type]  # so it is
+    request = app.request_class(b"/", Header(), "1.1", "GET", None, app)  # type: ignore[arg-type]  # as Sanic's server does
     app.router.finalize()
 
     async def respond_to_it() -> object:
@@ -623,7 +623,7 @@ def test_a_middleware_that_fails_costs_no_session(browse: Browse) -> None:
     """Sanic logs what a response's middleware raises, and sends the response."""
     app = make_app(log_in)
 
-    @app.on_response  # type: ignore[untyped-decorator]  # Sanic's
+    @app.on_response  # type: ignore[untyped-decorator]  # Sanic types it so
     async def fail(request: Request, response: BaseHTTPResponse) -> None:
         raise RuntimeError("the middleware is broken")
 
@@ -849,7 +849,7 @@ def test_the_explicit_form_refuses_what_is_no_options(browse: Browse) -> None:
     async def by_hand(request: Request) -> HTTPResponse:
         response = text("done")
         with pytest.raises(ConfigurationError, match="SessionOptions"):
-            get_iron_session(request, response, "options")  # type: ignore[arg-type]  # tested
+            get_iron_session(request, response, "options")  # type: ignore[arg-type]  # wrong on purpose
         return response
 
     app = new_app()

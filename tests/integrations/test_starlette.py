@@ -181,7 +181,7 @@ def test_starlette_s_own_ways_of_marking_a_session_work() -> None:
 
     async def mark(request: Request) -> Response:
         request.session.mark_accessed()  # type: ignore[attr-defined]  # a dict, says Starlette
-        request.session.mark_modified()  # type: ignore[attr-defined]  # the same
+        request.session.mark_modified()  # type: ignore[attr-defined]  # a dict, says Starlette
         return PlainTextResponse()
 
     answer = browser(make_app(mark), saved({"a": 1})).get("/")

@@ -72,7 +72,7 @@ class Failing:
 class AsyncFailing(Failing):
     """The same as a coroutine."""
 
-    async def on_get(self, req: Any, resp: Any) -> NoReturn:  # type: ignore[override]  # a twin
+    async def on_get(self, req: Any, resp: Any) -> NoReturn:  # type: ignore[override]  # a coroutine in its place
         req.context.session["a"] = 2
         raise self.error
 

@@ -75,7 +75,7 @@ class PasswordKey:
         self.length = len(password.encode("utf-16-le")) // 2
         self._password = password.encode("utf-8")
         # SHA-1 is the format's choice; inside HMAC its known weaknesses do not apply.
-        self._hmac = HMAC(self._password, SHA1())  # noqa: S303 - as said above
+        self._hmac = HMAC(self._password, SHA1())  # noqa: S303 - the format's choice, harmless inside HMAC
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, PasswordKey) and equal(self._password, other._password)

@@ -116,7 +116,7 @@ def decode_value(value: str) -> str:
     """Undo percent-encoding; a value in which it is broken stays as it is."""
     if "%" not in value or _MALFORMED_ESCAPE.search(value):
         return value
-    from urllib.parse import unquote, unquote_to_bytes  # noqa: PLC0415 - as above
+    from urllib.parse import unquote, unquote_to_bytes  # noqa: PLC0415 - long to import
 
     try:
         # By way of bytes, since `unquote` takes ten times as long where non-ASCII text is mixed in.

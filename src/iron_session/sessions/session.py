@@ -115,19 +115,26 @@ class Session(MutableMapping[str, Any], Generic[T]):
         return self._load()[key]
 
     def __setitem__(self, key: str, value: Any) -> None:
-        """Set a value; NotSerializableError at once if JSON can't carry it."""
+        """Set a value.
+
+        Raises:
+            NotSerializableError: at once, if JSON can't carry it.
+            ConfigurationError: the key belongs to the schema.
+        """
         _check_item(key, value)
-        self._require_own(key)
+        if self._options.prepared_schema is not None:
+            self._require_own(key, self._options.prepared_schema)
         self._load()[key] = value
 
     def __delitem__(self, key: str) -> None:
-        self._require_own(key)
+        if self._options.prepared_schema is not None:
+            self._require_own(key, self._options.prepared_schema)
         del self._load()[key]
 
-    def _require_own(self, key: str) -> None:
+    @staticmethod
+    def _require_own(key: str, schema: Schema[Any]) -> None:
         """Refuse a key of the schema's: there would be two of it, and one of them lost."""
-        schema = self._options.prepared_schema
-        if schema is not None and key in schema.fields:
+        if key in schema.fields:
             raise ConfigurationError(
                 f"{_json.show((_ROOT, key))} belongs to the schema {schema.name}: change it in "
                 "session.data"
@@ -229,7 +236,8 @@ class Session(MutableMapping[str, Any], Generic[T]):
         """Put another instance in its place.
 
         Raises:
-            NotSerializableError: none of the type, or one that can't be written.
+            NotSerializableError: none of the type, or one that can't be written or read back.
+            ConfigurationError: the options have no schema.
         """
         self._make_data().replace(value)
 
@@ -455,7 +463,8 @@ class Session(MutableMapping[str, Any], Generic[T]):
                 writes the session uses the options' own again.
 
         Raises:
-            NotSerializableError: data that JSON can't carry; the message names the path.
+            NotSerializableError: data that JSON can't carry, or that is not what the schema
+                declares; the message names the path.
             CookieTooLargeError: more than the cookie, or with `chunk` four of them, can hold.
             HeadersAlreadySentError: the response's headers have gone.
             SessionDestroyedError: data was written into a destroyed session.

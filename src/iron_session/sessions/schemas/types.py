@@ -42,11 +42,11 @@ def _find_kind(type_: type[T]) -> type[Schema[T]]:
     if not isinstance(given, type):
         _refuse(given)
     if hasattr(type_, "__pydantic_validator__"):
-        from iron_session.sessions.schemas.by_pydantic import PydanticSchema  # noqa: PLC0415 - only now
+        from iron_session.sessions.schemas.by_pydantic import PydanticSchema  # noqa: PLC0415 - optional
 
         return PydanticSchema
     if _belongs_to_msgspec(type_):
-        from iron_session.sessions.schemas.by_msgspec import MsgspecSchema  # noqa: PLC0415 - only now
+        from iron_session.sessions.schemas.by_msgspec import MsgspecSchema  # noqa: PLC0415 - optional
 
         return MsgspecSchema
     _refuse(type_)
