@@ -1,7 +1,7 @@
-"""Ways of sending a request to an app in process: without a network, and without a client.
+"""Ways to send a request to an app in the same process: without a network or a client.
 
-A way is a coroutine function that makes an app ready and gives its entrance; an entrance prepares
-requests to one path with one cookie; these are then asked many times over.
+A way is a coroutine function that makes an app ready and returns its entrance. An entrance prepares
+requests to one path with one cookie. These are then sent many times.
 """
 
 import asyncio
@@ -27,15 +27,15 @@ class Answer:
 
 
 Ask: TypeAlias = Callable[[int], Awaitable[tuple[float, list[Answer]]]]
-"""Asks this many times; gives the seconds that it took in all, and the answers.
+"""Sends the request this many times; returns the total of seconds, and the answers.
 
-They are seconds of this process alone: nothing is waited for, and so others disturb it less.
+They are CPU seconds of this process: it waits for nothing, and other processes disturb it less.
 """
 
 Entrance: TypeAlias = Callable[[str, str], Ask]
 Way: TypeAlias = Callable[[Any], Awaitable[Entrance]]
 
-END = b" visits"  # of every page
+END = b" visits"  # the end of every page
 
 HEADERS = {
     "host": "example.com",
@@ -72,7 +72,7 @@ def _scope(path: str, cookie: str) -> dict[str, Any]:
 
 
 class _Exchange:
-    """What one request to an ASGI app brings, and what the app sends."""
+    """What an ASGI app receives for one request, and what it sends."""
 
     def __init__(self) -> None:
         self.sent: list[Any] = []
@@ -115,7 +115,7 @@ async def asgi(app: Any) -> Entrance:
 
 
 class WrapsSend:
-    """The least that a middleware does which sees a response's headers."""
+    """The least that a middleware must do to see a response's headers."""
 
     def __init__(self, app: Any) -> None:
         self.app = app
@@ -128,11 +128,11 @@ class WrapsSend:
 
 
 async def start_lifespan(app: Any) -> None:
-    """Have an ASGI app get ready, as a server does before the first request."""
+    """Start an ASGI app's lifespan, as a server does before the first request."""
     sent: list[str] = []
 
     async def receive() -> dict[str, str]:
-        if sent:  # it has told that it is ready, and is not shut down
+        if sent:  # it has said that it is ready, and is not shut down
             await asyncio.Event().wait()
         return {"type": "lifespan.startup"}
 
@@ -210,7 +210,7 @@ def _wsgi_answer(status: str, headers: list[tuple[str, str]], body: bytes) -> An
 
 
 async def uvicorn(app: Any) -> Entrance:
-    """Have uvicorn read requests and write responses as bytes, over one connection kept alive."""
+    """Feed uvicorn with requests as bytes, over one connection kept alive."""
     config = Config(app, http="h11", lifespan="off", log_config=None, access_log=False)
     loop = asyncio.get_running_loop()
     return fed(H11Protocol(config, ServerState(), {}, loop))

@@ -1,21 +1,25 @@
-"""All that one run has measured, and the bounds that it is held against."""
+"""All that has been measured: parts that are measured one by one, and kept in one file."""
 
 import json
+import os
+import platform
 import ssl
 import subprocess
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
-from platform import python_version
-from statistics import median, quantiles
+from pathlib import Path
+from typing import Any
 
+import msgspec
 from cryptography.hazmat.backends.openssl.backend import backend
 
-from benchmarks import imports, requests, seals
+from benchmarks import imports, live, memory, requests, seals
+from benchmarks.live import Live
+from benchmarks.memory import Memory
 from benchmarks.requests import Requests
-from benchmarks.rounds import Comparison, compare
-from benchmarks.seals import Description
-from benchmarks.visits import UNTOUCHED
+from benchmarks.rounds import Comparison
+from benchmarks.seals import Latency, Seals
 from benchmarks.workers import find_node
 
 
@@ -30,77 +34,85 @@ class Effort:
     import_rounds: int
     request_rounds: int
     requests: int
-
-
-@dataclass(frozen=True)
-class Latency:
-    """Milliseconds: of a call in the middle, and of one in the slowest hundredth."""
-
-    median: float
-    p99: float
-
-    @classmethod
-    def of(cls, milliseconds: Sequence[float]) -> "Latency":
-        return cls(median(milliseconds), quantiles(milliseconds, n=100)[98])
-
-
-@dataclass(frozen=True)
-class Bound:
-    """A number to keep, and what was measured."""
-
-    what: str
-    measured: float
-    most: float
-    unit: str
-
-    @property
-    def kept(self) -> bool:
-        return self.measured <= self.most
+    live_rounds: int
+    live_seconds: int
+    seals_for_memory: int
 
 
 @dataclass(frozen=True)
 class Results:
-    """Comparisons by name, in microseconds but for the imports' milliseconds; and requests."""
+    """Each part is None until it has been measured.
 
-    versions: Mapping[str, str]
-    competitors: Mapping[str, Description]
-    seal: Mapping[str, Comparison]
-    unseal: Mapping[str, Comparison]
-    busy: Mapping[str, Latency]
-    imports: Mapping[str, Comparison]
-    requests: Sequence[Requests]
+    Attributes:
+        machine: what the numbers were measured on.
+        versions: of what is common to all parts.
+        commands: the command that measured each part.
+        live_missing: what the machine lacked for the live servers; empty if nothing.
+    """
 
-    @property
-    def bounds(self) -> list[Bound]:
-        return [
-            Bound("seal", self.seal[seals.OURS].ratio, 1.3, "x Fernet + json"),
-            Bound("unseal", self.unseal[seals.OURS].ratio, 1.3, "x Fernet + json"),
-            Bound("seal beside a busy thread", self.busy[seals.OURS].median, 1, "ms"),
-            Bound("import", self.imports[imports.OURS].ratio, 1.5, "x import of ciphers"),
-        ]
-
-    @property
-    def untouched_bounds(self) -> list[Bound]:
-        """Give the bound of each of the requests, in their order."""
-        return [
-            Bound(one.name, one.visits[UNTOUCHED].ratio, 1.03, "x bare") for one in self.requests
-        ]
+    machine: str = ""
+    versions: dict[str, str] = field(default_factory=dict)
+    commands: dict[str, str] = field(default_factory=dict)
+    seals: Seals | None = None
+    busy: dict[str, Latency] | None = None
+    imports: dict[str, Comparison] | None = None
+    memory: Memory | None = None
+    requests: list[Requests] | None = None
+    live: list[Live] | None = None
+    live_missing: str = ""
 
 
-def measure(effort: Effort) -> Results:
-    measured = seals.measure(effort.seal_rounds, effort.seal_seconds)
-    busy = seals.measure_busy(effort.busy_rounds, effort.busy_seconds)
-    imported = imports.measure(effort.import_rounds)
-    asked = requests.measure(effort.request_rounds, effort.requests)
-    return Results(
+def read(file: Path) -> Results:
+    """Read the results of earlier runs; empty ones if there is no file yet."""
+    if not file.exists():
+        return Results()
+    return msgspec.json.decode(file.read_bytes(), type=Results)
+
+
+def write(results: Results, file: Path) -> None:
+    content = json.dumps(msgspec.to_builtins(results), indent=1)
+    file.write_text(f"{content}\n", encoding="utf-8")
+
+
+def _measure_live(effort: Effort) -> dict[str, Any]:
+    if missing := live.missing():
+        return {"live": None, "live_missing": missing}
+    return {"live": live.measure(effort.live_rounds, effort.live_seconds), "live_missing": ""}
+
+
+PARTS: Mapping[str, Callable[[Effort], dict[str, Any]]] = {
+    "seals": lambda effort: {"seals": seals.measure(effort.seal_rounds, effort.seal_seconds)},
+    "requests": lambda effort: {
+        "requests": requests.measure(effort.request_rounds, effort.requests)
+    },
+    "live": _measure_live,
+    "busy": lambda effort: {"busy": seals.measure_busy(effort.busy_rounds, effort.busy_seconds)},
+    "imports": lambda effort: {"imports": imports.measure(effort.import_rounds)},
+    "memory": lambda effort: {"memory": memory.measure(effort.seals_for_memory)},
+}
+
+
+def measure(results: Results, part: str, effort: Effort, command: str) -> Results:
+    """Return the results with one part measured anew."""
+    return replace(
+        results,
+        machine=_machine(),
         versions=_versions(),
-        competitors=measured.descriptions,
-        seal=compare(measured.microseconds["seal"], seals.REFERENCE),
-        unseal=compare(measured.microseconds["unseal"], seals.REFERENCE),
-        busy={file: Latency.of(milliseconds) for file, milliseconds in busy.items()},
-        imports=compare(imported, imports.REFERENCE),
-        requests=asked,
+        commands={**results.commands, part: command},
+        **PARTS[part](effort),
     )
+
+
+def _machine() -> str:
+    return f"{platform.system()}, {_processor()}, {os.cpu_count()} cores"
+
+
+def _processor() -> str:
+    """Return the processor's name; Linux alone tells more than its architecture."""
+    information = Path("/proc/cpuinfo")
+    lines = information.read_text().splitlines() if information.exists() else []
+    names = [line.partition(": ")[2] for line in lines if line.startswith("model name")]
+    return f"{names[0]} ({platform.machine()})" if names else platform.machine()
 
 
 def _versions() -> dict[str, str]:
@@ -108,10 +120,13 @@ def _versions() -> dict[str, str]:
     run = subprocess.run([find_node(), "--eval", code], capture_output=True, check=True)
     node = json.loads(run.stdout)
     return {
-        "Python": python_version(),
+        "Python": platform.python_version(),
+        "cryptography": version("cryptography"),
         "OpenSSL of hashlib": ssl.OPENSSL_VERSION,
         "OpenSSL of cryptography": backend.openssl_version_text(),
         "Node": node["node"],
         "OpenSSL of Node": node["openssl"],
         "uvicorn": version("uvicorn"),
+        "granian": version("granian"),
+        "gunicorn": version("gunicorn"),
     }

@@ -1,11 +1,11 @@
 """Values measured in rounds: each round measures all, one after the other.
 
-A machine that slows down does it to all of a round alike, so ratios are taken within a round.
+What else the machine does only ever adds time, so the shortest round is the truest. The rounds are
+interleaved, so that everything that is compared had the same chances of a quiet one.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
 from typing import TypeAlias
 
 Rounds: TypeAlias = Mapping[str, Sequence[float]]
@@ -14,18 +14,19 @@ Rounds: TypeAlias = Mapping[str, Sequence[float]]
 
 @dataclass(frozen=True)
 class Comparison:
-    """Medians over the rounds: of the values, and of their ratios to the reference's."""
+    """The minimum over the rounds, and its ratio to the reference's minimum."""
 
     value: float
     ratio: float
 
 
 def compare(rounds: Rounds, reference: str) -> dict[str, Comparison]:
-    return {
-        name: Comparison(median(values), median_ratio(values, rounds[reference]))
-        for name, values in rounds.items()
-    }
+    """Compare the minima of all with the reference's.
 
-
-def median_ratio(values: Sequence[float], reference: Sequence[float]) -> float:
-    return median(value / other for value, other in zip(values, reference, strict=True))
+    Raises:
+        ValueError: the rounds were not measured for all alike.
+    """
+    if len({len(values) for values in rounds.values()}) != 1:
+        raise ValueError("not all were measured in every round")
+    least = min(rounds[reference])
+    return {name: Comparison(min(values), min(values) / least) for name, values in rounds.items()}

@@ -1,14 +1,15 @@
-"""Visits to one framework's apps, in a process of its own; writes what it measured as JSON.
+"""Visits to one framework's apps, in a process of its own; prints what it measured as JSON.
 
     python -m benchmarks.visits starlette --rounds 100 --requests 50
 
-Each round asks every app, one after the other, and every answer is held against what it must be:
-what is measured has really been done.
+Each round visits every app, one after the other, and checks every answer, so that what is measured
+has really been done.
 """
 
 import argparse
 import asyncio
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib import import_module
@@ -18,25 +19,25 @@ from benchmarks.gateways import Answer, Ask, Entrance, Way
 from benchmarks.rounds import Rounds
 from benchmarks.sample import BODY
 
-# Whose session an app has: none; none, but where ours is, something that does nothing but stand
-# there; ours; the framework's own.
+# Whose session an app has: none; none, but a hook in the place of ours that does nothing; ours; the
+# framework's own.
 BARE, FLOOR, OURS, OWN = "bare", "floor", "ours", "own"
 PAGES = ("untouched", "read", "modified")
-UNTOUCHED = f"{OURS}, untouched"  # what must cost next to nothing
-FILL = "fill"  # one page more: it writes the session that the others find
+UNTOUCHED = f"{OURS}, untouched"  # must cost next to nothing
+FILL = "fill"  # one more page, which writes the session that the others find
 
-PATIENCE = 60.0  # seconds for a batch, after which an answer is not to be expected any more
+PATIENCE = 60.0  # seconds for a batch, after which no answer is expected any more
 
 
 class Framework(Protocol):
-    """What a module in frameworks/ has.
+    """The names that a module in frameworks/ has.
 
     Attributes:
         NAME: the framework's.
         VERSION: the one that is installed.
-        OWN_SESSION: what it has itself, and what that does: signs, or encrypts.
-        OWN_WRITES: the pages to which that one sets a cookie.
-        WAYS: how its apps can be asked, by name.
+        OWN_SESSION: the framework's own session, and what it does: signs, or encrypts.
+        OWN_WRITES: the pages on which that session sets a cookie.
+        WAYS: how to send requests to its apps, by name.
     """
 
     NAME: str
@@ -46,11 +47,14 @@ class Framework(Protocol):
     WAYS: Mapping[str, Way]
 
     def make_app(self, session: str) -> Any:
-        """Make the app with BARE, FLOOR, OURS or OWN session; None where there is no such thing."""
+        """Make the app with the BARE, FLOOR, OURS or OWN session; None if there is no such one."""
         ...
 
 
 def load(name: str) -> Framework:
+    """Import a module of frameworks/."""
+    # Servers are asked over plain http, by clients that do not mind a Secure cookie.
+    logging.getLogger("iron_session").setLevel(logging.ERROR)
     return cast(Framework, import_module(f"benchmarks.frameworks.{name}"))
 
 
@@ -62,7 +66,7 @@ class Visit:
     writes: bool
 
     async def time(self, count: int) -> float:
-        """Ask this many times; gives the microseconds of one request."""
+        """Send the request this many times, and return the microseconds of one."""
         async with asyncio.timeout(PATIENCE):
             seconds, answers = await self.ask(count)
         for answer in answers:
@@ -76,15 +80,16 @@ def check(answer: Answer, *, writes: bool) -> None:
 
 
 async def fill(entrance: Entrance) -> str:
-    """Begin a session; gives the cookie, as `name=value`."""
-    _, answers = await entrance(f"/{FILL}", "")(1)
+    """Begin a session, and return its cookie as `name=value`."""
+    async with asyncio.timeout(PATIENCE):
+        _, answers = await entrance(f"/{FILL}", "")(1)
     check(answers[0], writes=True)
     (cookie,) = answers[0].set_cookie
     return cookie.partition(";")[0]
 
 
 async def prepare(framework: Framework, way: Way) -> dict[str, Visit]:
-    """Give every visit by name: whose session, and what is done to it."""
+    """Return every visit by name: whose session, and what is done to it."""
     apps = {session: framework.make_app(session) for session in (BARE, FLOOR, OURS, OWN)}
     entrances = {session: await way(app) for session, app in apps.items() if app is not None}
     cookie = await fill(entrances[OURS])
@@ -104,11 +109,11 @@ async def prepare(framework: Framework, way: Way) -> dict[str, Visit]:
 
 
 async def measure(framework: Framework, rounds: int, requests: int) -> dict[str, Rounds]:
-    """Give the microseconds of a request, by way and visit, in batches of this many."""
+    """Measure the microseconds of a request, by way and visit, in batches of this many."""
     microseconds: dict[str, Rounds] = {}
     for name, way in framework.WAYS.items():
         visits = await prepare(framework, way)
-        for visit in visits.values():  # to get warm
+        for visit in visits.values():  # to warm up
             await visit.time(requests)
         values: dict[str, list[float]] = {whose: [] for whose in visits}
         for _ in range(rounds):

@@ -1,8 +1,6 @@
-// One competitor in a Node of its own: worker.py for JavaScript, which says what the operations are.
+// One competitor in its own Node process: worker.py for JavaScript, which explains the operations.
 
 import { createInterface } from "node:readline";
-
-import sample from "./sample.json" with { type: "json" };
 
 const BATCH_MILLISECONDS = 5;
 
@@ -29,18 +27,14 @@ async function batchTime(call, argument, calls) {
 }
 
 const operations = {
-  describe: async () => ({
-    name: competitor.NAME,
-    version: competitor.VERSION,
-    length: (await competitor.seal(sample.data)).length,
-  }),
-  "round trip": async () => competitor.unseal(await competitor.seal(sample.data)),
-  seal: (seconds) => bestTime(competitor.seal, sample.data, seconds),
-  unseal: async (seconds) =>
-    bestTime(competitor.unseal, await competitor.seal(sample.data), seconds),
+  describe: () => ({ name: competitor.NAME, version: competitor.VERSION }),
+  length: async (data) => (await competitor.seal(data)).length,
+  "round trip": async (data) => competitor.unseal(await competitor.seal(data)),
+  seal: (data, seconds) => bestTime(competitor.seal, data, seconds),
+  unseal: async (data, seconds) => bestTime(competitor.unseal, await competitor.seal(data), seconds),
 };
 
 for await (const line of createInterface({ input: process.stdin })) {
-  const { operation, seconds } = JSON.parse(line);
-  console.log(JSON.stringify(await operations[operation](seconds)));
+  const { operation, data, seconds } = JSON.parse(line);
+  console.log(JSON.stringify(await operations[operation](data, seconds)));
 }

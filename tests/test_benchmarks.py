@@ -2,36 +2,68 @@
 
 import asyncio
 import re
+import socket
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from benchmarks import live, memory
+from benchmarks.__main__ import main
+from benchmarks.bounds import bounds
 from benchmarks.competitors import session, straightforward
+from benchmarks.cores import NATIVE, PYTHON, SETTINGS, environment, label
 from benchmarks.frameworks import starlette
 from benchmarks.gateways import Answer, Way, asgi, uvicorn, wsgi
-from benchmarks.report import report
+from benchmarks.kept import bytes_for_each, calls
+from benchmarks.live import SERVED, Live, Load
+from benchmarks.memory import Growth, Memory
+from benchmarks.page import page, plots, write_page
+from benchmarks.plots import SERIES, bars, short
+from benchmarks.races import FETCHES, STATES, count_undone, write
+from benchmarks.report import bounds_table
 from benchmarks.requests import FRAMEWORKS, Requests, summarise, visit
-from benchmarks.results import Bound, Latency, Results
+from benchmarks.results import PARTS, Results, read
+from benchmarks.results import write as write_results
 from benchmarks.rounds import Comparison, compare
-from benchmarks.sample import BODY, DATA, PASSWORD
-from benchmarks.seals import COMPETITORS, REFERENCE, Description
+from benchmarks.sample import BODY, DATA, PASSWORD, SIZES, json_length
+from benchmarks.seals import COMPETITORS, REFERENCE, STARLETTE, Description, Latency, Seals, Size
 from benchmarks.seals import OURS as SEAL_DATA
 from benchmarks.visits import BARE, FLOOR, OURS, OWN, PAGES, Visit, check
 from benchmarks.worker import best_time, busy_latencies
 from benchmarks.workers import start
-from iron_session import unseal_data
+from iron_session import Session, unseal_data
+from tests.helpers.pages import links, tables
 
 
 @pytest.mark.parametrize("file", COMPETITORS)
 def test_each_competitor_gives_back_what_it_sealed(file: str) -> None:
+    """Of every size; and says what it is."""
     with start(file) as worker:
-        assert worker.ask("round trip") == DATA
+        for data in SIZES.values():
+            assert worker.ask("round trip", data=data) == data
+            assert worker.ask("length", data=data) > 150
         described = worker.ask("describe")
-        assert worker.ask("seal", seconds=0.01) > 0
-        assert worker.ask("unseal", seconds=0.01) > 0
+        assert worker.ask("seal", data=DATA, seconds=0.01) > 0
+        assert worker.ask("unseal", data=DATA, seconds=0.01) > 0
     assert described["name"]
     assert described["version"][0].isdigit()
-    assert described["length"] > 150
+
+
+def test_the_sizes_are_those_of_their_names() -> None:
+    lengths = [json_length(data) for data in SIZES.values()]
+    assert list(SIZES) == ["100 B", "1 kB", "2.5 kB", "11 kB"]
+    assert lengths == [pytest.approx(100, abs=5), 1000, 2500, 11000]
+
+
+def test_each_path_is_chosen_by_the_environment() -> None:
+    """And the path in Python, which is always there, has the plain name."""
+    for core, setting in SETTINGS.items():
+        assert environment(core)["IRON_SESSION_SPEEDUPS"] == setting
+    assert label("seal", PYTHON) == "seal"
+    assert label("seal", NATIVE) == "seal, native core"
 
 
 def test_a_competitor_that_fails_ends_the_run(capfd: pytest.CaptureFixture[str]) -> None:
@@ -51,21 +83,24 @@ def test_a_call_is_timed_in_microseconds_and_beside_a_thread_in_milliseconds() -
     assert set(calls) == {"argument"}
 
 
-def test_ratios_are_taken_within_a_round() -> None:
-    slowing_down = {"reference": [10.0, 20.0, 40.0], "other": [15.0, 30.0, 40.0]}
-    assert compare(slowing_down, "reference") == {
-        "reference": Comparison(value=20, ratio=1),
-        "other": Comparison(value=30, ratio=1.5),
+def test_what_is_compared_are_the_minima() -> None:
+    """Whatever else the machine does only adds time."""
+    disturbed = {"reference": [10.0, 20.0, 40.0], "other": [99.0, 30.0, 15.0]}
+    assert compare(disturbed, "reference") == {
+        "reference": Comparison(value=10, ratio=1),
+        "other": Comparison(value=15, ratio=1.5),
     }
 
 
 def test_rounds_that_were_not_measured_for_all_are_an_error() -> None:
-    with pytest.raises(ValueError, match="longer"):
+    with pytest.raises(ValueError, match="not all"):
         compare({"reference": [1.0, 2.0], "other": [1.0]}, "reference")
 
 
 def test_latencies_are_told_by_their_median_and_their_slowest_hundredth() -> None:
-    assert Latency.of([1.0] * 985 + [7.0] * 15) == Latency(median=1, p99=7)
+    """In the best of the rounds: others are disturbed by what else the machine does."""
+    rounds = [[1.0] * 985 + [7.0] * 15, [2.0] * 985 + [9.0] * 15]
+    assert Latency.of("one", rounds) == Latency("one", median=1, p99=7)
 
 
 @pytest.mark.parametrize("name", FRAMEWORKS)
@@ -75,7 +110,6 @@ def test_each_framework_is_asked_for_all_that_is_compared(name: str) -> None:
         pages = {session: {f"{session}, {page}" for page in PAGES} for session in (OURS, OWN)}
         own = pages[OWN] if asked.own_session else set()
         assert asked.visits.keys() == {BARE, FLOOR} | pages[OURS] | own
-        assert asked.beside_own.keys() == (set(PAGES) if asked.own_session else set())
         assert min(compared.value for compared in asked.visits.values()) > 0
         assert re.search(r"[0-9]\.[0-9]", asked.name)
 
@@ -158,61 +192,285 @@ def test_wsgi_bodies_are_read_and_closed() -> None:
     assert closed == [True, True]
 
 
-def results(ratio: float) -> Results:
-    one = {
-        SEAL_DATA: Comparison(value=12.34, ratio=ratio),
-        REFERENCE: Comparison(value=10, ratio=1),
-    }
-    names = (BARE, FLOOR, *(f"{session}, {page}" for session in (OURS, OWN) for page in PAGES))
-    visits = dict.fromkeys(names, Comparison(value=100.04, ratio=ratio))
-    of_ours = {name: compared for name, compared in visits.items() if not name.startswith(OWN)}
+# --- live servers, and memory --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("server", "framework"), SERVED)
+def test_a_live_server_answers_and_is_stopped(server: str, framework: str) -> None:
+    with live.start(server, framework, OURS) as running:
+        cookie = running.fill()
+        check(running.ask("/read", cookie), writes=False)
+        check(running.ask("/modified", cookie), writes=True)
+    with socket.socket() as probe:
+        assert probe.connect_ex((live.HOST, running.port)) != 0
+
+
+def test_a_server_that_does_not_start_ends_the_run(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(RuntimeError, match="did not start"), live.start("uvicorn", "nobody", OURS):
+        pass
+    assert "No module named 'benchmarks.frameworks.nobody'" in capfd.readouterr().err
+
+
+WRK = """\
+  Latency Distribution
+     50%    1.37ms
+     99%   {p99}
+  3332 requests in 1.01s, 816.73KB read
+{more}Requests/sec:   3311.11
+"""
+
+
+@pytest.mark.parametrize(("p99", "milliseconds"), [("20.37ms", 20.37), ("870.00us", 0.87)])
+def test_the_output_of_wrk_is_read(p99: str, milliseconds: float) -> None:
+    output = WRK.format(p99=p99, more="")
+    requests, latency, rate = live.parse(output)
+    assert (requests, rate) == (3332, 3311.11)
+    assert latency == pytest.approx(milliseconds)
+
+
+@pytest.mark.parametrize(
+    "more", ["  Non-2xx or 3xx responses: 3332\n", "  Socket errors: connect 0, read 1\n"]
+)
+def test_a_request_that_failed_under_load_ends_the_run(more: str) -> None:
+    with pytest.raises(RuntimeError, match="99%"):
+        live.parse(WRK.format(p99="1.00s", more=more))
+
+
+def test_without_wrk_the_page_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert live.missing() in (live.INSTALL, live.NO_PROC)
+    written = page(replace(results(1), live=None, live_missing=live.INSTALL))
+    assert f"**Not measured:** {live.INSTALL}." in written
+
+
+def test_of_several_loads_the_cheapest_counts_and_the_median_of_the_latencies() -> None:
+    loads = [Load(cpu=70, p99=3, rate=80), Load(cpu=50, p99=9, rate=90), Load(60, 4, 95)]
+    assert live.summarise(loads) == Load(cpu=50, p99=4, rate=95)
+
+
+def test_memory_is_that_which_stays() -> None:
+    kept: list[bytes] = []
+    assert 1000 < memory.allocated(lambda: kept.append(bytes(1000))) < 1500
+    assert memory.allocated(lambda: len(bytes(1000))) < 500
+
+
+def test_the_memory_of_the_process_grows_with_what_it_keeps() -> None:
+    before = memory.resident()
+    kept = b"x" * 50_000_000
+    assert memory.resident() - before > 40_000_000 * bool(kept)
+
+
+def test_what_is_sealed_many_times_is_counted() -> None:
+    counted = Growth(**memory.seal_many(20))
+    assert counted.count == 20
+    assert counted.kilobytes < 1024
+
+
+def test_a_session_that_was_read_holds_more_than_its_data() -> None:
+    counted = memory.session_bytes(DATA)
+    assert 0 < counted["unread"] < counted["read"]
+    assert counted["data"] < counted["read"]
+
+
+# --- the page ------------------------------------------------------------------------------------
+
+
+def results(ratio: float, cores: tuple[str, ...] = (PYTHON,)) -> Results:
+    """Return results that are this much above the competitors in everything."""
+    ours = {label(SEAL_DATA, core): Comparison(10 * ratio, ratio) for core in cores}
+    times = {**ours, REFERENCE: Comparison(10, 1), STARLETTE: Comparison(10, 1)}
+    size = Size(dict.fromkeys(times, 372), times, times)
+    names = {name: Description(f"<{name}>", "1.2") for name in times}
     return Results(
+        machine="A machine, 2 cores",
         versions={"Python": "3.11.7"},
-        competitors={
-            SEAL_DATA: Description("ours", "0.1.0", 372),
-            REFERENCE: Description("Fernet", "50.0.2", 228),
-        },
-        seal=one,
-        unseal=one,
-        busy={SEAL_DATA: Latency(median=0.25, p99=5)},
-        imports={"iron_session": Comparison(value=40, ratio=ratio)},
+        commands={part: f"python -m benchmarks {part}" for part in PARTS},
+        seals=Seals(names, dict.fromkeys(SIZES, size)),
+        busy={label(SEAL_DATA, core): Latency("ours", ratio / 5, ratio / 2) for core in cores},
+        imports={label("iron_session", core): Comparison(30 * ratio, ratio) for core in cores},
+        memory=Memory(
+            {core: {"100 B": memory.Session(1, 2, 3)} for core in cores},
+            {core: Growth(1000, 2**20, 2**20 + 2048) for core in cores},
+        ),
         requests=[
-            Requests("Framework 1.2", "called", "signs", visits, dict.fromkeys(PAGES, 0.751)),
-            Requests("Other 3.4", "called", "", of_ours, {}),
+            *(requests(name, ratio, core) for name in NAMES for core in cores),
+            Requests("Sanic 3.4", "called", PYTHON, "", {BARE: Comparison(5, 1), **ADDED}),
         ],
+        live=[Live("uvicorn 1.2", "Starlette 1.2", loads(ratio, cores))],
     )
 
 
-def test_the_report_shows_ratios_medians_and_versions() -> None:
-    lines = [line.split() for line in report(results(1.2345)).splitlines()]
-    assert ["Python", "3.11.7"] in lines
-    assert ["ours", "0.1.0", "1.23", "1.23", "12.3", "12.3", "372"] in lines
-    assert ["Fernet", "50.0.2", "1.00", "1.00", "10.0", "10.0", "228"] in lines
-    assert ["ours", "0.25", "5.00"] in lines
-    assert ["seal", "1.234", "1.30", "x", "Fernet", "+", "json", "kept"] in lines
+NAMES = ("Starlette", "Flask", "Litestar", "Django")
+ADDED = {
+    name: Comparison(7.5, 1.5)
+    for name in (FLOOR, "ours, untouched", "ours, read", "ours, modified")
+}
 
 
-def test_the_report_shows_requests_in_microseconds_and_beside_others() -> None:
-    """And says what the framework's own session does; a dash stands for one that it has not."""
-    lines = [" ".join(line.split()) for line in report(results(1.025)).splitlines()]
-    assert "Framework 1.2, called" + " 100.0" * 8 in lines
-    assert "Other 3.4, called" + " 100.0" * 5 + " -" * 3 in lines
-    assert "Framework 1.2, called 1.025 1.025 kept 0.75 0.75 0.75" in lines
-    assert "Other 3.4, called 1.025 1.025 kept - - -" in lines
-    assert "Framework 1.2: signs" in lines
-    assert "Other 3.4: none" in lines
+def requests(name: str, ratio: float, core: str) -> Requests:
+    """Return requests for which the bare app takes next to nothing."""
+    ours = {f"{OURS}, {page}": Comparison(100 * ratio, 1) for page in PAGES}
+    own = {f"{OWN}, {page}": Comparison(100, 1) for page in PAGES}
+    bare = Comparison(1e-9, 1)
+    return Requests(
+        f"{name} 1.2", "called", core, "signs", {BARE: bare, FLOOR: bare, **ours, **own}
+    )
 
 
-@pytest.mark.parametrize(("ratio", "kept"), [(1.02, 6), (1.2, 4), (1.4, 2), (1.6, 1)])
-def test_each_bound_is_told_to_be_kept_or_not(ratio: float, kept: int) -> None:
-    bounds = results(ratio).bounds + results(ratio).untouched_bounds
-    assert [bound.kept for bound in bounds].count(True) == kept
-    assert report(results(ratio)).count("NOT KEPT") == len(bounds) - kept
+def loads(ratio: float, cores: tuple[str, ...]) -> dict[str, Load]:
+    own = {f"{OWN}, {page}": Load(130, 1, 2) for page in PAGES}
+    ours = {
+        label(f"{OURS}, {page}", core): Load(30 + 100 * ratio, 1, 2)
+        for core in cores
+        for page in PAGES
+    }
+    return {BARE: Load(30, 1, 2), **own, **ours}
+
+
+def rows_of(text: str, number: int) -> dict[str, list[str]]:
+    """Return the rows of one table of a page, by their first cell."""
+    return {row[0]: row[1:] for row in list(tables(text))[number]}
+
+
+@pytest.mark.parametrize(("ratio", "kept"), [(0.14, 18), (1.2, 13), (1.5, 9), (9, 1)])
+def test_each_bound_is_shown_as_kept_or_not(ratio: float, kept: int) -> None:
+    """On the page, and in the terminal."""
+    found = bounds(results(ratio))
+    assert [one.verdict(PYTHON) for one in found].count("kept") == kept
+    verdicts = [row[3] for row in rows_of(page(results(ratio)), 0).values()][1:]
+    assert verdicts.count("kept") == kept
+    assert verdicts.count("**NOT KEPT**") == len(found) - kept
+    assert bounds_table(found).count("NOT KEPT") == len(found) - kept
 
 
 def test_a_bound_just_reached_is_kept() -> None:
-    assert Bound("request", measured=1.03, most=1.03, unit="x").kept
+    (seal, *_) = bounds(results(1.4))
+    assert seal.measured == {PYTHON: 1.4}
+    assert seal.verdict(PYTHON) == "kept"
+
+
+def test_without_the_native_core_the_page_says_so_and_shows_its_bounds() -> None:
+    written = page(results(1))
+    assert "The native core was not installed for this run" in written
+    assert rows_of(written, 0)["Starlette, read"][-3:] == ["-", "0.95", "not measured"]
+
+
+def test_with_the_native_core_both_paths_have_their_rows() -> None:
+    written = page(results(0.9, (PYTHON, NATIVE)))
+    assert "not installed" not in written
+    bound = ["× its own, whole request", "0.900", "1.55", "kept", "0.900", "0.95", "kept"]
+    assert rows_of(written, 0)["Starlette, read"] == bound
+    assert rows_of(written, 0)["Flask, read"][-1] == "**NOT KEPT**"
+    assert {"Flask 1.2, called", "Flask 1.2, called, native core"} <= rows_of(written, 5).keys()
+
+
+def test_the_page_shows_numbers_versions_and_the_command_under_each_table() -> None:
+    written = page(results(1.2345))
+    assert rows_of(written, 1)["<seal_data.py> 1.2"] == ["12.3", "1.23", "12.3", "1.23", "372"]
+    assert rows_of(written, 5)["Sanic 3.4, called"] == ["5.00", *["7.50"] * 4, *["-"] * 3]
+    assert rows_of(written, 6)["Flask 1.2, called"] == ["1.23"] * 6
+    assert "- Flask 1.2: signs.\n- Litestar 1.2: signs." in written
+    assert rows_of(written, -1) == {"": ["version"], "Python": ["3.11.7"]}
+    measured = re.findall(r"^\| --- .*\n(?:\|.*\n)+\n(.*)$", written, re.MULTILINE)
+    assert len(measured) == len(list(tables(written))) - 1
+    assert all(line.startswith("Made by `python -m benchmarks ") for line in measured)
+
+
+def test_the_page_is_made_from_the_file_of_results(tmp_path: Path) -> None:
+    folder = tmp_path / "benchmarks"
+    folder.mkdir()
+    write_results(results(1, (PYTHON, NATIVE)), folder / "results.json")
+    assert read(folder / "results.json") == results(1, (PYTHON, NATIVE))
+    main(["page", "--docs", str(tmp_path)])
+    written = (tmp_path / "benchmarks.md").read_text(encoding="utf-8")
+    assert written == page(results(1, (PYTHON, NATIVE)))
+    for link in links(written):
+        assert (tmp_path / link).is_file(), link
+
+
+def test_what_was_never_measured_is_shown_as_such(tmp_path: Path) -> None:
+    main(["page", "--docs", str(tmp_path)])
+    written = (tmp_path / "benchmarks.md").read_text(encoding="utf-8")
+    assert written.count("**Not measured yet.**") == len(PARTS)
+    assert not list((tmp_path / "benchmarks").iterdir())
+
+
+def test_a_part_that_there_is_not_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["speed"])
+    assert "there is no part speed" in capsys.readouterr().err
+
+
+def test_the_page_in_the_tree_is_the_one_of_its_results(tmp_path: Path) -> None:
+    docs = Path(__file__).parent.parent / "docs"
+    (tmp_path / "benchmarks").mkdir()
+    write_page(read(docs / "benchmarks" / "results.json"), tmp_path)
+    made = [file.relative_to(tmp_path) for file in tmp_path.rglob("*.*")]
+    assert len(made) > 5
+    for file in made:
+        assert (docs / file).read_bytes() == (tmp_path / file).read_bytes()
+
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+@pytest.mark.parametrize("file", plots(results(1)))
+def test_each_plot_is_well_formed_and_legible_in_light_and_dark(file: str) -> None:
+    svg = plots(results(1))[file]
+    root = ET.fromstring(svg)  # noqa: S314 - it is ours
+    assert root.tag == f"{SVG}svg"
+    light, dark = (root.findtext(f"{SVG}style") or "").split("@media (prefers-color-scheme: dark)")
+    used = {one.get("class") or "" for one in root.iter(f"{SVG}rect")}
+    assert len(used) > 1
+    for name in used:
+        assert f".{name} {{ fill: #" in light
+        assert f".{name} {{ fill: #" in dark
+    assert light.count("text { fill") + light.count("text { font") == 1
+    assert "text { fill" in dark
+
+
+def test_a_bar_is_as_long_as_its_number_and_one_far_above_the_others_is_cut() -> None:
+    root = ET.fromstring(bars("a & b", ("one",), {"x": [10], "y": [20], "z": [9999]}))  # noqa: S314 - it is our own text
+    widths = [float(one.get("width") or 0) for one in root.iter(f"{SVG}rect")][-3:]
+    assert widths[1] == pytest.approx(2 * widths[0], abs=0.2)
+    assert widths[2] == pytest.approx(8 * widths[1], abs=0.5)
+    texts = [one.text for one in root.iter(f"{SVG}text")]
+    assert texts == ["a & b", "one", "x", "10.0", "y", "20.0", "z", "→ 9999"]
+
+
+def test_a_bar_may_be_missing_but_not_its_colour() -> None:
+    assert ">none</text>" in bars("title", ("one", "two"), {"x": [None, 2.0]})
+    with pytest.raises(ValueError, match="colours"):
+        bars("title", ["one"] * (SERIES + 1), {})
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(3563.2, "3563"), (99.84, "99.8"), (7.428, "7.43"), (0, "0.00")]
+)
+def test_numbers_have_about_three_digits(value: float, text: str) -> None:
+    assert short(value) == text
 
 
 def test_our_session_competitor_writes_a_cookie() -> None:
     assert session.seal(DATA).startswith("session=Fe26.2*1*")
+
+
+@pytest.mark.parametrize("act", [write, Session.destroy])
+@pytest.mark.parametrize("state", STATES)
+def test_races_are_lost_to_whatever_renews(state: str, act: Any) -> None:
+    """The same number in each run of it; a page whose requests renew nothing undoes nothing."""
+    any_request = count_undone(50, state, [None] * 6, act)
+    assert 25 < any_request < 50
+    assert count_undone(50, state, [None] * 6, act) == any_request
+    assert count_undone(50, state, FETCHES, act) == (any_request if state == "overdue" else 0)
+    assert 0 < count_undone(50, state, ["navigate"], act) < any_request
+
+
+def test_what_is_timed_of_kept_seals_gives_the_same_from_the_store() -> None:
+    opened, kept, looked_up, read, read_again = (
+        [call(argument) for _ in range(2)] for call, argument in calls().values()
+    )
+    assert opened == kept
+    assert looked_up == [None, None]
+    assert read == read_again == [DATA, DATA]
+    assert 300 < bytes_for_each(10, 10) < bytes_for_each(10, 500)

@@ -1,4 +1,4 @@
-"""Fernet, of the cryptography package, over JSON: what all others are compared with."""
+"""Fernet of the cryptography package, over JSON: the reference for all others."""
 
 import base64
 import json

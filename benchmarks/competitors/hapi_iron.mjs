@@ -1,4 +1,4 @@
-// The package that the protocol comes from.
+// The package that defined the protocol.
 
 import Iron from "@hapi/iron";
 

@@ -1,4 +1,4 @@
-// JavaScript's iron-session: what the other half of a shared session costs.
+// JavaScript's iron-session: the cost of a shared session on its side.
 
 import { sealData, unsealData } from "iron-session-9";
 

@@ -1,4 +1,4 @@
-"""Ours: a seal alone, by passwords prepared once."""
+"""Ours: only a seal, with passwords prepared once."""
 
 from importlib.metadata import version
 from typing import Any

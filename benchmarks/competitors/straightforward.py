@@ -1,4 +1,4 @@
-"""The same seal, written as one would write it first: what our own code is measured against."""
+"""The same seal in straightforward code, to compare our own code with."""
 
 import base64
 import hashlib

@@ -1,5 +1,6 @@
-"""aiohttp: no app of its can be called without its server, so that is fed with bytes."""
+"""aiohttp: an app can't be called without its server, so the server is fed with bytes."""
 
+from collections.abc import Sequence
 from hashlib import sha256
 from importlib.metadata import version
 from typing import Any
@@ -39,12 +40,11 @@ async def does_nothing(request: web.Request, handler: Handler) -> web.StreamResp
 
 
 async def writes_nothing(request: web.Request, response: web.StreamResponse) -> None:
-    """Stand where a session is written."""
+    """Do nothing, where a session would be written."""
 
 
 def make_app(session: str) -> web.Application:
     app = web.Application()
-    pages: list[Any] = [untouched, read, modified, fill]
     if session == FLOOR:
         app.middlewares.append(does_nothing)
         app.on_response_prepare.append(writes_nothing)
@@ -52,10 +52,13 @@ def make_app(session: str) -> web.Application:
         setup(app, OPTIONS)
     elif session == OWN:
         aiohttp_session.setup(app, EncryptedCookieStorage(SECRET, secure=True))
-        pages = [untouched, own_read, own_modified, own_fill]
+    add_pages(app, OWN_PAGES if session == OWN else PAGES)
+    return app
+
+
+def add_pages(app: web.Application, pages: Sequence[Any]) -> None:
     for page in pages:
         app.router.add_get(f"/{page.__name__.removeprefix('own_')}", page)
-    return app
 
 
 async def untouched(request: web.Request) -> web.Response:
@@ -91,3 +94,7 @@ async def own_fill(request: web.Request) -> web.Response:
     session = await aiohttp_session.get_session(request)
     session.update(DATA)
     return web.Response(text=BODY)
+
+
+PAGES = (untouched, read, modified, fill)
+OWN_PAGES = (untouched, own_read, own_modified, own_fill)

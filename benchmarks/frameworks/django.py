@@ -13,7 +13,7 @@ from benchmarks.gateways import wsgi
 from benchmarks.sample import BODY, DATA, PASSWORD
 from benchmarks.visits import BARE, FLOOR, OURS, OWN
 
-# Django has no types, so that pyright can't know of request.session.
+# Django has no types, so pyright does not know request.session.
 # pyright: reportAttributeAccessIssue=false
 
 NAME = "Django"
@@ -47,7 +47,7 @@ django.setup()
 
 
 def make_app(session: str) -> Any:
-    """Build a handler: it reads the settings now, and not again when it is asked."""
+    """Build a handler; it reads the settings now, and not again for each request."""
     with override_settings(**SETTINGS[session]):
         return WSGIHandler()
 

@@ -30,7 +30,7 @@ def make_app(session: str) -> Sanic[Any, Any] | None:
     if session == OWN:
         return None
     app: Sanic[Any, Any] = Sanic(f"benchmark-{session}", configure_logging=False)
-    # TOUCHUP would rewrite classes that all of a process's apps share, so it fits only one.
+    # TOUCHUP would rewrite, for this app, classes that all of the process's apps share.
     app.config.update(MOTD=False, TOUCHUP=False)
     if session == FLOOR:
         app.register_middleware(does_nothing, "request")
@@ -43,11 +43,11 @@ def make_app(session: str) -> Sanic[Any, Any] | None:
 
 
 async def does_nothing(request: Request) -> None:
-    """Stand where a session is begun."""
+    """Do nothing, where a session would begin."""
 
 
 async def writes_nothing(request: Request, response: BaseHTTPResponse) -> None:
-    """Stand where a session is written."""
+    """Do nothing, where a session would be written."""
 
 
 async def untouched(request: Request) -> HTTPResponse:
