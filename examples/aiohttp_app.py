@@ -12,8 +12,8 @@ from aiohttp import web
 from iron_session import Passwords, SessionOptions
 from iron_session.integrations.aiohttp import get_session, setup
 
-# The cookie is Secure. On plain http, Safari takes none such, not even from localhost: to try this
-# there add cookie_options={"secure": False}, and leave that out of what you deploy.
+# The cookie is Secure, which Safari refuses on plain http, even from localhost. To try this in
+# Safari, add cookie_options={"secure": False}, and remove that before you deploy.
 options = SessionOptions(password=Passwords.from_env("SESSION_PASSWORD"), cookie_name="myapp")
 
 routes = web.RouteTableDef()
@@ -31,7 +31,7 @@ async def home(request: web.Request) -> web.Response:
 async def login(request: web.Request) -> web.Response:
     form = await request.post()
     session = get_session(request)
-    session.clear()  # nothing stays of whoever was here before
+    session.clear()  # keep nothing of an earlier visitor
     session["user"] = str(form.get("name", ""))
     raise web.HTTPSeeOther("/")
 

@@ -11,8 +11,8 @@ from urllib.parse import parse_qs
 from iron_session import Passwords, SessionOptions
 from iron_session.integrations.asgi import IronSessionMiddleware, Receive, Scope, Send
 
-# The cookie is Secure. On plain http, Safari takes none such, not even from localhost: to try this
-# there add cookie_options={"secure": False}, and leave that out of what you deploy.
+# The cookie is Secure, which Safari refuses on plain http, even from localhost. To try this in
+# Safari, add cookie_options={"secure": False}, and remove that before you deploy.
 options = SessionOptions(password=Passwords.from_env("SESSION_PASSWORD"), cookie_name="myapp")
 
 
@@ -29,7 +29,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
             answer = json.dumps({"visits": stats["visits"], "user": session.get("user")}).encode()
         case "POST", "/login":
             form = parse_qs((await read_body(receive)).decode(errors="replace"))
-            session.clear()  # nothing stays of whoever was here before
+            session.clear()  # keep nothing of an earlier visitor
             session["user"] = form.get("name", [""])[0]
         case "POST", "/logout":
             session.destroy()

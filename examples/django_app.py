@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from iron_session import Passwords
 
-# Django has no types, so that pyright can't know of request.session. With django-stubs it does.
+# Django has no types, so pyright does not know request.session; with django-stubs it does.
 # pyright: reportAttributeAccessIssue=false
 
 settings.configure(
@@ -26,9 +26,9 @@ settings.configure(
     ],
     SESSION_ENGINE="iron_session.integrations.django",
     SESSION_COOKIE_NAME="myapp",
-    # Both cookies are Secure. On plain http, Safari takes none such, not even from localhost: to
-    # try this there add "cookie_options": {"secure": False}, take CSRF_COOKIE_SECURE out, and
-    # change both back in what you deploy.
+    # Both cookies are Secure, which Safari refuses on plain http, even from localhost. To try this
+    # in Safari, add "cookie_options": {"secure": False} and remove CSRF_COOKIE_SECURE; undo both
+    # before you deploy.
     IRON_SESSION={"password": Passwords.from_env("SESSION_PASSWORD")},
     CSRF_COOKIE_SECURE=True,
 )
@@ -41,7 +41,7 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 def login(request: HttpRequest) -> HttpResponse:
-    request.session.clear()  # nothing stays of whoever was here before
+    request.session.clear()  # keep nothing of an earlier visitor
     request.session["user"] = request.POST.get("name", "")
     return HttpResponseRedirect("/", status=303)
 

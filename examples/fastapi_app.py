@@ -13,8 +13,8 @@ from fastapi.responses import RedirectResponse
 from iron_session import Passwords, Session, SessionOptions
 from iron_session.integrations.fastapi import IronSessionMiddleware, SessionDependency
 
-# The cookie is Secure. On plain http, Safari takes none such, not even from localhost: to try this
-# there add cookie_options={"secure": False}, and leave that out of what you deploy.
+# The cookie is Secure, which Safari refuses on plain http, even from localhost. To try this in
+# Safari, add cookie_options={"secure": False}, and remove that before you deploy.
 options = SessionOptions(password=Passwords.from_env("SESSION_PASSWORD"), cookie_name="myapp")
 
 app = FastAPI()
@@ -31,7 +31,7 @@ def home(session: CurrentSession) -> dict[str, Any]:
 
 @app.post("/login")
 def login(session: CurrentSession, name: Annotated[str, Form()]) -> RedirectResponse:
-    session.clear()  # nothing stays of whoever was here before
+    session.clear()  # keep nothing of an earlier visitor
     session["user"] = name
     return RedirectResponse("/", status_code=303)
 

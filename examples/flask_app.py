@@ -13,8 +13,8 @@ from werkzeug import Response
 from iron_session import Passwords, SessionOptions
 from iron_session.integrations.flask import IronSessionInterface, get_session
 
-# The cookie is Secure. On plain http, Safari takes none such, not even from localhost: to try this
-# there add cookie_options={"secure": False}, and leave that out of what you deploy.
+# The cookie is Secure, which Safari refuses on plain http, even from localhost. To try this in
+# Safari, add cookie_options={"secure": False}, and remove that before you deploy.
 options = SessionOptions(password=Passwords.from_env("SESSION_PASSWORD"), cookie_name="myapp")
 
 app = Flask(__name__)
@@ -30,12 +30,12 @@ def home() -> dict[str, Any]:
 
 @app.post("/login")
 def login() -> Response:
-    session.clear()  # nothing stays of whoever was here before
+    session.clear()  # keep nothing of an earlier visitor
     session["user"] = request.form["name"]
     return redirect("/", 303)
 
 
 @app.post("/logout")
 def logout() -> Response:
-    get_session().destroy()  # flask.session, as the type that it really has
+    get_session().destroy()  # flask.session, with its real type
     return redirect("/", 303)

@@ -15,8 +15,8 @@ from litestar.response import Redirect
 from iron_session import Passwords, SessionOptions
 from iron_session.integrations.litestar import IronSessionConfig, get_session
 
-# The cookie is Secure. On plain http, Safari takes none such, not even from localhost: to try this
-# there add cookie_options={"secure": False}, and leave that out of what you deploy.
+# The cookie is Secure, which Safari refuses on plain http, even from localhost. To try this in
+# Safari, add cookie_options={"secure": False}, and remove that before you deploy.
 options = SessionOptions(password=Passwords.from_env("SESSION_PASSWORD"), cookie_name="myapp")
 
 Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
@@ -31,14 +31,14 @@ async def home(request: Request[Any, Any, Any]) -> dict[str, Any]:
 
 @post("/login")
 async def login(request: Request[Any, Any, Any], data: Form) -> Redirect:
-    request.session.clear()  # nothing stays of whoever was here before
+    request.session.clear()  # keep nothing of an earlier visitor
     request.session["user"] = data.get("name", "")
     return Redirect("/", status_code=303)
 
 
 @post("/logout")
 async def logout(request: Request[Any, Any, Any]) -> Redirect:
-    get_session(request).destroy()  # request.session, as the type that it really has
+    get_session(request).destroy()  # request.session, with its real type
     return Redirect("/", status_code=303)
 
 

@@ -10,8 +10,8 @@ from sanic import HTTPResponse, Request, Sanic, json, redirect
 from iron_session import Passwords, SessionOptions
 from iron_session.integrations.sanic import setup
 
-# The cookie is Secure. On plain http, Safari takes none such, not even from localhost: to try this
-# there add cookie_options={"secure": False}, and leave that out of what you deploy.
+# The cookie is Secure, which Safari refuses on plain http, even from localhost. To try this in
+# Safari, add cookie_options={"secure": False}, and remove that before you deploy.
 options = SessionOptions(password=Passwords.from_env("SESSION_PASSWORD"), cookie_name="myapp")
 
 app = Sanic("example")
@@ -28,7 +28,7 @@ async def home(request: Request) -> HTTPResponse:
 
 @app.post("/login")
 async def login(request: Request) -> HTTPResponse:
-    request.ctx.session.clear()  # nothing stays of whoever was here before
+    request.ctx.session.clear()  # keep nothing of an earlier visitor
     request.ctx.session["user"] = request.form.get("name", "") if request.form else ""
     return redirect("/", status=303)
 

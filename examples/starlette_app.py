@@ -14,8 +14,8 @@ from starlette.routing import Route
 from iron_session import Passwords, SessionOptions
 from iron_session.integrations.starlette import IronSessionMiddleware, get_session
 
-# The cookie is Secure. On plain http, Safari takes none such, not even from localhost: to try this
-# there add cookie_options={"secure": False}, and leave that out of what you deploy.
+# The cookie is Secure, which Safari refuses on plain http, even from localhost. To try this in
+# Safari, add cookie_options={"secure": False}, and remove that before you deploy.
 options = SessionOptions(password=Passwords.from_env("SESSION_PASSWORD"), cookie_name="myapp")
 
 
@@ -27,13 +27,13 @@ async def home(request: Request) -> Response:
 
 async def login(request: Request) -> Response:
     async with request.form() as form:
-        request.session.clear()  # nothing stays of whoever was here before
+        request.session.clear()  # keep nothing of an earlier visitor
         request.session["user"] = str(form.get("name", ""))
     return RedirectResponse("/", status_code=303)
 
 
 async def logout(request: Request) -> Response:
-    get_session(request).destroy()  # request.session, as the type that it really has
+    get_session(request).destroy()  # request.session, with its real type
     return RedirectResponse("/", status_code=303)
 
 

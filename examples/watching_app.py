@@ -24,12 +24,12 @@ def count_read(about: Unsealed) -> None:
 
 
 def count_unreadable(failure: UnsealFailure) -> None:
-    # Not by failure.password_id: that is the visitor's own text, and each new one a new counter.
+    # Not by failure.password_id: that is the visitor's own text, and each one a new counter.
     UNREADABLE.labels(failure.reason).inc()
 
 
-# The cookie is Secure. On plain http, Safari takes none such, not even from localhost: to try this
-# there add cookie_options={"secure": False}, and leave that out of what you deploy.
+# The cookie is Secure, which Safari refuses on plain http, even from localhost. To try this in
+# Safari, add cookie_options={"secure": False}, and remove that before you deploy.
 options = SessionOptions(
     password=Passwords.from_env("SESSION_PASSWORD"),
     cookie_name="myapp",
@@ -44,7 +44,7 @@ async def home(request: Request) -> Response:
 
 
 async def metrics(request: Request) -> Response:
-    # For your Prometheus only: have the proxy in front of you refuse the path to everybody else.
+    # For your Prometheus only: configure your proxy to refuse this path to everybody else.
     return Response(generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 

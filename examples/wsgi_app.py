@@ -16,8 +16,8 @@ from iron_session.integrations.wsgi import IronSessionMiddleware, get_session
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 
-# The cookie is Secure. On plain http, Safari takes none such, not even from localhost: to try this
-# there add cookie_options={"secure": False}, and leave that out of what you deploy.
+# The cookie is Secure, which Safari refuses on plain http, even from localhost. To try this in
+# Safari, add cookie_options={"secure": False}, and remove that before you deploy.
 options = SessionOptions(password=Passwords.from_env("SESSION_PASSWORD"), cookie_name="myapp")
 
 
@@ -32,7 +32,7 @@ def application(environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[
             answer = json.dumps({"visits": stats["visits"], "user": session.get("user")})
         case "POST", "/login":
             body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-            session.clear()  # nothing stays of whoever was here before
+            session.clear()  # keep nothing of an earlier visitor
             session["user"] = parse_qs(body.decode(errors="replace")).get("name", [""])[0]
         case "POST", "/logout":
             session.destroy()

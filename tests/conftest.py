@@ -1,22 +1,69 @@
 """What all tests share: how hard hypothesis works, and a clock that stands still."""
 
+import gc
 import os
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from iron_session import _log
+from iron_session.http import request as requests
+from tests.helpers.chromium import OpenChromium, open_one
 from tests.helpers.clock import Clock
 
 settings.register_profile("dev", deadline=None, max_examples=50)
+settings.register_profile("quick", deadline=None, max_examples=10)
 # The same examples in every run: a failure there is of the change, not of luck.
 settings.register_profile("ci", deadline=None, max_examples=100, derandomize=True)
-settings.load_profile("ci" if os.environ.get("CI") else "dev")
+settings.load_profile(
+    os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev")
+)
+
+LIBRARIES = Path(__file__).parent / "libraries"
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Leave out the tests that need environments of their own: pytest asks of what nobody named."""
+    return True if collection_path == LIBRARIES else None
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest leaves out what `-m` does not ask for
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that need a browser."""
+    for item in items:
+        if "open_chromium" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.browser)
+
+
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector from walking through 22,000 collected tests again and again.
+
+    That took a third of the time. Tests that are about garbage ask for a collection themselves.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 100)
+
+
+@pytest.fixture(scope="session")
+def open_chromium() -> OpenChromium:
+    """Return what opens a browser; a test that asks for it is marked `browser`."""
+    return open_one
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Stop the package's clock at a moment that the test can move."""
     stopped = Clock(round(datetime(2024, 2, 29, 12, tzinfo=UTC).timestamp() * 1000))
-    monkeypatch.setattr("iron_session.seals._time.now_ms", lambda: stopped.now)
+    monkeypatch.setattr("iron_session._time.now_ms", lambda: stopped.now)
     return stopped
+
+
+@pytest.fixture(autouse=True)
+def _fresh_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Begin each test as a process does: nothing has been logged yet."""
+    monkeypatch.setattr(_log, "_warned", set())
+    monkeypatch.setattr(_log, "_repeated", {})
+    monkeypatch.setattr(requests, "_compared", set())

@@ -4,11 +4,13 @@ import runpy
 import string
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 
 from iron_session import Passwords
-from iron_session._cli import main
+from iron_session.cli import main
+from iron_session.seals import _speedups
 
 
 def test_it_prints_a_password_that_can_be_used(capsys: pytest.CaptureFixture[str]) -> None:
@@ -27,6 +29,29 @@ def test_each_password_is_another(capsys: pytest.CaptureFixture[str]) -> None:
     for _ in range(20):
         main(["generate-password"])
     assert len(set(capsys.readouterr().out.splitlines())) == 20
+
+
+@pytest.mark.parametrize(
+    ("core", "reason", "maker"),
+    [
+        (_speedups.Core("0.1.0", pytest.fail), "", "iron-session-speedups 0.1.0"),
+        (None, "turned off", "Python: turned off"),
+    ],
+)
+def test_it_tells_its_version_and_what_makes_the_seals(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    core: _speedups.Core | None,
+    reason: str,
+    maker: str,
+) -> None:
+    monkeypatch.setattr(_speedups, "core", core)
+    monkeypatch.setattr(_speedups, "reason", reason)
+    with pytest.raises(SystemExit) as caught:
+        main(["--version"])
+    assert caught.value.code == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert told == f"iron-session {version('iron-session')} (seals are made by {maker})"
 
 
 @pytest.mark.parametrize("arguments", [[], ["unknown"], ["generate-password", "more"], ["--wrong"]])

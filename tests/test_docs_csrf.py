@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 from iron_session.csrf import CsrfOptions, CsrfReason
 from tests.contract.server import serve_asgi
-from tests.helpers.chromium import open_chromium
+from tests.helpers.chromium import OpenChromium
 from tests.helpers.pages import blocks, read_page, run_page
 
 PAGE = read_page("docs/csrf.md")
@@ -56,7 +56,7 @@ def test_a_single_route_asks_for_it_alone(page: dict[str, Any]) -> None:
 
 
 def test_the_pages_javascript_sends_what_the_pages_python_asks_for(
-    page: dict[str, Any], tmp_path: Path
+    page: dict[str, Any], open_chromium: OpenChromium, tmp_path: Path
 ) -> None:
     (script,) = blocks("js", PAGE)
     code = (
@@ -70,9 +70,9 @@ def test_the_pages_javascript_sends_what_the_pages_python_asks_for(
 
 def test_the_other_frameworks_lines_install_it(page: dict[str, Any]) -> None:
     (check,) = page["aiohttp_app"].middlewares
-    assert check.__module__ == "iron_session.integrations.aiohttp_csrf"
+    assert check.__module__ == "iron_session.integrations.aiohttp.csrf"
     (check,) = page["sanic_app"].request_middleware
-    assert check.func.__module__ == "iron_session.integrations.sanic_csrf"
+    assert check.func.__module__ == "iron_session.integrations.sanic.csrf"
     with LitestarClient(page["litestar_app"], base_url=BASE) as client:
         assert client.get("/").status_code == 404
 

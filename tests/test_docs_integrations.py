@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from iron_session import Session, doors
+from iron_session import Session, http
 from tests.contract.all_doors import DOORS
 from tests.contract.written import PAGE, blocks
 
@@ -21,7 +21,7 @@ TEXT = PAGE.read_text(encoding="utf-8")
 BLOCKS = blocks()
 INTEGRATIONS = {"falcon_session", "bottle_session", "tornado_session", "pyramid_session"}
 
-TOOL_KIT = "iron_session.doors"
+TOOL_KIT = "iron_session.http"
 
 _ROW = re.compile(r"^\| `(?P<name>\w+)(?:\((?P<arguments>[^)]*)\))?` \| (?P<text>.*) \|$", re.M)
 
@@ -36,7 +36,7 @@ TOOLS = list(tools())
 
 
 def test_the_four_integrations_are_on_the_page() -> None:
-    assert BLOCKS.keys() == INTEGRATIONS | {"bottle_explicit"}
+    assert BLOCKS.keys() == INTEGRATIONS
     assert TEXT.count("```python\n") == len(BLOCKS), "each block begins with the name of its file"
 
 
@@ -67,7 +67,7 @@ def test_what_is_copied_uses_the_tool_kit_only(name: str) -> None:
 
 @pytest.mark.parametrize(("name", "arguments"), TOOLS)
 def test_the_tool_kit_is_as_the_page_describes_it(name: str, arguments: str | None) -> None:
-    tool = getattr(doors, name)
+    tool = getattr(http, name)
     if arguments is not None:
         takes = [one for one in inspect.signature(tool).parameters if one not in ("args", "kwargs")]
         told = [one for one in arguments.split(", ") if one]
@@ -77,7 +77,7 @@ def test_the_tool_kit_is_as_the_page_describes_it(name: str, arguments: str | No
 
 def test_the_tool_kit_was_found_on_the_page() -> None:
     """All of it, and nothing else."""
-    assert {name for name, _ in TOOLS} == set(doors.__all__)
+    assert {name for name, _ in TOOLS} == set(http.__all__)
     assert f"`{TOOL_KIT}`" in TEXT
 
 

@@ -7,7 +7,9 @@ import logging
 import re
 import signal
 import threading
+import tomllib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, get_args
@@ -15,6 +17,7 @@ from typing import Any, get_args
 import pytest
 
 from iron_session import (
+    ConfigurationError,
     CookieTooLargeError,
     HeaderJar,
     Passwords,
@@ -25,26 +28,18 @@ from iron_session import (
     get_iron_session,
     seal_data,
 )
-from iron_session.csrf import CsrfError, CsrfOptions, CsrfRequest
-from iron_session.doors.csrf import refuse
+from iron_session.csrf import CsrfError, CsrfOptions, CsrfRequest, refuse
+from iron_session.seals import _speedups, speedups
 from iron_session.sessions import events
-from tests.helpers.pages import ROOT, read_page, run_page
+from iron_session.testing import cookie_header, frozen_clock
+from tests.helpers.pages import ROOT, one_line, read_page, run_page, tables
 
 LIFETIMES, ROTATION, WATCHING = (
     read_page(f"docs/{name}.md") for name in ("lifetimes", "rotation", "watching")
 )
 OLD = "the old password of these pages, of 44 chars"
 NEW = "the new password of these pages, of 44 chars"
-
-
-def tables(text: str) -> Iterator[list[list[str]]]:
-    """Give the rows of each table, the first of which is its head, without their backticks."""
-    for table in re.findall(r"^(?:\|.*\n)+", text, re.MULTILINE):
-        rows = [
-            [cell.strip().strip("`") for cell in row.strip("|").split(" | ")]
-            for row in table.splitlines()
-        ]
-        yield [rows[0], *rows[2:]]
+MINUTE, HOUR, DAY = 60, 3600, 24 * 3600
 
 
 def visit(options: SessionOptions, cookie: str | None = None) -> Session:
@@ -101,6 +96,63 @@ def test_what_is_advised_makes_options_whose_renewal_a_browser_lives_to_see() ->
         assert renew_after is None or renew_after < ttl - timedelta(seconds=60)
 
 
+@dataclass(frozen=True)
+class Head:
+    """What is known of a request beside its cookies."""
+
+    mode: str
+    scheme: str = "https"
+
+    def get(self, name: str) -> list[str]:
+        return [self.mode] if name == "Sec-Fetch-Mode" else []
+
+
+def came_after(seconds: float, options: SessionOptions, mode: str) -> list[str]:
+    """Look at a session that was saved so long ago, and return what the response sets."""
+    with frozen_clock() as clock:
+        cookies = cookie_header(options, {"user": 1})
+        clock.tick(seconds)
+        jar = HeaderJar(cookies, Head(mode))
+        session = get_iron_session(jar, options)
+        assert session == {"user": 1}
+        session.commit()
+        return jar.set_cookie_headers
+
+
+@pytest.mark.parametrize(
+    ("ttl", "renew_after", "late", "told"),
+    [
+        (14 * DAY, DAY, 7.5 * DAY, "after seven and a half days"),
+        (
+            30 * MINUTE,
+            5 * MINUTE,
+            17 * MINUTE,
+            "with a `renew_after` of 5 is then renewed after 17 minutes",
+        ),
+    ],
+)
+def test_a_renewal_waits_for_a_navigation_for_as_long_as_the_page_says(
+    ttl: float, renew_after: float, late: float, told: str
+) -> None:
+    assert told in one_line(LIFETIMES)
+    options = SessionOptions(
+        password=OLD, cookie_name="myapp", ttl=int(ttl), renew_after=int(renew_after)
+    )
+    for mode, due_after in (("navigate", renew_after), ("cors", late)):
+        for moment in (due_after - MINUTE, due_after + 1):
+            cookies = came_after(moment, options, mode)
+            assert bool(cookies) is (moment > due_after)
+
+
+def test_a_session_that_only_scripts_look_at_ends_when_the_page_says() -> None:
+    """With its cookie, 12 minutes after the last moment at which it is not overdue."""
+    assert "is logged out 12 minutes later, when the cookie ends" in one_line(LIFETIMES)
+    options = SessionOptions(password=OLD, cookie_name="myapp", ttl=1800, renew_after=300)
+    (cookie,) = came_after(6 * MINUTE, options, "navigate")
+    assert f"Max-Age={(17 + 12) * MINUTE};" in cookie
+    assert came_after(17 * MINUTE - 1, options, "cors") == []
+
+
 # --- rotation ----------------------------------------------------------------------------------
 
 
@@ -142,8 +194,8 @@ def test_a_signal_has_the_file_read_again(
     signal.raise_signal(signal.SIGHUP)
     assert rotation["options"].passwords.ids == (2, 1)
     told, failed = caplog.records
-    assert told.getMessage() == "sessions are sealed by Passwords(ids=[2, 1])"
-    assert failed.getMessage() == "the passwords from before go on"
+    assert told.getMessage() == "sessions are now sealed with Passwords(ids=[2, 1])"
+    assert failed.getMessage() == "can't read the passwords again: the old ones stay in use"
     for password in (OLD, NEW):
         assert password not in caplog.text
 
@@ -174,6 +226,49 @@ def test_the_counts_tell_how_many_come_by_the_old_password_and_since_when_none_w
     visit(rotation["options"], seal_data({"user": 1}, password={2: NEW}))
     assert rotation["came"] == {"1": 3, "2": 1}
     assert abs(rotation["last_sealed"] - now) < timedelta(minutes=1)
+
+
+def test_each_request_counts_until_the_session_is_written_again(
+    rotation: dict[str, Any], file: Path
+) -> None:
+    put(file, {"1": OLD, "2": NEW})
+    rotation["read_passwords_again"]()
+    options = rotation["options"]
+    cookies = f"myapp={seal_data({'user': 1}, password={1: OLD})}"
+    for mode in ("cors", "no-cors", "navigate", "cors"):
+        jar = HeaderJar(cookies, Head(mode))
+        session = get_iron_session(jar, options)
+        assert session == {"user": 1}
+        session.commit()
+        for header in jar.set_cookie_headers:
+            cookies = header.partition(";")[0]
+    assert rotation["came"] == {"1": 3, "2": 1}
+
+
+def test_in_an_emergency_each_request_counts_until_the_next_login() -> None:
+    failures: list[UnsealReason] = []
+    options = SessionOptions(
+        password={3: NEW},
+        cookie_name="myapp",
+        on_unseal_error=lambda failure: failures.append(failure.reason),
+    )
+    for _ in range(3):
+        session = visit(options, seal_data({"user": 1}, password={1: OLD}))
+        session.commit()
+        assert isinstance(session.jar, HeaderJar)
+        assert session.jar.set_cookie_headers == []
+    assert failures == ["unknown-password"] * 3
+
+
+def test_servers_whose_clocks_are_an_hour_apart_log_everybody_out_with_half_an_hour() -> None:
+    told = "With a ttl of half an hour, servers whose clocks are an hour apart"
+    assert told in one_line(ROTATION)
+    options = SessionOptions(password=OLD, cookie_name="myapp", ttl=30 * MINUTE)
+    for apart, data in ((0, {"user": 1}), (30.9 * MINUTE, {"user": 1}), (HOUR, {})):
+        with frozen_clock() as clock:
+            cookies = cookie_header(options, {"user": 1})
+            clock.tick(apart)
+            assert get_iron_session(HeaderJar(cookies), options) == data
 
 
 def given(text: str) -> dict[str, str]:
@@ -299,12 +394,14 @@ def test_the_log_says_what_the_page_looks_for(caplog: pytest.LogCaptureFixture) 
 
     events.report_lost("myapp", "for a reason")
     events.report_too_large("myapp", CookieTooLargeError("too large"))
+    events.report_unvaried("myapp")
+    events.report_two_writers("myapp")
     events.report_unsealed(Unsealed(cookie_name="myapp", password_id="1", outdated=False), hook)
     request = CsrfRequest(method="POST", path="/", headers=lambda _: [])
     refuse(request, CsrfError("no origin", reason="origin"), CsrfOptions())
     (_, *signals), _ = tables(WATCHING)
-    looked_for = [row[:2] for row in signals if "…" in row[0]]
-    assert len(looked_for) == len(caplog.records) == 4
+    looked_for = [row[:2] for row in signals if "…" in row[0] and not row[1].endswith("once")]
+    assert len(looked_for) == len(caplog.records) == 6
     for record in caplog.records:
         (where,) = [
             where
@@ -326,3 +423,29 @@ def test_the_pages_lead_to_what_is_there(name: str) -> None:
         assert file.is_file(), link
         titles = re.findall(r"^## (.*)$", file.read_text(encoding="utf-8"), re.MULTILINE)
         assert not anchor or anchor in {title.lower().replace(" ", "-") for title in titles}
+
+
+# --- speed-ups -------------------------------------------------------------------------------
+
+SPEEDUPS = read_page("docs/speedups.md")
+
+
+def test_the_page_on_speedups_shows_what_is_at_work(capsys: pytest.CaptureFixture[str]) -> None:
+    run_page(SPEEDUPS, "speedups")
+    assert capsys.readouterr().out == f"{speedups() or 'seals are made in Python'}\n"
+
+
+def test_the_page_on_speedups_names_the_settings_that_there_are() -> None:
+    (settings,) = [rows for rows in tables(SPEEDUPS) if rows[0][0] == "value"]
+    named = [row[0] for row in settings if row[0] != "value"]
+    assert named == ["not set, or empty", "0", "1"]
+    for setting in (None, "", "0"):
+        _speedups.load(setting)
+    with pytest.raises(ConfigurationError):
+        _speedups.load("2")
+
+
+def test_the_page_on_speedups_names_the_extra_that_the_package_has() -> None:
+    metadata = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert "speedups" in metadata["optional-dependencies"]
+    assert 'pip install "iron-session[speedups]"' in SPEEDUPS

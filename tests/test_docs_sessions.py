@@ -16,10 +16,11 @@ def password(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_page_of_the_session_prints_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:
     run_page(read_page("docs/sessions.md"), "sessions")
-    first, second, third = capsys.readouterr().out.splitlines()
+    first, second, third, fourth = capsys.readouterr().out.splitlines()
     assert first == "3 ['user', 'cart', 'theme']"
     assert second == "logged in: 1"
     assert third == '{"user": {"id": 1, "name": "Ada"}, "cart": ["tea"], "theme": "dark"}'
+    assert fourth.startswith("['myapp=Fe26.2*1*")
 
 
 def test_the_page_of_flash_messages_shows_one_and_keeps_it_over_a_redirect(

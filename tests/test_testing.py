@@ -4,6 +4,7 @@ import ast
 import asyncio
 import inspect
 import logging
+import os
 import subprocess
 import sys
 import threading
@@ -35,13 +36,13 @@ from iron_session import (
     Session,
     SessionOptions,
     UnsealError,
+    _time,
     get_iron_session,
     seal_data,
     testing,
     unseal_data,
 )
 from iron_session.integrations.wsgi import IronSessionMiddleware
-from iron_session.seals import _time
 from iron_session.testing import (
     FrozenClock,
     cookie_header,
@@ -58,7 +59,8 @@ from tests.sessions.browser import Failures, ReceivedCookie
 from tests.test_house import FRAMEWORKS
 
 OPTIONS = make_options()
-OTHER = make_options(password="another password, of at least 32 characters")
+OTHER_PASSWORD = "another password, of at least 32 characters"
+OTHER = make_options(password=OTHER_PASSWORD)
 START = datetime(2026, 1, 1, tzinfo=UTC)
 FORTNIGHT = timedelta(days=14)
 LARGE = "".join(map(str, range(1600)))
@@ -102,6 +104,68 @@ def test_options_are_made_for_plain_http_and_for_nothing_else() -> None:
     assert unseal_data(first, password=make_options().passwords) == 1
 
 
+def run_apart(program: str, **environment: str) -> str:
+    """Run a program in a process that no test runner has to do with; give what it logs."""
+    outside = {name: text for name, text in os.environ.items() if not name.startswith("PYTEST_")}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**outside, **environment},
+    )
+    return done.stderr
+
+
+PUBLISHED = "only for tests: this password is published with iron-session"
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        "make_options()",
+        "Passwords({1: PUBLISHED, 2: 'a newer password that nobody else can read'})",
+        "Passwords.from_env('KEY', {'KEY': PUBLISHED})",
+        "seal_data(1, password=PUBLISHED)",
+        "Links(password=PUBLISHED, purpose='login')",
+    ],
+)
+def test_the_password_for_tests_is_warned_of_once_in_a_server(use: str) -> None:
+    """Whichever way it got there; anybody who has the package could make a session."""
+    logged = run_apart(
+        "from iron_session import Passwords, seal_data\n"
+        "from iron_session.links import Links\n"
+        "from iron_session.testing import make_options\n"
+        f"PUBLISHED = {PUBLISHED!r}\n{use}\n{use}"
+    )
+    assert logged.count("\n") == 1
+    assert "published" in logged
+    assert "`iron-session generate-password`" in logged
+    assert PUBLISHED not in logged
+
+
+@pytest.mark.parametrize(
+    ("before", "environment"),
+    [
+        ("import pytest", {}),
+        ("import unittest", {}),
+        ("", {"PYTEST_VERSION": "9.0"}),
+        ("", {"PYTEST_CURRENT_TEST": "test_shop.py::test_checkout (call)"}),
+    ],
+    ids=["pytest", "unittest", "started by pytest", "started by an older pytest"],
+)
+def test_the_password_for_tests_is_not_warned_of_in_tests(
+    before: str, environment: dict[str, str]
+) -> None:
+    program = f"{before}\nfrom iron_session.testing import make_options\nmake_options()"
+    assert run_apart(program, **environment) == ""
+
+
+def test_another_password_is_not_warned_of() -> None:
+    program = "from iron_session.testing import make_options as use"
+    assert run_apart(f"{program}\nuse(password={OTHER_PASSWORD!r})") == ""
+
+
 def test_options_can_be_changed_one_by_one() -> None:
     options = make_options(cookie_name="shop", ttl=60, cookie_options={"path": "/shop"})
     assert (options.cookie_name, options.ttl_ms) == ("shop", 60_000)
@@ -112,7 +176,7 @@ def test_options_can_be_changed_one_by_one() -> None:
 
 
 def test_options_that_cannot_be_are_refused() -> None:
-    with pytest.raises(ConfigurationError, match="password"):
+    with pytest.raises(ConfigurationError, match=r"^password"):
         make_options(password="short")
     with pytest.raises(ConfigurationError, match="secure=True"):
         make_options(cookie_name="__Host-session")
@@ -151,10 +215,46 @@ def test_a_copy_keeps_the_attributes_that_any_cookie_may_have() -> None:
     assert for_tests(own) == replace(own, cookie_options=replace(own.cookie, secure=False))
 
 
+def test_a_copy_keeps_the_scopes_that_the_cookie_had_but_for_partitions() -> None:
+    """Each of them once, and not the one that the copy's cookie has."""
+    own = make_options(
+        cookie_name="__Secure-myapp",
+        cookie_options={"secure": True, "partitioned": True, "path": "/a"},
+        former_scopes=[
+            {"partitioned": False},
+            {"path": "/b"},
+            {"path": "/b", "partitioned": False},
+            {"domain": "example.com", "partitioned": False},
+        ],
+    )
+    copied = for_tests(own)
+    assert [(one.domain, one.path) for one in copied.former_cookies] == [
+        (None, "/b"),
+        ("example.com", "/a"),
+    ]
+    assert not any(one.partitioned or one.secure for one in copied.former_cookies)
+
+
+def test_a_cookie_that_is_secure_by_the_request_is_so_in_the_client_too() -> None:
+    options = make_options(cookie_options={"secure": "auto"})
+    for url, secure in (("http://shop.test", False), ("https://shop.test", True)):
+        client = httpx.Client(base_url=url)
+        log_in(client, options, {"user": 1})
+        assert [(one.name, one.secure) for one in client.cookies.jar] == [("session", secure)]
+        session = read_session(client, options)
+        assert session == {"user": 1}
+    with pytest.raises(ConfigurationError, match=r"domain is other\.test"):
+        log_in(
+            httpx.Client(base_url="http://shop.test"),
+            make_options(cookie_options={"secure": "auto", "domain": "other.test"}),
+            {"user": 1},
+        )
+
+
 def test_only_options_with_a_name_are_copied() -> None:
     with pytest.raises(ConfigurationError, match="must be a SessionOptions"):
         for_tests({})  # type: ignore[arg-type]  # the mistake is what is tested
-    with pytest.raises(ConfigurationError, match="cookie_name must be"):
+    with pytest.raises(ConfigurationError, match=r"^cookie_name must be"):
         for_tests(make_options(cookie_name="__Host-", cookie_options={"secure": True}))
 
 
@@ -184,7 +284,8 @@ def test_cookies_are_cut_as_an_application_cuts_them() -> None:
         session = get_iron_session(jar, options)
         session["large"] = LARGE
         session.save()
-        theirs = [len(ReceivedCookie.parse(each).value) for each in jar.set_cookie_headers]
+        written = map(ReceivedCookie.parse, jar.set_cookie_headers)
+        theirs = [len(cookie.value) for cookie in written if cookie.max_age != 0]
     assert [len(value) for value in session_cookie(options, {"large": LARGE}).values()] == theirs
 
 
@@ -212,7 +313,7 @@ def test_typed_data_is_an_instance_or_a_mapping() -> None:
     ],
 )
 def test_data_that_no_session_can_hold_is_refused(options: SessionOptions[Any], data: Any) -> None:
-    with pytest.raises(NotSerializableError, match="session"):
+    with pytest.raises(NotSerializableError, match=r"^session"):
         session_cookie(options, data)
 
 
@@ -242,7 +343,7 @@ def test_the_absolute_lifetime_counts_from_the_creation() -> None:
         at = START - timedelta(minutes=30)
         session = found(cookie_header(options, {"a": 1}, created_at=at), options)
         assert (session["a"], session.created_at) == (1, at)
-        with pytest.raises(ConfigurationError, match="ttl must not be longer than max_lifetime"):
+        with pytest.raises(ConfigurationError, match=r"^ttl must not be longer than max_lifetime"):
             session_cookie(options, {}, ttl=7201)
 
 
@@ -250,12 +351,12 @@ def test_the_absolute_lifetime_counts_from_the_creation() -> None:
     "at", [datetime(2026, 1, 1), 5, "yesterday", "1969-12-31T23:59:59Z", "2026-01-01"]
 )
 def test_a_time_that_is_none_is_refused(at: Any) -> None:
-    with pytest.raises(ConfigurationError, match="created_at must"):
+    with pytest.raises(ConfigurationError, match=r"^created_at must"):
         session_cookie(OPTIONS, {}, created_at=at)
-    with pytest.raises(ConfigurationError, match="at must"), frozen_clock(at):
+    with pytest.raises(ConfigurationError, match=r"^at must"), frozen_clock(at):
         pytest.fail("the clock stands at no time")
     with frozen_clock() as clock:
-        with pytest.raises(ConfigurationError, match="move_to must"):
+        with pytest.raises(ConfigurationError, match=r"^move_to must"):
             clock.move_to(at)
         assert clock.now == START
 
@@ -322,9 +423,9 @@ def test_a_client_that_does_not_know_where_the_application_is_must_be_told() -> 
 )
 def test_a_url_that_is_none_is_refused(url: Any) -> None:
     for client in (httpx.Client(), flask.Flask(__name__).test_client()):
-        with pytest.raises(ConfigurationError, match="url must be where the application is"):
+        with pytest.raises(ConfigurationError, match=r"^url must be the application's URL"):
             log_in(client, OPTIONS, {}, url=url)
-        with pytest.raises(ConfigurationError, match="url must be where the application is"):
+        with pytest.raises(ConfigurationError, match=r"^url must be the application's URL"):
             read_session(client, OPTIONS, url=url)
 
 
@@ -455,7 +556,7 @@ def test_aiohttp_s_client_must_have_a_server_that_runs_and_a_jar_that_takes_cook
     async def refusals() -> None:
         for jar, message in (
             (None, "no address before its server runs"),
-            (DummyCookieJar(), "its cookie jar takes it not at all"),
+            (DummyCookieJar(), "its cookie jar does not keep it"),
         ):
             client = AiohttpClient(TestServer(web.Application()), cookie_jar=jar)
             if jar is not None:
@@ -589,7 +690,7 @@ def test_a_session_that_grows_or_shrinks_is_whole() -> None:
     ("headers", "options", "reason"),
     [
         (answered(fill), OTHER, "invalid"),
-        (answered(fill), make_options(password={2: "a" * 32}), "unknown-password"),
+        (answered(fill), replace(OTHER, password={2: OTHER_PASSWORD}), "unknown-password"),
         (["session=not a seal"], OPTIONS, "invalid"),
         (answered(lambda session: session.update(name=5)), make_options(schema=Visitor), "schema"),
     ],
@@ -645,7 +746,7 @@ def test_what_is_neither_response_nor_client_nor_headers_is_refused(source: obje
 
 
 def test_a_response_without_headers_is_refused_with_what_to_give() -> None:
-    with pytest.raises(ConfigurationError, match=r"SimpleNamespace .* a list of the values"):
+    with pytest.raises(ConfigurationError, match=r"SimpleNamespace: give a list of the values"):
         read_session(SimpleNamespace(status=200, headers={}), OPTIONS)
 
 
@@ -692,7 +793,7 @@ def test_a_time_out_of_all_calendars_is_refused() -> None:
             with pytest.raises(ConfigurationError, match=r"tick|1970 to 9999"):
                 clock.tick(span)  # type: ignore[arg-type]  # one is no span at all
         clock.move_to("9999-12-31T23:59:59Z")
-        with pytest.raises(ConfigurationError, match="tick leads out of the years 1970 to 9999"):
+        with pytest.raises(ConfigurationError, match=r"^tick leads out of the years 1970 to 9999"):
             clock.tick()
 
 

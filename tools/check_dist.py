@@ -1,4 +1,4 @@
-"""Check that dist/ holds what it should: the wheel all of the package and nothing else."""
+"""Check what dist/ holds: the wheel exactly the package, the sdist the whole project."""
 
 import sys
 import tarfile
@@ -14,7 +14,16 @@ SDIST = {
     "constraints-oldest.txt",
     "noxfile.py",
 }
-SDIST_FOLDERS = {"src", "tests", "examples", "benchmarks", "docs", "tools", "typing_tests"}
+SDIST_FOLDERS = {
+    "src",
+    "tests",
+    "examples",
+    "benchmarks",
+    "docs",
+    "tools",
+    "typing_tests",
+    "speedups",
+}
 
 
 def source_files() -> set[str]:

@@ -1,6 +1,6 @@
-"""Hold the files on the page "Write your own integration" against what the rest of the code keeps.
+"""Check the files on the page "Write your own integration" like the rest of the code.
 
-Readers copy them, so they are linted, formatted and typed like the package itself.
+Readers copy them, so they must be linted, formatted and typed like the package itself.
 """
 
 import re
@@ -22,14 +22,14 @@ CHECKS: list[list[str | Path]] = [
 
 
 def main() -> int:
-    """Write the files into a folder and check them there; give how many checks have failed."""
+    """Write the files into a folder, check them there, and return how many checks failed."""
     with tempfile.TemporaryDirectory() as folder:
         files = []
         for code, name in FILE.findall(PAGE.read_text(encoding="utf-8")):
             files.append(Path(folder, name))
             files[-1].write_text(code, encoding="utf-8")
         if not files:
-            sys.exit(f"{PAGE} has no files on it")
+            sys.exit(f"{PAGE} shows no files")
         return sum(
             subprocess.run([sys.executable, "-m", *check, *files], cwd=ROOT, check=False).returncode
             != 0

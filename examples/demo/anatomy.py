@@ -1,6 +1,6 @@
-"""Takes a session's cookie apart: pure functions, from the text of a cookie to what the page shows.
+"""Takes a session's cookie apart: pure functions, from the cookie's text to what the page shows.
 
-An application needs nothing of this. It reads its session, and never looks at the seal.
+An application needs none of this: it reads its session, and never looks at the seal.
 """
 
 import json
@@ -23,7 +23,7 @@ CIPHER_BLOCK = 16
 
 Kind = Literal["label", "secret", "proof", "outside"]
 
-# The eight parts of a seal, in their order: name, kind, and what it is.
+# The eight parts of a seal, in order: name, kind, and what it is.
 PARTS: tuple[tuple[str, Kind, str], ...] = (
     (
         "Format",
@@ -33,8 +33,8 @@ PARTS: tuple[tuple[str, Kind, str], ...] = (
     (
         "Password id",
         "label",
-        "Which of the server's passwords made this seal. When a new password comes, new seals name "
-        "it, and the old one goes on opening the old ones.",
+        "Which of the server's passwords made this seal. After a rotation, new seals name the new "
+        "password, and the old password still opens the old seals.",
     ),
     (
         "Encryption salt",
@@ -54,8 +54,8 @@ PARTS: tuple[tuple[str, Kind, str], ...] = (
     (
         "Expiration",
         "label",
-        "When the seal ends, in milliseconds since 1970. Everybody can read it, nobody can put it "
-        "off: the mac covers it.",
+        "When the seal expires, in milliseconds since 1970. Everybody can read it, but nobody can "
+        "change it: the mac covers it.",
     ),
     (
         "Mac salt",
@@ -65,16 +65,16 @@ PARTS: tuple[tuple[str, Kind, str], ...] = (
     (
         "Mac",
         "proof",
-        "HMAC-SHA256 over parts 1 to 6. Change one character of them and it no longer fits, which "
-        "is checked before anything is decrypted.",
+        "HMAC-SHA256 over parts 1 to 6. Change one character of them and it no longer "
+        "matches, which is checked before anything is decrypted.",
     ),
 )
 
 REASONS = {
-    "expired": "It came after its expiration.",
+    "expired": "It has expired.",
     "unknown-password": "It names a password that this server does not have.",
     "invalid": "It was changed, made with another password, or is no seal at all.",
-    "purpose": "It is genuine, but it was sealed for another purpose than to be a session.",
+    "purpose": "It is genuine, but it was sealed for another purpose.",
 }
 
 ATTRIBUTES = {
@@ -119,8 +119,8 @@ class Expiry:
 class Anatomy:
     """A cookie, taken apart.
 
-    What the server reads in it is `content`, as JSON; where it refuses it, `refused` is the error.
-    `parts` is empty where the text does not have the eight.
+    `content` is what the server reads in it, as JSON; if the server refuses it, `refused` is the
+    error. `parts` is empty if the text does not have eight parts.
     """
 
     name: str
@@ -156,7 +156,7 @@ class Anatomy:
 
 
 def examine(cookie_header: str, options: SessionOptions, now: datetime) -> Anatomy | None:
-    """Take the session's cookie in a request's `Cookie` header apart; None if there is none."""
+    """Return the session's cookie in a `Cookie` header, taken apart; None if there is none."""
     text = choose(cookie_header, options)
     if text is None:
         return None
@@ -175,14 +175,14 @@ def examine(cookie_header: str, options: SessionOptions, now: datetime) -> Anato
 
 
 def choose(cookie_header: str, options: SessionOptions) -> str | None:
-    """Pick the cookie that the session was read from: of several, the first that opens."""
+    """Return the cookie that the session was read from: of several, the first that opens."""
     values = [value for value in HeaderJar(cookie_header).read(options.cookie_name) if value]
     opened = (value for value in values if read(value, options)[1] is None)
     return next(opened, values[0] if values else None)
 
 
 def dissect(text: str) -> tuple[tuple[Part, ...], str]:
-    """Split a cookie's text into the eight parts of its seal and what stands behind them."""
+    """Split a cookie's text into the eight parts of its seal and what comes after them."""
     seal, tilde, version = text.partition("~")
     values = seal.split("*")
     if len(values) != len(PARTS):
@@ -193,7 +193,7 @@ def dissect(text: str) -> tuple[tuple[Part, ...], str]:
 
 
 def read(text: str, options: SessionOptions) -> tuple[str | None, UnsealError | None]:
-    """Open a cookie: its content as indented JSON, or the error that says why it is refused."""
+    """Return a cookie's content as indented JSON, or the error that says why it is refused."""
     try:
         data = unseal_data(text, password=options.password)
     except UnsealError as error:
@@ -202,14 +202,14 @@ def read(text: str, options: SessionOptions) -> tuple[str | None, UnsealError | 
 
 
 def written_attributes(options: SessionOptions) -> str:
-    """Give the attributes that these options put behind a session's cookie."""
+    """Return the attributes that these options add to a session's cookie."""
     jar = HeaderJar()
     get_iron_session(jar, options).save()
     return jar.set_cookie_headers[0].partition("; ")[2]
 
 
 def describe_expiration(expiration: str, now: datetime) -> Expiry:
-    """Say in words when a seal ends, given its sixth part, which may be anybody's text."""
+    """Return in words when a seal expires, from its sixth part, which may be any text."""
     if not expiration:
         return Expiry("never")
     if not re.fullmatch(r"[1-9][0-9]{0,20}", expiration):
@@ -224,7 +224,7 @@ def describe_expiration(expiration: str, now: datetime) -> Expiry:
 
 
 def describe_span(span: timedelta) -> str:
-    """Say a span of time in its two largest units."""
+    """Return a span of time in words, in its two largest units."""
     hours, seconds = divmod(span.seconds, 3600)
     units = {"day": span.days, "hour": hours, "minute": seconds // 60}
     told = [f"{count} {unit}{'' if count == 1 else 's'}" for unit, count in units.items() if count]
@@ -232,13 +232,13 @@ def describe_span(span: timedelta) -> str:
 
 
 def shorten(text: str, most: int = 24) -> str:
-    """Leave out the middle of a long text."""
+    """Return a long text without its middle."""
     half = most // 2 - 1
     return text if len(text) <= most else f"{text[:half]} … {text[-half:]}"
 
 
 def content_bounds(ciphertext: str) -> tuple[int, int]:
-    """Tell what the length of a ciphertext gives away: the least and most bytes of the content.
+    """Return the least and most bytes of the content, as the ciphertext's length reveals them.
 
     Base64url has 4 characters for 3 bytes; the padding is 1 to 16 bytes.
     """

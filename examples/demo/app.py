@@ -1,6 +1,6 @@
 """A small site whose whole memory is one cookie in the visitor's browser. Run it: make demo.
 
-Everything of the session is on this page; `anatomy` only takes the cookie apart to show it.
+All that handles the session is in this file; `anatomy` only takes the cookie apart to show it.
 """
 
 import logging
@@ -36,7 +36,7 @@ if password_is_random:
 options = SessionOptions(
     password=passwords,
     cookie_name="iron-session-demo",
-    # This site is plain http on your own machine, where Safari takes no Secure cookie. Yours will
+    # This site is plain http on your own machine, where Safari refuses Secure cookies. Yours will
     # be https: leave secure at its default, True.
     cookie_options=CookieOptions(secure=False),
 )
@@ -48,7 +48,7 @@ CurrentSession = Annotated[Session, Depends(SessionDependency(options))]
 
 
 def logged_in(session: CurrentSession) -> Session:
-    """Give the session of somebody who logged in, and send everybody else to the form."""
+    """Return the session of a visitor who logged in; redirect everybody else to the form."""
     if "user" not in session:
         raise HTTPException(303, headers={"Location": "/"})
     return session
@@ -57,7 +57,7 @@ def logged_in(session: CurrentSession) -> Session:
 LoggedIn = Annotated[Session, Depends(logged_in)]
 
 # --- what visitors do ------------------------------------------------------------------------
-# Changes are made by POST, and answered with a redirect, so that reloading a page repeats none.
+# Changes are made by POST and answered with a redirect, so that reloading a page repeats none.
 # The cookie is SameSite=Lax: a form on another site posts without it, and so changes nothing.
 
 Fruit = Literal["apples", "pears", "plums"]
@@ -87,7 +87,7 @@ def add_to_cart(session: LoggedIn, fruit: Fruit) -> Response:
 
 @app.post("/note")
 def write_note(session: LoggedIn, note: Annotated[str, Form()] = "") -> Response:
-    session["note"] = note  # too long a note is a CookieTooLargeError: see below
+    session["note"] = note  # too long a note raises CookieTooLargeError: see below
     return go_to("/#note")
 
 
@@ -99,7 +99,7 @@ def logout(session: CurrentSession) -> Response:
 
 @app.post("/cookie/{damage}")
 def spoil_cookie(session: LoggedIn, damage: Damage) -> Response:
-    """Give the visitor a spoilt copy of the cookie, to see what becomes of it."""
+    """Set a spoilt copy of the cookie, to see what happens to it."""
     response = go_to("/cookie")
     response.set_cookie(
         options.cookie_name, spoil(session, damage, passwords), httponly=True, samesite="lax"
@@ -115,7 +115,7 @@ def go_to(path: str) -> Response:
 
 
 def take_apart(request: Request) -> Anatomy | None:
-    """Take the visitor's own cookie apart, as it came."""
+    """Return the visitor's own cookie, taken apart."""
     header = "; ".join(request.headers.getlist("cookie"))
     return examine(header, options, datetime.now(UTC))
 
@@ -135,7 +135,7 @@ def anatomy(request: Request, cookie: OwnCookie) -> Response:
 
 app.mount("/static", StaticFiles(directory=HERE / "static"))
 
-templates = Jinja2Templates(HERE / "templates")  # escapes all that it is given
+templates = Jinja2Templates(HERE / "templates")  # escapes all values
 templates.env.globals.update(
     password_is_random=password_is_random,
     MOST_BYTES=MOST_BYTES,
@@ -144,7 +144,7 @@ templates.env.globals.update(
 )
 
 HEADERS = {
-    # Own styles and nothing else: no script, no frame, no other site.
+    # Only our own styles: no script, no frame, no other site.
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src data:; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     "Cache-Control": "no-store",
@@ -163,7 +163,7 @@ def page(request: Request, template: str, status_code: int = 200, **context: Any
 
 @app.exception_handler(CookieTooLargeError)
 def too_large(request: Request, error: CookieTooLargeError) -> Response:
-    """Say so. Nothing was written: the browser keeps the cookie that it has."""
+    """Show the error. Nothing was written: the browser keeps the cookie that it has."""
     return error_page(
         request,
         413,

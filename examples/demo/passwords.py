@@ -10,9 +10,9 @@ _NAMES = re.compile(r"SESSION_PASSWORD(_FILE|_[0-9]+)?")
 
 
 def find_passwords(environ: Mapping[str, str] = os.environ) -> tuple[Passwords, bool]:
-    """Read the passwords, or make one for this run; the second value tells whether one was made.
+    """Return the passwords, or a new one for this run, and whether one was made.
 
-    One is made only where nothing is set: a password that is set but can't be used is an error.
+    One is made only if nothing is set: a password that is set but can't be used is an error.
     """
     if any(value and _NAMES.fullmatch(name) for name, value in environ.items()):
         return Passwords.from_env("SESSION_PASSWORD", environ), False

@@ -1,4 +1,4 @@
-"""Four ways to spoil a session's cookie: one for each reason that a seal is refused for."""
+"""Four ways to spoil a session's cookie: one for each reason to refuse a seal."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -16,7 +16,7 @@ class Damage(StrEnum):
 
 
 def spoil(data: Mapping[str, Any], damage: Damage, passwords: Passwords) -> str:
-    """Seal a session's data so that no server takes it for this session."""
+    """Return a seal of a session's data that the server refuses."""
     match damage:
         case Damage.CHANGED:
             return change_one_character(seal_data(dict(data), password=passwords))

@@ -2,6 +2,6 @@
 
 import sys
 
-from iron_session._cli import main
+from iron_session.cli import main
 
 sys.exit(main())

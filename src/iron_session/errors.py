@@ -1,7 +1,7 @@
 """Every error of this package: one root, split by whose fault it was.
 
 `ConfigurationError`, `NotSerializableError`, `CookieTooLargeError`, `HeadersAlreadySentError` and
-`SessionDestroyedError` are the programmer's; `UnsealError` is the text's, `CsrfError` the
+`SessionDestroyedError` are the programmer's fault; `UnsealError` is the text's, `CsrfError` the
 request's. No message holds a password, a payload, a token or a whole seal.
 """
 
@@ -26,17 +26,17 @@ __all__ = [
 UnsealReason: TypeAlias = Literal["expired", "unknown-password", "invalid", "purpose", "schema"]
 """Why a seal could not be opened.
 
-`"expired"` and `"unknown-password"` are read from text that nobody has authenticated: fit for a
-log, never for a decision. `"purpose"` is told only once the seal has proven authentic, as is
-`"schema"`, which sessions have alone.
+`"expired"` and `"unknown-password"` are read from text that nobody has authenticated: use them in
+a log, never for a decision. `"purpose"` and `"schema"` come up only once the seal has proven
+authentic; `"schema"` is for sessions only.
 """
 
 
 CsrfReason: TypeAlias = Literal["cross-site", "origin", "token-missing", "token-wrong"]
 """Why a request was refused.
 
-`"cross-site"`: the browser says so. `"origin"`: it names another origin, or none. The other two are
-of the token that the session holds.
+`"cross-site"`: the browser says so. `"origin"`: the request names another origin, or none. The
+other two: it has no token, or one that is not the session's.
 """
 
 
@@ -52,7 +52,7 @@ class NotSerializableError(IronSessionError, TypeError):
     """Data that JSON can't carry, or that is not what a session's schema declares.
 
     Attributes:
-        path: where it stands, as `session["cart"][0]["when"]`.
+        path: where the value is, as `session["cart"][0]["when"]`.
     """
 
     def __init__(self, path: str, problem: str) -> None:
@@ -69,7 +69,7 @@ class UnsealError(IronSessionError):
 
     Attributes:
         reason: see `UnsealReason`.
-        password_id: the id that the text named, where it has the form of one; not authenticated.
+        password_id: the id in the text, if it has the form of an id, else None; not authenticated.
     """
 
     def __init__(
@@ -109,11 +109,11 @@ def _rebuild_csrf_error(message: str, reason: CsrfReason) -> CsrfError:
 
 
 class CookieTooLargeError(IronSessionError):
-    """A session that does not fit into what browsers take; nothing of it was written."""
+    """A session too large for the cookies that browsers accept; nothing of it was written."""
 
 
 class HeadersAlreadySentError(IronSessionError):
-    """A session saved or destroyed after the response's headers had gone."""
+    """A session saved or destroyed after the response's headers were sent."""
 
 
 class SessionDestroyedError(IronSessionError):
@@ -121,7 +121,10 @@ class SessionDestroyedError(IronSessionError):
 
 
 def stems_from(error: BaseException | None, failure: BaseException) -> bool:
-    """Tell whether an error is this failure: as it is, as the cause shown, or in a group."""
+    """Return whether an error is this failure, was caused by it, or is a group with such an error.
+
+    Only causes that a traceback shows count.
+    """
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         if error is failure:

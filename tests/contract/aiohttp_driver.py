@@ -1,4 +1,4 @@
-"""Sends requests to an aiohttp application: through its own server, for there is no other way."""
+"""Sends requests to an aiohttp application through its own server, since it has no other way."""
 
 import asyncio
 import logging
@@ -121,6 +121,6 @@ def run(app: web.Application, **settings: Any) -> Iterator[RunningApp]:
 
 @contextmanager
 def serve(app: web.Application) -> Iterator[str]:
-    """Serve an aiohttp application for the length of a block; gives host and port."""
+    """Serve an aiohttp application for the length of a block; yields host and port."""
     with run(app) as site:
         yield site.address

@@ -1,12 +1,14 @@
-"""Every door that keeps the contract, and the one table of what a door can't have."""
+"""All integrations that keep the contract, and the table of what some of them can't do."""
 
 import pytest
 
 from tests.contract.door import Door
-from tests.contract.doors import (
+from tests.contract.integrations import (
     aiohttp,
     asgi,
+    blacksheep,
     bottle,
+    channels,
     django,
     falcon,
     fastapi,
@@ -23,7 +25,9 @@ from tests.contract.doors import (
 DOORS: list[Door] = [
     *aiohttp.DOORS,
     *asgi.DOORS,
+    *blacksheep.DOORS,
     *bottle.DOORS,
+    *channels.DOORS,
     *django.DOORS,
     *falcon.DOORS,
     *wsgi.DOORS,
@@ -37,37 +41,49 @@ DOORS: list[Door] = [
     *tornado.DOORS,
 ]
 
+AIOHTTP = ["aiohttp", "aiohttp wrapped", "aiohttp_session"]
 NO_COROUTINES = "WSGI calls plain functions"
 NO_WEBSOCKETS = "WSGI has no WebSockets"
-NONE_IN_WSGI = dict.fromkeys(["bottle", "falcon", "flask", "pyramid", "wsgi"], NO_WEBSOCKETS)
+NONE_IN_WSGI = dict.fromkeys(
+    ["bottle", "falcon", "flask", "flask wrapped", "pyramid", "wsgi", "wsgi wrapped"], NO_WEBSOCKETS
+)
+SANIC = ["sanic", "sanic asgi", "sanic wrapped", "sanic asgi wrapped"]
 NOT_IN_SANIC = dict.fromkeys(
-    ["sanic", "sanic asgi"],
+    SANIC,
     "it answers the handshake of a WebSocket before the handler runs, with headers of its own",
 )
-NONE_IN_DJANGO = dict.fromkeys(["django wsgi", "django asgi"], "Django has no WebSockets")
+DJANGO = ["django wsgi", "django asgi", "django wsgi wrapped", "django asgi wrapped"]
+NONE_IN_DJANGO = dict.fromkeys(DJANGO, "Django has no WebSockets")
 NOT_IN_ITS_VIEW = (
     "its session is one of aiohttp_session's own kind; ours, with all that it has, is "
     "`iron_session.integrations.aiohttp.get_session(request)`"
 )
-BY_HAND = (
-    "its fifty lines have no room for it: `get_iron_session(ResponseJar(…), options)`, as the page "
-    '"Write your own integration" shows it for Bottle'
-)
+BY_HAND = "the page has no room for it: it takes `session_by_hand`, as in Bottle's code there"
+
+WRAPPED = ["asgi wrapped", "starlette wrapped", "fastapi wrapped", "litestar wrapped"]
+BESIDE = "it is the form of the door that is installed, and needs neither"
 
 CANNOT: dict[str, dict[str, str]] = {
     "async": {
-        "django wsgi": "each coroutine has an event loop of its own, so that none can wait for "
-        "another; one alone is tested in tests/integrations/test_django.py",
-        **dict.fromkeys(["bottle", "falcon", "pyramid", "wsgi"], NO_COROUTINES),
+        **dict.fromkeys(
+            ["django wsgi", "django wsgi wrapped"],
+            "each coroutine has an event loop of its own, so that none can wait for "
+            "another; one alone is tested in tests/integrations/test_django.py",
+        ),
+        **dict.fromkeys(["bottle", "falcon", "pyramid", "wsgi", "wsgi wrapped"], NO_COROUTINES),
     },
     "sync": {
-        **dict.fromkeys(["aiohttp", "aiohttp_session"], "its handlers are coroutine functions"),
-        "asgi": "an ASGI application is a coroutine function",
+        **dict.fromkeys(AIOHTTP, "its handlers are coroutine functions"),
+        **dict.fromkeys(["asgi", "asgi wrapped"], "an ASGI application is a coroutine function"),
+        "blacksheep": "it runs plain functions in its event loop, where one that waits lets no "
+        "other come",
+        "channels": "it runs synchronous consumers one after the other; one alone is tested in "
+        "tests/integrations/test_channels.py",
         "falcon asgi": "its responders are coroutine functions",
         "tornado": "it runs plain functions one after the other; one alone is tested in "
         "tests/integrations/test_written_integrations.py",
         **dict.fromkeys(
-            ["sanic", "sanic asgi"],
+            SANIC,
             "it runs plain functions in its event loop, where one that waits lets no other come; "
             "one alone is tested in tests/integrations/test_sanic.py",
         ),
@@ -77,7 +93,7 @@ CANNOT: dict[str, dict[str, str]] = {
     "close": {
         **NONE_IN_DJANGO,
         **dict.fromkeys(
-            ["aiohttp", "aiohttp_session"],
+            AIOHTTP,
             "a WebSocketResponse can be closed only once its handshake has gone",
         ),
         **NONE_IN_WSGI,
@@ -87,26 +103,43 @@ CANNOT: dict[str, dict[str, str]] = {
     "deny": {
         **NONE_IN_DJANGO,
         **NONE_IN_WSGI,
-        "falcon asgi": "it refuses a WebSocket only by closing it",
-        "sanic asgi": "it answers as to a request of HTTP, which ASGI servers do not take",
+        **dict.fromkeys(["blacksheep", "falcon asgi"], "it refuses a WebSocket only by closing it"),
+        **dict.fromkeys(
+            ["sanic asgi", "sanic asgi wrapped"],
+            "it answers as to a request of HTTP, which ASGI servers do not take",
+        ),
     },
     "control characters": dict.fromkeys(
-        ["aiohttp", "aiohttp_session", "tornado"],
+        [*AIOHTTP, "tornado"],
         "its parser answers them with 400, before the application is called",
     ),
-    "handled": dict.fromkeys(
-        ["bottle", "tornado"],
-        "it has no handlers for exceptions, only pages for a status: what else is raised is an "
-        "accident",
-    ),
+    "handled": {
+        **dict.fromkeys(
+            ["bottle", "tornado"],
+            "it has no handlers for exceptions, only pages for a status: what else is raised is an "
+            "accident",
+        ),
+        **dict.fromkeys(
+            ["django wsgi wrapped", "django asgi wrapped"],
+            "Django lets middlewares answer what a view raises, and gives no decorator that "
+            "answer; the change is logged as lost, see tests/integrations/test_django_wrapped.py",
+        ),
+    },
     "features": {"aiohttp_session": NOT_IN_ITS_VIEW},
     "flash": {
         "aiohttp_session": NOT_IN_ITS_VIEW,
         "pyramid": "its sessions have a `flash` of its own, with queues",
     },
-    "explicit": dict.fromkeys(["falcon", "falcon asgi", "tornado"], BY_HAND),
+    "explicit": {
+        **dict.fromkeys(["falcon", "falcon asgi", "tornado"], BY_HAND),
+        **dict.fromkeys(WRAPPED, BESIDE),
+    },
+    "four chunks": dict.fromkeys(
+        SANIC,
+        "its server takes 16 kB of headers at most, and other headers need their part of it",
+    ),
 }
-"""By manner of handling a request, and then by the door's name: why it has no such thing.
+"""Why an integration can't do a thing: by the manner of the request, then by the door's name.
 
     async      a coroutine answers
     sync       a plain function answers
@@ -118,13 +151,14 @@ CANNOT: dict[str, dict[str, str]] = {
     features   the session has `data` and `ttl`
     flash      … and `flash` and `pop_flashes`
     explicit   `get_iron_session(request, response, options)`
+    four chunks  … which is what a session may have elsewhere
 
     control characters  its server lets them into a header, though HTTP forbids them
 """
 
 
 def doors_with(manner: str, fixture: str = "door") -> pytest.MarkDecorator:
-    """Run a test for those doors only that handle requests in this manner."""
+    """Run a test only for the doors that can handle requests in this manner."""
     able = [door for door in DOORS if door.name not in CANNOT[manner]]
     ids = [door.name for door in able]
     return pytest.mark.parametrize(fixture, able, ids=ids, indirect=fixture != "door")

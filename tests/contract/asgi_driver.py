@@ -22,7 +22,7 @@ class Connection:
     failure: BaseException | None = None
 
     async def run(self, app: Any) -> None:
-        """Run the app to its end; what it raises is noted, as a server logs it."""
+        """Run the app to its end, and keep what it raises, as a server would log it."""
         self._ended = asyncio.Event()
         try:
             async with asyncio.timeout(WAIT):
@@ -47,11 +47,11 @@ class Connection:
             self._ended.set()
 
     def first(self, *kinds: str) -> Message | None:
-        """Give the first message of these kinds that the app sent."""
+        """Return the first message of these kinds that the app sent."""
         return next((one for one in self.sent if one["type"] in kinds), None)
 
     def body(self, kind: str) -> bytes:
-        """Give what the app sent as body."""
+        """Return the body that the app sent."""
         return b"".join(one.get("body", b"") for one in self.sent if one["type"] == kind)
 
 
@@ -61,7 +61,7 @@ ONCE = {"http.response.start", "websocket.accept", "websocket.http.response.star
 def http(visit: Visit) -> Connection:
     """Begin a request over HTTPS."""
     return Connection(
-        scope(visit, "http") | {"method": "GET", "scheme": "https"},
+        scope(visit, "http") | {"method": "GET", "scheme": visit.scheme},
         [{"type": "http.request", "body": b"", "more_body": False}],
     )
 
@@ -76,7 +76,7 @@ def websocket(visit: Visit) -> Connection:
 
 
 def scope(visit: Visit, kind: str) -> dict[str, Any]:
-    """Say what ASGI says of every connection."""
+    """Return what every ASGI scope has."""
     path, _, query = visit.target.partition("?")
     return {
         "type": kind,
@@ -96,13 +96,13 @@ def scope(visit: Visit, kind: str) -> dict[str, Any]:
 
 
 def headers_of(message: Message | None) -> HeaderList:
-    """Give the headers of a message as text."""
+    """Return the headers of a message as text."""
     raw = [] if message is None else message.get("headers", [])
     return [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in raw]
 
 
 async def request(app: Any, visit: Visit) -> Answer:
-    """Send one request; an app that raised before it answered gives a 500, as servers do."""
+    """Send one request; if the app raised before it answered, the answer is 500, as servers do."""
     connection = http(visit)
     await connection.run(app)
     start = connection.first("http.response.start")

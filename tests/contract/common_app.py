@@ -46,7 +46,7 @@ OWN_HEADERS: Final = (
     ("set-cookie", "theme=dark; Path=/"),
     ("set-cookie", "lang=de; Path=/"),
     ("vary", "Accept"),
-    ("cache-control", "private, max-age=60"),
+    ("cache-control", "public, max-age=60"),
 )
 TOO_LARGE: Final = 413
 HANDLED: Final = 409
@@ -69,12 +69,24 @@ def _visit(session: Any, name: str) -> Any:
     return msgspec.to_builtins(data)
 
 
+KEPT: list[Any] = []
+"""Sessions that outlive their request."""
+
+
+def behind(session: Any) -> Any:
+    """Return the session behind a proxy, or behind a framework's view of it."""
+    session = getattr(session, "_get_current_object", lambda: session)()
+    return getattr(session, "core", getattr(session, "_session", session))
+
+
 ACTIONS: dict[str, Callable[[Any, Any], Any]] = {
     "read": lambda session, _: dict(session),
     "update": lambda session, value: session.update(value),
     "append": lambda session, value: session["cart"]["items"].append(value),
     "write what is there": lambda session, _: session.update(json.loads(json.dumps(dict(session)))),
     "pop b": lambda session, _: session.pop("b"),
+    "take b out": lambda session, _: session.pop("b", None),
+    "keep": lambda session, _: KEPT.append(behind(session)),
     "start over": lambda session, _: session.update({"fresh": True}),
     "clear": lambda session, _: session.clear(),
     "destroy": lambda session, _: session.destroy(),
@@ -110,7 +122,7 @@ FIRST_SEEN: Final = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 class Meeting:
-    """A point that none passes before all have come: so requests are known to overlap.
+    """A point that no request passes before all have reached it, so that they surely overlap.
 
     They may come in threads, in coroutines, and in coroutines of more than one event loop.
     """
@@ -181,21 +193,21 @@ class Call:
         return cls(**json.loads(parse_qs(query)["call"][0]))
 
     def perform(self, session_of: SessionOf) -> Any:
-        """Do it, in a plain function, and give what the handler answers."""
+        """Perform it in a plain function, and return what the handler answers."""
         result = self._do(self.action, self.value, session_of)
         if self.meeting is not None:
             MEETINGS[self.meeting].wait()
         return result if self.then is None else self._do(self.then, None, session_of)
 
     async def perform_async(self, session_of: SessionOf) -> Any:
-        """Do it, in a coroutine, and give what the handler answers."""
+        """Perform it in a coroutine, and return what the handler answers."""
         result = self._do(self.action, self.value, session_of)
         if self.meeting is not None:
             await MEETINGS[self.meeting].wait_async()
         return result if self.then is None else self._do(self.then, None, session_of)
 
     def perform_late(self, session_of: SessionOf) -> str:
-        """Do what is done after the headers have gone, and tell what became of it."""
+        """Perform what comes after the headers were sent, and return what became of it."""
         try:
             self._do(self.late, self.late_value, session_of)
         except IronSessionError as error:

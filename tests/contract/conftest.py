@@ -15,7 +15,7 @@ from tests.sessions.browser import make_options
 
 @pytest.fixture(params=DOORS, ids=[door.name for door in DOORS])
 def door(request: pytest.FixtureRequest) -> Door:
-    """Give every door in turn; `@doors_with` gives some of them."""
+    """Return every door in turn; `@doors_with` selects some of them."""
     door: Door = request.param
     return door
 
@@ -40,7 +40,7 @@ def visitor(welcome: Welcome) -> Visitor:
 
 @pytest.fixture
 def by_hand(door: Door, visitor: Visitor) -> Iterator[Visitor]:
-    """Take the visitor's browser to a site whose handler gets the session by hand."""
+    """Send the visitor to a site whose handler gets the session by hand."""
     assert door.make_explicit_app is not None
     with door.open(door.make_explicit_app(make_options())) as site:
         yield Visitor(site, visitor.cookies)

@@ -1,4 +1,4 @@
-"""A door: the common app made with one framework, and how a request is sent to it."""
+"""A door: the common app made with one integration, and how a request is sent to it."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -15,10 +15,11 @@ HeaderList = list[tuple[str, str]]
 
 @dataclass(frozen=True, kw_only=True)
 class Visit:
-    """A request: the path with its query, and its headers."""
+    """A request: the path with its query, its headers, and its scheme where no server decides."""
 
     target: str
     headers: HeaderList
+    scheme: str = "https"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +37,7 @@ class Answer:
     failure: BaseException | None = None
 
     def all(self, name: str) -> list[str]:
-        """Give every value of a header."""
+        """Return every value of a header."""
         return [value for key, value in self.headers if key == name]
 
     @property

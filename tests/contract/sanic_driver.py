@@ -146,7 +146,7 @@ def run(app: Any, protocol: Any = LargeProtocol) -> Iterator[RunningApp]:
 
 @contextmanager
 def serve(app: Any) -> Iterator[str]:
-    """Serve an application by Sanic's server for the length of a block; gives host and port."""
+    """Serve an application by Sanic's server for the length of a block; yields host and port."""
     server = Server(app)
     server.start()
     try:
@@ -165,7 +165,7 @@ def run_in_process(app: Any) -> Iterator[RunningApp]:
 
 
 async def start(app: Any) -> None:
-    """Have the application get ready, as the lifespan of ASGI does."""
+    """Start the application, as ASGI's lifespan does."""
     incoming = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
     sent: list[str] = []
 

@@ -13,7 +13,7 @@ from tests.contract.common_app import WAIT
 
 
 class Server(uvicorn.Server):
-    """Tells when it has started, instead of having to be asked again and again."""
+    """Signals when it has started, so that nobody needs to poll it."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -26,7 +26,7 @@ class Server(uvicorn.Server):
 
 @contextmanager
 def serve_asgi(app: Any, root_path: str = "") -> Iterator[str]:
-    """Serve an ASGI application by uvicorn for the length of a block; gives host and port."""
+    """Serve an ASGI application by uvicorn for the length of a block; yields host and port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         config = uvicorn.Config(
@@ -46,7 +46,7 @@ def serve_asgi(app: Any, root_path: str = "") -> Iterator[str]:
 
 @contextmanager
 def serve_wsgi(app: Any) -> Iterator[str]:
-    """Serve a WSGI application by waitress for the length of a block; gives host and port."""
+    """Serve a WSGI application by waitress for the length of a block; yields host and port."""
     server: Any = create_server(
         app, host="127.0.0.1", port=0, threads=10, clear_untrusted_proxy_headers=True
     )

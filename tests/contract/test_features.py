@@ -14,7 +14,7 @@ from tests.interop.node import Browser, Site
 from tests.sessions.browser import NAME, OLD, PASSWORD, Failures, make_options, saved
 
 FIRST_SEEN = "2026-01-02T03:04:05Z"
-MANNERS = ["", "own", "stream", "file", "redirect", "error"]
+MANNERS = ["", "stream", "redirect"]
 TYPED: dict[str, Any] = {"user": {"name": "ada", "tags": ["ada"]}, "seen": FIRST_SEEN}
 THERE = {"password": PASSWORD, "cookieName": NAME}
 

@@ -9,52 +9,25 @@ from tests.contract.all_doors import doors_with
 from tests.contract.door import Visit
 from tests.contract.visitor import Visitor, Welcome
 from tests.helpers.clock import Clock
-from tests.sessions.browser import FOREIGN, NAME, TTL, Failures, make_options, saved, seal_text
+from tests.sessions.browser import NAME, TTL, Failures, make_options, saved, seal_text
 
 Spoil = Callable[[str], str]
 
+# Each is read from the header in another way; what else a cookie may be is in tests/sessions.
 SPOILT: dict[str, tuple[Spoil, str]] = {
     "another character": (
         lambda seal: seal[:100] + ("A" if seal[100] != "A" else "B") + seal[101:],
         "invalid",
     ),
-    "another mac": (lambda seal: seal[:-12] + "AAAAAAAAAA~2", "invalid"),
-    "cut short": (lambda seal: seal[:-20], "invalid"),
-    "cut to its prefix": (lambda seal: seal[:7], "invalid"),
-    "another prefix": (lambda seal: seal.replace("Fe26.2", "Fe26.1"), "invalid"),
-    "another expiration": (lambda seal: spoil_part(seal, 5, "99999999999999"), "invalid"),
-    "a past expiration": (lambda seal: spoil_part(seal, 5, "1"), "expired"),
-    "another id": (lambda seal: spoil_part(seal, 1, "7"), "unknown-password"),
     "huge": (lambda seal: "Fe26.2*" + "A" * 100_000, "invalid"),
-    "huge garbage": (lambda seal: "*" * 100_000, "invalid"),
     "not ASCII": (lambda seal: "Fe26.2*\xe9\xff", "invalid"),
-    "not ASCII, escaped": (lambda seal: "Fe26.2*%C3%A9%F0%9F%8E%89", "invalid"),
-    "a broken escape": (lambda seal: "%", "invalid"),
     "in quotes": (lambda seal: f'"{seal}"', "invalid"),
-    "no seal": (lambda seal: "null", "invalid"),
-    "another framework's": (lambda seal: "eyJhIjogMX0=.aZ_1.c2lnbmF0dXJl", "invalid"),
-    "an array": (lambda seal: seal_now("[1]"), "invalid"),
-    "a number": (lambda seal: seal_now("1"), "invalid"),
-    "not JSON": (lambda seal: seal_now("{"), "invalid"),
-    "not UTF-8": (lambda seal: seal_text(b'{"a":"\xff"}', expires=None), "invalid"),
-    "a magic link": (lambda seal: seal_now('{"a":1,"$iron":{"for":"magic-link"}}'), "purpose"),
-    "by a password of somebody else": (
-        lambda seal: seal_text('{"a":1}', password=FOREIGN, expires=None),
-        "invalid",
-    ),
 }
 
 
 def seal_now(json: str) -> str:
     """Seal a text by the right password, never to expire."""
     return seal_text(json, expires=None)
-
-
-def spoil_part(seal: str, index: int, value: str) -> str:
-    """Replace one of the parts between the asterisks."""
-    parts = seal.split("*")
-    parts[index] = value
-    return "*".join(parts)
 
 
 def good_seal() -> str:
@@ -135,17 +108,11 @@ def test_an_empty_cookie_is_an_empty_session(visitor: Visitor, value: str) -> No
 @pytest.mark.parametrize(
     "template",
     [
-        "{name}={bad}; {name}={good}",
-        "{name}={good}; {name}={bad}",
         "{name}={bad}; other=1; {name}={bad}; {name}={good}",
         "{name}={good}; {name}={other}",
-        "{name}=; {name}={good}",
         "odd; =; ;; =x; {name}={good}",
-        "{name}; {name}={good}",
         'a=[1,2]; b={{}}; c="x;{name}={good}',
         "\xff=1; {name}={good}",
-        "{name}={good};",
-        "{name} = {good}",
     ],
 )
 def test_of_duplicates_the_first_that_opens_wins(visitor: Visitor, template: str) -> None:

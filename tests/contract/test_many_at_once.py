@@ -11,7 +11,7 @@ from tests.contract.visitor import Visitor, Welcome
 from tests.sessions.browser import NAME, OLD, TTL, Failures, make_options, saved
 
 OTHER = "other"
-VISITORS = 200
+VISITORS = 60
 IN_THREADS = 10
 """How many threads every framework's pool can be trusted to have."""
 

@@ -53,7 +53,8 @@ def test_chunks_come_and_go(visitor: Visitor) -> None:
 
 def test_cookies_of_the_application_arrive_beside_ours(visitor: Visitor) -> None:
     answer = visitor.ask("update", {"a": 1}, manner="own")
-    assert set(answer.cookies) == {"theme", "lang", NAME}
+    kept = {name for name, cookie in answer.cookies.items() if cookie.max_age != 0}
+    assert kept == {"theme", "lang", NAME}
     assert (answer.vary, answer.cache_control) == ("Accept, Cookie", "private, max-age=60")
 
 
@@ -97,7 +98,7 @@ def test_a_hostile_cookie_is_an_empty_session(visitor: Visitor, value: str) -> N
 def test_the_handshake_of_a_websocket_carries_the_cookie(visitor: Visitor) -> None:
     handshake = visitor.connect("update", {"a": 1}, late="save")
     assert handshake.accepted
-    assert list(handshake.cookies) == [NAME]
+    assert visitor.cookies.keys() == {NAME}
     assert handshake.texts == ["null", "HeadersAlreadySentError"]
     assert json.loads(visitor.connect("read").texts[0]) == {"a": 1}
 

@@ -15,18 +15,21 @@ DEFAULT_ATTRIBUTES = {"Path": "/", "HttpOnly": None, "Secure": None, "SameSite":
 LARGE = "0123456789" * 700
 """Takes three cookies once sealed."""
 
-# What a browser identifies a cookie by, or asks of one that would replace it: RFC 6265bis, 5.7.
+# In what a framework may write in another way; each attribute alone is in tests/sessions.
 IDENTITIES: dict[str, tuple[str, CookieOptions]] = {
     "defaults": (NAME, CookieOptions()),
-    "not secure": (NAME, CookieOptions(secure=False)),
-    "not http only": (NAME, CookieOptions(http_only=False)),
-    "path": (NAME, CookieOptions(path="/app")),
-    "domain": (NAME, CookieOptions(domain="example.com")),
-    "partitioned": (NAME, CookieOptions(same_site="none", partitioned=True)),
-    "strict": (NAME, CookieOptions(same_site="strict", priority="high")),
-    "no max age": (NAME, CookieOptions(max_age=None)),
-    "host prefix": (f"__Host-{NAME}", CookieOptions()),
-    "secure prefix": (f"__Secure-{NAME}", CookieOptions(domain="example.com")),
+    "all": (
+        NAME,
+        CookieOptions(
+            path="/app",
+            domain="example.com",
+            http_only=False,
+            same_site="none",
+            partitioned=True,
+            priority="high",
+        ),
+    ),
+    "bare": (NAME, CookieOptions(secure=False, max_age=None)),
 }
 
 
@@ -45,7 +48,7 @@ def test_a_session_that_is_left_alone_is_not_even_read(welcome: Welcome, manner:
     assert failures == []
     assert NAME not in answer.cookies
     assert answer.vary == ("Accept" if manner == "own" else None)
-    assert answer.cache_control == ("private, max-age=60" if manner == "own" else None)
+    assert answer.cache_control == ("public, max-age=60" if manner == "own" else None)
 
 
 def test_without_a_cookie_and_a_look_there_is_no_header_of_ours(visitor: Visitor) -> None:
@@ -77,10 +80,8 @@ def test_looking_and_finding_nothing_starts_no_session(visitor: Visitor) -> None
         {"user": {"id": 1, "roles": ["admin", "ops"]}},
         {"text": 'Grüße, 世界 🎉 " ; , \\ %41 \n'},
         {"nothing": None, "yes": True, "ratio": 0.5, "big": 2**53 - 1, "list": [], "object": {}},
-        {"": "the empty key"},
-        {"__proto__": 1, "constructor": 2},
     ],
-    ids=["user", "text", "kinds", "empty key", "names that JavaScript knows"],
+    ids=["user", "text", "kinds"],
 )
 def test_what_is_written_is_read_by_the_next_request(
     visitor: Visitor, value: dict[str, Any]
@@ -116,13 +117,14 @@ def test_the_cookie_has_the_attributes_that_were_asked_for(welcome: Welcome, kin
 
 
 def test_what_the_application_says_in_its_headers_stays(visitor: Visitor) -> None:
-    """Its cookies are kept, its Vary is extended, its Cache-Control is respected."""
+    """Its cookies are kept, its Vary is extended, its Cache-Control is made private."""
     answer = visitor.ask("update", {"a": 1}, manner="own")
     assert set(answer.cookies) == {"theme", "lang", NAME}
     assert answer.cookies["theme"].value == "dark"
     assert answer.vary == "Accept, Cookie"
     assert answer.cache_control == "private, max-age=60"
     assert visitor.session == {"a": 1}
+    assert visitor.ask("read", manner="own").cache_control == "public, max-age=60"
 
 
 def test_other_cookies_of_the_request_do_no_harm(visitor: Visitor) -> None:
@@ -183,9 +185,10 @@ def test_the_cookie_is_expired_with_the_attributes_that_it_was_set_with(
 def test_all_chunks_of_an_emptied_session_expire(welcome: Welcome, action: str) -> None:
     visitor = welcome(make_options(chunk=True, cookie_options=CookieOptions(path="/app")))
     was_set = visitor.ask("update", {"large": LARGE}).cookies
-    assert list(was_set) == [f"{NAME}.0", f"{NAME}.1", f"{NAME}.2"]
+    kept = [name for name, cookie in was_set.items() if cookie.max_age]
+    assert kept == [f"{NAME}.0", f"{NAME}.1", f"{NAME}.2"]
     expired = visitor.ask(action).cookies
-    assert set(expired) == {NAME, *was_set}
+    assert set(expired) == {NAME, *(f"{NAME}.{index}" for index in range(4))}
     for cookie in expired.values():
         assert (cookie.value, cookie.max_age) == ("", 0)
         assert without_age(cookie.attributes) == without_age(was_set[f"{NAME}.0"].attributes)

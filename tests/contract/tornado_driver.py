@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 from tornado.httpserver import HTTPServer
@@ -28,7 +29,8 @@ LARGEST_HEADERS = 200_000
 class Connection(HTTPConnection):
     """What the handler writes its response to."""
 
-    def __init__(self) -> None:
+    def __init__(self, scheme: str = "https") -> None:
+        self.context = SimpleNamespace(protocol=scheme, remote_ip="192.0.2.1")
         self.status = 0
         self.headers = HTTPHeaders()
         self.body = b""
@@ -57,10 +59,11 @@ class Connection(HTTPConnection):
 
 async def request(app: Application, visit: Visit) -> Answer:
     """Send one request; what the app raised is where its handlers note it."""
-    connection = Connection()
-    headers = HTTPHeaders({"Host": "testserver"})
+    connection = Connection(visit.scheme)
+    headers = HTTPHeaders()
     for name, value in visit.headers:
         headers.add(name, value.strip(" \t"))  # as its parser has it
+    headers.setdefault("Host", "testserver")
     incoming = HTTPServerRequest(
         start_line=RequestStartLine("GET", visit.target, "HTTP/1.1"),
         headers=headers,
@@ -73,7 +76,7 @@ async def request(app: Application, visit: Visit) -> Answer:
 
 
 def answer_of(connection: Connection, failure: BaseException | None = None) -> Answer:
-    """Give what was written to a connection."""
+    """Return what was written to a connection."""
     return Answer(
         status=connection.status,
         headers=[(name.lower(), value) for name, value in connection.headers.get_all()],
@@ -146,7 +149,7 @@ class Server:
 
 @contextmanager
 def serve(app: Application) -> Iterator[str]:
-    """Serve a Tornado application for the length of a block; gives host and port."""
+    """Serve a Tornado application for the length of a block; yields host and port."""
     server = Server(app)
     server.start()
     try:

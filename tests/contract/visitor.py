@@ -10,10 +10,19 @@ from tests.contract.door import Answer, Handshake, Site, Visit
 
 @dataclass
 class Visitor:
-    """Visits a site, keeps the cookies that it is sent, and sends them back."""
+    """Visits a site, keeps the cookies that it is sent, and sends them back.
+
+    Attributes:
+        site: the site.
+        cookies: what it has been sent.
+        headers: what it sends beside them.
+        scheme: what it comes by, where no real server decides that.
+    """
 
     site: Site
     cookies: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
+    scheme: str = "https"
 
     @property
     def header(self) -> str:
@@ -23,8 +32,10 @@ class Visitor:
     def prepare(self, action: str | None, value: Any, manner: str, **more: Any) -> Visit:
         """Make a request that asks for an action in a manner; see `common_app`."""
         call = Call(action=action, value=value, **more)
-        headers = [("Cookie", self.header)] if self.cookies else []
-        return Visit(target=f"/{manner}?{call.query}", headers=headers)
+        headers = [*self.headers.items()]
+        if self.cookies:
+            headers.append(("Cookie", self.header))
+        return Visit(target=f"/{manner}?{call.query}", headers=headers, scheme=self.scheme)
 
     def ask(
         self, action: str | None = None, value: Any = None, *, manner: str = "", **more: Any

@@ -25,7 +25,10 @@ class ServedApp:
         """Send one request; `http.client` gives every header as it came."""
         connection = HTTPConnection(self.address, timeout=WAIT)
         try:
-            connection.putrequest("GET", visit.target, skip_accept_encoding=True)
+            has_host = any(name == "Host" for name, _ in visit.headers)
+            connection.putrequest(
+                "GET", visit.target, skip_host=has_host, skip_accept_encoding=True
+            )
             for name, value in visit.headers:
                 connection.putheader(name, value)
             connection.endheaders()

@@ -15,7 +15,7 @@ _BLOCK = re.compile(
 
 @dataclass(frozen=True)
 class Written:
-    """A block of code that stands on the page as a file.
+    """A block of code that the page shows as a file.
 
     Attributes:
         name: the module's, from the block's first line.
@@ -29,7 +29,7 @@ class Written:
 
 
 def blocks() -> dict[str, Written]:
-    """Give the page's files by their module's name."""
+    """Return the page's files by their module's name."""
     text = PAGE.read_text(encoding="utf-8")
     found = [
         Written(match["name"], match["code"], text[: match.start("code")].count("\n"))
@@ -39,7 +39,7 @@ def blocks() -> dict[str, Written]:
 
 
 def load(name: str) -> ModuleType:
-    """Give a file of the page as the module that it is once somebody has copied it.
+    """Return a file of the page as a module, as it is once somebody has copied it.
 
     It is importable by its name then, as Pyramid asks for; its tracebacks show the page.
     """

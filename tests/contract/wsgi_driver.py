@@ -14,7 +14,7 @@ from tests.contract.door import Answer, HeaderList, Visit
 
 @dataclass
 class Response:
-    """What a server knows of the response that it sends; it checks what WSGI asks of it."""
+    """What a server knows of a response; it checks what WSGI requires of it."""
 
     status: int = 500
     headers: HeaderList = field(default_factory=list)
@@ -24,7 +24,7 @@ class Response:
     def start(
         self, status: str, headers: HeaderList, exc_info: Any = None
     ) -> Callable[[bytes], object]:
-        if exc_info:  # the app has answered by itself, and tells its server why
+        if exc_info:  # the app itself answers the exception, and tells the server
             self.failure = exc_info[1]
             if self.body:
                 raise exc_info[1]
@@ -39,7 +39,7 @@ class Response:
 
 
 def environ_of(visit: Visit) -> dict[str, Any]:
-    """Say what WSGI says of a request over HTTPS."""
+    """Return the environ of a request."""
     path, _, query = visit.target.partition("?")
     environ = {
         "REQUEST_METHOD": "GET",
@@ -52,7 +52,7 @@ def environ_of(visit: Visit) -> dict[str, Any]:
         "HTTP_HOST": "testserver",
         "REMOTE_ADDR": "192.0.2.1",
         "wsgi.version": (1, 0),
-        "wsgi.url_scheme": "https",
+        "wsgi.url_scheme": visit.scheme,
         "wsgi.input": io.BytesIO(),
         "wsgi.errors": sys.stderr,
         "wsgi.multithread": True,
@@ -61,12 +61,13 @@ def environ_of(visit: Visit) -> dict[str, Any]:
     }
     for name, value in visit.headers:
         key = f"HTTP_{name.upper().replace('-', '_')}"
-        environ[key] = f"{environ[key]}; {value}" if key in environ else value
+        several = key in environ and key != "HTTP_HOST"
+        environ[key] = f"{environ[key]}; {value}" if several else value
     return environ
 
 
 def request(app: Any, visit: Visit) -> Answer:
-    """Send one request; an app that raised before it answered gives a 500, as servers do."""
+    """Send one request; if the app raised before it answered, the answer is 500, as servers do."""
     response = Response()
     try:
         body = app(environ_of(visit), response.start)

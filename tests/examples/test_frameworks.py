@@ -1,5 +1,6 @@
 """The small examples, one a framework: each on the real server that it names, over real HTTP."""
 
+import json
 import re
 import socket
 from collections.abc import Iterator
@@ -7,9 +8,12 @@ from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
+from websockets.sync.client import connect
 
 import iron_session.integrations
 from iron_session import unseal_data
+from tests.contract.common_app import WAIT
+from tests.contract.wire_driver import dial
 from tests.examples.servers import (
     EXAMPLES,
     FOLDER,
@@ -21,6 +25,7 @@ from tests.examples.servers import (
     Server,
     running,
 )
+from tests.sessions.browser import ReceivedCookie
 
 NAME = "myapp"
 PASSWORD = "the-password-of-the-examples'-tests-protects-nothing"
@@ -30,10 +35,6 @@ README = (FOLDER / "README.md").read_text(encoding="utf-8")
 NO_EXAMPLE = {
     "aiohttp_session": "it is for applications that have aiohttp_session already; who begins takes "
     "aiohttp's",
-    **dict.fromkeys(
-        ["aiohttp_csrf", "asgi_csrf", "sanic_csrf"],
-        "whole applications with it stand in docs/csrf.md, and are run from there",
-    ),
 }
 
 ALL = [*EXAMPLES, MAGIC_LINK, WATCHING]
@@ -162,8 +163,9 @@ def test_one_cookie_is_good_for_all(servers: dict[Example, Server]) -> None:
         browser.cookies.pop(NAME)
 
 
-def test_django_takes_no_post_without_its_token(servers: dict[Example, Server]) -> None:
-    server = servers[Example("django_app")]
+@pytest.mark.parametrize("name", ["django_app", "channels_app"])
+def test_django_takes_no_post_without_its_token(servers: dict[Example, Server], name: str) -> None:
+    server = servers[Example(name)]
     server.wait_for_start()
     browser = Browser(server.port)
     browser.get("/")
@@ -173,11 +175,30 @@ def test_django_takes_no_post_without_its_token(servers: dict[Example, Server]) 
     assert browser.post("/login", name="Ada").status == 303
 
 
+def test_channels_knows_the_visitor_over_a_websocket(servers: dict[Example, Server]) -> None:
+    server = servers[Example("channels_app")]
+    server.wait_for_start()
+    browser = Browser(server.port)
+    browser.get("/")
+    browser.post("/login", name="Ada")
+    address = f"127.0.0.1:{server.port}"
+    for sockets in (1, 2):
+        cookies = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
+        with connect(
+            f"ws://{address}/greet", additional_headers={"Cookie": cookies}, sock=dial(address)
+        ) as websocket:
+            assert json.loads(websocket.recv(WAIT)) == {"user": "Ada", "sockets": sockets}
+            assert websocket.response is not None
+            cookie = ReceivedCookie.parse(websocket.response.headers["Set-Cookie"])
+        browser.cookies[cookie.name] = cookie.value
+
+
 # --- what readers see ------------------------------------------------------------------------
 
 
 def test_every_integration_has_an_example() -> None:
-    integrations = {path.stem for path in INTEGRATIONS.glob("*.py")} - {"__init__"}
+    files = [*INTEGRATIONS.glob("[!_]*.py"), *INTEGRATIONS.glob("*/__init__.py")]
+    integrations = {path.relative_to(INTEGRATIONS).parts[0].removesuffix(".py") for path in files}
     with_examples = {example.name.removesuffix("_app") for example in EXAMPLES}
     assert integrations - with_examples == NO_EXAMPLE.keys()
     assert with_examples <= integrations

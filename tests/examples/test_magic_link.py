@@ -102,13 +102,13 @@ def test_a_link_for_something_else_tells_what_to_do(browser: Browser) -> None:
 def test_a_link_of_a_password_that_is_gone_tells_what_to_do(browser: Browser) -> None:
     link = path(Links(password={9: PASSWORD}, purpose="login"))
     for answer in (browser.get(link), browser.post(link)):
-        assert_page(answer, 400, "from before a change of ours: ask for a new one")
+        assert_page(answer, 400, "no longer valid: ask for a new one")
 
 
 @pytest.mark.parametrize("query", ["", "?token=", "?token=Fe26.2*1*", "?token=%00%ff", "?a=b"])
 def test_a_link_that_is_not_whole_tells_what_to_do(browser: Browser, query: str) -> None:
     for answer in (browser.get(f"/login{query}"), browser.post(f"/login{query}")):
-        assert_page(answer, 400, "not whole: copy all of it from the mail, or ask for a new one")
+        assert_page(answer, 400, "incomplete: copy all of it from the mail, or ask for a new one")
 
 
 @pytest.mark.parametrize("email", ["x", "a@b@c", "a" * 9000 + "@b", "a\n@b", "é@b", "\x01@b"])

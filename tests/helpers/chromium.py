@@ -2,13 +2,22 @@
 
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.wait import WebDriverWait
+
+from tests.helpers.waiting import WAIT
+
+OpenChromium: TypeAlias = Callable[..., AbstractContextManager[Chrome]]
+"""What the fixture `open_chromium` is: `open_chromium(profile, *flags)`."""
 
 FLAGS = [
     "--headless=new",
@@ -22,9 +31,11 @@ FLAGS = [
     "--window-size=1000,700",
 ]
 
+IS_A_NEW_PAGE = "return !window.isTheOldPage && document.readyState === 'complete'"
+
 
 def find(program: str, variable: str) -> str:
-    """Say where a program is, or fail and say how to get it."""
+    """Return the path of a program, or fail and say how to install it."""
     path = os.environ.get(variable) or shutil.which(program)
     if path is None or not Path(path).is_file():
         pytest.fail(
@@ -35,7 +46,7 @@ def find(program: str, variable: str) -> str:
 
 
 @contextmanager
-def open_chromium(profile: Path, *more_flags: str) -> Iterator[Chrome]:
+def open_one(profile: Path, *more_flags: str) -> Iterator[Chrome]:
     """Open a browser that knows nothing and fetches nothing by itself.
 
     Args:
@@ -52,3 +63,18 @@ def open_chromium(profile: Path, *more_flags: str) -> Iterator[Chrome]:
         yield driver
     finally:
         driver.quit()
+
+
+def click_through(driver: Chrome, selector: str) -> str:
+    """Click on what leads to another page, and return that page's text once it is there.
+
+    While the browser goes from one page to the next, whatever it is asked may fail: the click,
+    which looks once more at what it clicked on, too. If it never clicked, the new page never comes.
+    """
+    driver.execute_script("window.isTheOldPage = true")
+    element = driver.find_element(By.CSS_SELECTOR, selector)
+    with suppress(WebDriverException):
+        element.click()
+    waiting = WebDriverWait(driver, WAIT, ignored_exceptions=[WebDriverException])
+    waiting.until(lambda it: it.execute_script(IS_A_NEW_PAGE))
+    return driver.find_element(By.TAG_NAME, "body").text

@@ -23,5 +23,5 @@ def stopped_clock(now: int) -> Iterator[Clock]:
     """Stop the package's clock for a block: for hypothesis, whose examples share a fixture."""
     clock = Clock(now)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("iron_session.seals._time.now_ms", lambda: clock.now)
+        patch.setattr("iron_session._time.now_ms", lambda: clock.now)
         yield clock

@@ -1,4 +1,4 @@
-"""Seals made without this package, and what an error gives away."""
+"""Seals made without this package, what an error gives away, and what stores open."""
 
 import base64
 import hashlib
@@ -7,12 +7,16 @@ import traceback
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC, CTR
 from cryptography.hazmat.primitives.padding import PKCS7
 
-PASSWORD = "complex_password_at_least_32_characters_long"
+from iron_session.seals import kept
+from iron_session.seals.iron import open_seal
+
+PASSWORD = "the_password_of_these_tests_protects_nothing"
 OTHER = "another_password_of_at_least_32_characters!!"
 
 # What the seals that Node.js made hold.
@@ -100,14 +104,14 @@ class ByHand:
         return aes_cbc(key, self.iv, pkcs7(self.plaintext))
 
     def with_padding(self, padding: bytes) -> str:
-        """Give the seal of a plaintext that is padded in another way, with a right mac."""
+        """Return the seal of a plaintext that is padded in another way, with a right mac."""
         key = derived(self.encryption, self.salt, 32, self.iterations)
         ciphertext = base64url(aes_cbc(key, self.iv, self.plaintext + padding))
         return ByHand(ciphertext=ciphertext, id=self.id).text
 
 
 def told_by(error: BaseException) -> str:
-    """Give all that a log or an error tracker could print of an error and of those behind it."""
+    """Return all that a log or error tracker could print of an error and of its causes."""
     told = traceback.format_exception(error)
     behind: list[BaseException | None] = [error]
     while behind:
@@ -116,3 +120,15 @@ def told_by(error: BaseException) -> str:
             told += [str(one), repr(one), repr(one.args), repr(vars(one))]
             behind += [one.__cause__, one.__context__]
     return "\n".join(told)
+
+
+def note_opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return a list of the seals that stores verify and decrypt from here on."""
+    calls: list[str] = []
+
+    def note_and_open(text: str, *arguments: Any) -> Any:
+        calls.append(text)
+        return open_seal(text, *arguments)
+
+    monkeypatch.setattr(kept, "open_seal", note_and_open)
+    return calls

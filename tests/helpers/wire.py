@@ -8,7 +8,7 @@ from tests.contract.door import Answer
 
 
 class Client:
-    """Sends requests, and keeps the cookies that it is sent."""
+    """Sends requests, and keeps the cookies that it receives."""
 
     def __init__(self, address: str) -> None:
         self.address = address
@@ -21,7 +21,7 @@ class Client:
         headers: dict[str, str] | None = None,
         form: dict[str, str] | None = None,
     ) -> Answer:
-        """Send one request; `http.client` gives every header as it came."""
+        """Send one request; `http.client` returns every header as it came."""
         sent = {**(headers or {})}
         if self.cookies:
             sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())

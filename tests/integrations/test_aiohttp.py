@@ -134,7 +134,7 @@ def test_an_application_that_was_joined_to_another_takes_no_more_sessions() -> N
     """aiohttp has fixed its middlewares by then."""
     inner = web.Application()
     web.Application().add_subapp("/inner", inner)
-    with pytest.raises(ConfigurationError, match="joins another"):
+    with pytest.raises(ConfigurationError, match="added to another app"):
         setup(inner, OPTIONS)
 
 

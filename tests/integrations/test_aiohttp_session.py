@@ -18,7 +18,7 @@ from iron_session.integrations.aiohttp import get_session
 from iron_session.integrations.aiohttp_session import setup
 from tests.contract.aiohttp_driver import run
 from tests.contract.door import Answer, Visit
-from tests.contract.doors.aiohttp import know_text_keys
+from tests.contract.integrations.aiohttp import know_text_keys
 from tests.helpers.clock import Clock
 from tests.sessions.browser import (
     NAME,

@@ -17,8 +17,8 @@ from iron_session import (
     Session,
     SessionDestroyedError,
 )
-from iron_session.doors.requests import REGISTRY
-from iron_session.doors.requests import raw_cookie_header as cookie_header
+from iron_session.http.heads import raw_cookie_header as cookie_header
+from iron_session.http.request import REGISTRY
 from iron_session.integrations.asgi import (
     ASGIApp,
     IronSessionMiddleware,
@@ -98,6 +98,18 @@ async def untouched(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body"})
 
 
+@pytest.mark.parametrize(("status", "cookies"), [(500, []), (501, [NAME])])
+def test_a_framework_may_answer_by_500_what_nobody_handles(status: int, cookies: list[str]) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["session"]["a"] = 1
+        await send({"type": "http.response.start", "status": status, "headers": []})
+        await send({"type": "http.response.body"})
+
+    answer = visit(IronSessionMiddleware(app, OPTIONS, abandon_500=True))
+    assert (list(answer.cookies), answer.vary) == (cookies, "Cookie")
+    assert list(visit(IronSessionMiddleware(app, OPTIONS)).cookies) == [NAME]
+
+
 # --- the request's headers -------------------------------------------------------------------
 
 
@@ -169,10 +181,19 @@ def test_vary_is_extended_where_cookie_is_not_in_it(
 
 
 @pytest.mark.parametrize("name", [b"cache-control", b"Cache-Control"])
-@pytest.mark.parametrize("value", [b"private", b"public, max-age=3600", b"no-cache"])
-def test_a_cache_control_of_the_application_s_own_is_respected(name: bytes, value: bytes) -> None:
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (b"private", "private"),
+        (b"public, max-age=3600", "private, max-age=3600"),
+        (b"no-cache", "private, no-cache"),
+    ],
+)
+def test_a_cache_control_of_the_application_s_own_is_made_private(
+    name: bytes, value: bytes, expected: str
+) -> None:
     answer = visit(responding(update={"a": 1}, headers=[(name, value)]))
-    assert answer.all("cache-control") == [value.decode()]
+    assert answer.all("cache-control") == [expected]
 
 
 def test_other_headers_keep_their_order_and_their_values() -> None:
@@ -770,6 +791,37 @@ def test_a_cancelled_request_is_cancelled(caplog: pytest.LogCaptureFixture) -> N
     assert len(lost_changes(caplog)) == 1
 
 
+def test_a_request_that_is_cancelled_as_its_headers_go_is_cancelled(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Whether the server has sent them is not known: nothing more can be written into them."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        session = scope["session"]
+        session["user"] = 1
+        with suppress(asyncio.CancelledError):
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+        with pytest.raises(HeadersAlreadySentError):
+            session.save()
+        raise asyncio.CancelledError
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def send(message: Message) -> None:
+        raise asyncio.CancelledError
+
+    scope = {"type": "http", "headers": []}
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(cancelled(IronSessionMiddleware(app, OPTIONS)(scope, receive, send)))
+    assert lost_changes(caplog) == []
+
+
+async def cancelled(running: Any) -> None:
+    """Await what raises CancelledError within a task: `run` itself would take it for its own."""
+    await asyncio.ensure_future(running)
+
+
 def test_a_response_that_failed_to_start_can_be_followed_by_another() -> None:
     """Something further out may refuse the first one: another session's middleware, for one."""
     seen: list[Message] = []
@@ -847,7 +899,7 @@ def test_a_save_after_any_kind_of_start_raises(kind: str, start: str) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": start})
         scope["session"]["a"] = 1
-        with pytest.raises(HeadersAlreadySentError, match="headers have gone"):
+        with pytest.raises(HeadersAlreadySentError, match="headers were already sent"):
             scope["session"].save()
 
     run(IronSessionMiddleware(app, OPTIONS), {"type": kind, "headers": []})

@@ -1,4 +1,4 @@
-"""Authlib's client logs a visitor in with `request.session` as its only memory.
+"""Authlib's client logs a visitor in with the session as its only memory.
 
 OpenID Connect's code flow with PKCE, state and nonce, between three parties over real HTTP: a
 provider, a site that uses Authlib and our middleware, and a visitor's client.
@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+import flask
 import httpx
 import pytest
+from authlib.integrations.flask_client import OAuth as FlaskOAuth
 from authlib.integrations.starlette_client import OAuth, OAuthError
 from joserfc import jwt
 from joserfc.errors import InvalidClaimError
@@ -23,6 +25,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from iron_session.integrations.flask import IronSessionInterface
 from iron_session.integrations.starlette import IronSessionMiddleware
 from tests.contract.server import serve_asgi
 from tests.sessions.browser import NAME, make_options, session_of
@@ -237,3 +240,69 @@ def test_a_callback_works_once(visitor: httpx.Client) -> None:
     assert visitor.get(callback).status_code == 303
     assert visitor.get(callback).text == MISMATCH
     assert visitor.get("/").json()["user"]["sub"] == USER["sub"]
+
+
+# --- logins that are begun and abandoned, on Flask ----------------------------------------------
+
+
+class SmallCache:
+    """A cache as Authlib asks for one, for one process."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, Any] = {}
+
+    def get(self, key: str) -> Any:
+        return self.kept.get(key)
+
+    def set(self, key: str, value: Any, timeout: int) -> None:
+        self.kept[key] = value
+
+    def delete(self, key: str) -> None:
+        self.kept.pop(key, None)
+
+
+def make_flask_site(*, chunk: bool, cache: SmallCache | None, forgets: bool) -> flask.Flask:
+    """Make a site whose visitors begin to log in, by PKCE, and never come back."""
+    app = flask.Flask(__name__)
+    app.session_interface = IronSessionInterface(make_options(chunk=chunk))
+    oauth = FlaskOAuth(app, cache=cache)
+    oauth.register(
+        "provider",
+        client_id=CLIENT_ID,
+        client_secret=CLIENT_SECRET,
+        authorize_url="https://provider.example/authorize",
+        client_kwargs={"scope": "openid profile", "code_challenge_method": "S256"},
+    )
+
+    @app.get("/login")
+    def log_in() -> Any:
+        if forgets:
+            for key in [key for key in flask.session if key.startswith("_state_provider_")]:
+                flask.session.pop(key)
+        return oauth.provider.authorize_redirect("https://site.example/callback")
+
+    return app
+
+
+BEGUN: dict[str, tuple[dict[str, Any], range]] = {
+    "as it comes": ({}, range(4, 7)),
+    "in chunks": ({"chunk": True}, range(20, 25)),
+    "with Authlib's cache": ({"cache": SmallCache()}, range(33, 41)),
+    "that are forgotten": ({"forgets": True}, range(100, 101)),
+}
+"""How many logins of a hundred fit: about so many, since the digits of a time differ."""
+
+
+@pytest.mark.parametrize("kind", BEGUN)
+def test_logins_that_were_begun_on_flask_stay_in_the_session_until_it_is_full(kind: str) -> None:
+    """On Flask, Authlib forgets them only when one is completed, and an hour is over.
+
+    So the login view is to forget those that were begun before, as Authlib does on Starlette.
+    """
+    changes, fitting = BEGUN[kind]
+    app = make_flask_site(**{"chunk": False, "cache": None, "forgets": False, **changes})
+    client = app.test_client()
+    statuses = [client.get("/login").status_code for _ in range(100)]
+    begun = statuses.count(302)
+    assert begun in fitting
+    assert statuses == [302] * begun + [500] * (100 - begun)

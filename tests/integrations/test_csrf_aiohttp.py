@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosedError
 from iron_session import ConfigurationError
 from iron_session.csrf import CsrfError, CsrfOptions, CsrfRefusal, check_csrf_token, csrf_token
 from iron_session.integrations.aiohttp import get_session, setup
-from iron_session.integrations.aiohttp_csrf import csrf_middleware
+from iron_session.integrations.aiohttp.csrf import csrf_middleware
 from tests.contract import aiohttp_driver
 from tests.contract.door import Visit
 from tests.helpers.wire import Client

@@ -7,10 +7,7 @@ from html import escape
 from pathlib import Path
 
 import pytest
-from selenium.common.exceptions import WebDriverException
 from selenium.webdriver import Chrome
-from selenium.webdriver.common.by import By
-from selenium.webdriver.support.wait import WebDriverWait
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse
@@ -18,18 +15,13 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from iron_session.csrf import CsrfOptions, CsrfRefusal, check_csrf_token, csrf_token
-from iron_session.integrations.asgi_csrf import CsrfMiddleware
+from iron_session.integrations.asgi.csrf import CsrfMiddleware
 from iron_session.integrations.starlette import IronSessionMiddleware, get_session
-from tests.contract.common_app import WAIT
 from tests.contract.server import serve_asgi
-from tests.helpers.chromium import open_chromium
+from tests.helpers.chromium import OpenChromium, click_through
 from tests.sessions.browser import make_options
 
 # Forms stand at /, and answers elsewhere.
-TEXT_OF_THE_ANSWER = """
-return location.pathname !== "/" && document.readyState === "complete" && document.body.innerText
-"""
-
 OPEN_WEBSOCKET = """
 const [address, done] = arguments;
 const websocket = new WebSocket(address);
@@ -111,10 +103,7 @@ class Visitor:
 
     def press(self) -> str:
         """Press the page's button, and read what comes."""
-        self.driver.find_element(By.TAG_NAME, "button").click()
-        # While the browser goes from one page to the next there may be none to ask.
-        waiting = WebDriverWait(self.driver, WAIT, ignored_exceptions=[WebDriverException])
-        return str(waiting.until(lambda driver: driver.execute_script(TEXT_OF_THE_ANSWER)))
+        return click_through(self.driver, "button")
 
     def press_at(self, other: str, host: str, path: str) -> str:
         """Press the button of another site's page, which sends to the shop."""
@@ -129,7 +118,9 @@ class Visitor:
 
 
 @pytest.fixture(scope="module")
-def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+def driver(
+    open_chromium: OpenChromium, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Chrome]:
     """Open a browser, to which all names that end in .example are this machine."""
     folder: Path = tmp_path_factory.mktemp("chromium")
     with open_chromium(folder / "p", "--host-resolver-rules=MAP *.example 127.0.0.1") as it:

@@ -23,10 +23,10 @@ from iron_session.csrf import (
     csrf_token,
 )
 from iron_session.integrations.sanic import get_session, setup
-from iron_session.integrations.sanic_csrf import setup_csrf
+from iron_session.integrations.sanic.csrf import setup_csrf
 from tests.contract import asgi_driver, sanic_driver
 from tests.contract.door import Visit
-from tests.contract.doors.sanic import new_app
+from tests.contract.integrations.sanic import new_app
 from tests.contract.server import serve_asgi
 from tests.contract.wire_driver import ServedApp
 from tests.helpers.wire import Client

@@ -9,11 +9,11 @@ import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from importlib import import_module
 from types import ModuleType
 from typing import Any
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.backends.signed_cookies import SessionStore as SignedCookies
 from django.contrib.sessions.middleware import SessionMiddleware
@@ -22,11 +22,14 @@ from django.core.cache import cache
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.signals import got_request_exception
-from django.http import FileResponse, HttpResponse
+from django.http import FileResponse, HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
 from django.middleware.cache import FetchFromCacheMiddleware, UpdateCacheMiddleware
 from django.template import engines
 from django.template.response import TemplateResponse
 from django.test import AsyncRequestFactory, Client, RequestFactory, override_settings
+from django.urls import path as django_path
+from django.utils.module_loading import import_string
 from django.views.debug import ExceptionReporter
 
 from iron_session import (
@@ -38,9 +41,9 @@ from iron_session import (
     NotSerializableError,
     Session,
     SessionDestroyedError,
-    integrations,
     unseal_data,
 )
+from iron_session.integrations import django
 from iron_session.integrations.django import (
     IronSessionMiddleware,
     SessionStore,
@@ -50,7 +53,7 @@ from iron_session.integrations.django import (
 from tests.contract import asgi_driver, wsgi_driver
 from tests.contract.common_app import FILE, Call
 from tests.contract.door import Visit
-from tests.contract.logs import lost_changes
+from tests.contract.logs import errors_in, lost_changes
 from tests.helpers.clock import Clock
 from tests.integrations.django_site import project
 from tests.sessions.browser import (
@@ -76,7 +79,7 @@ def respond(view: View, *, cookie: str = "", middleware: Any = IronSessionMiddle
 
     def get_response(request: Any) -> Any:
         result = view(request)
-        return HttpResponse() if result is None else result
+        return result if isinstance(result, HttpResponseBase) else HttpResponse()
 
     headers = {"cookie": cookie} if cookie else {}
     return middleware(get_response)(RequestFactory().get("/", headers=headers))
@@ -244,10 +247,14 @@ def test_an_option_that_says_the_same_as_a_setting_is_no_contradiction(
         ({"IRON_SESSION": None}, r"IRON_SESSION is missing.*Passwords\.from_env"),
         ({"IRON_SESSION": PASSWORD}, "IRON_SESSION can't be of type str"),
         ({"IRON_SESSION": {}}, "no password.*SECRET_KEY.*generate-password"),
-        ({"IRON_SESSION": {"password": None}}, "no password"),
+        ({"IRON_SESSION": {"password": None}}, r"no password \(is its environment variable set"),
         ({"IRON_SESSION": {"password": "short"}}, "IRON_SESSION.*32"),
-        (give(cookie_nam="x"), "no 'cookie_nam'.*cookie_name, ttl"),
-        (give(cookie={}), "no 'cookie'; it takes password"),
+        (give(cookie_nam="x"), "not take 'cookie_nam'.*cookie_name, ttl"),
+        (give(cookie={}), "not take 'cookie'; it takes password"),
+        (give(cookieName="x"), "no cookieName: it is cookie_name here"),
+        (give(httpOnly=True), r'no httpOnly: give cookie_options=\{"http_only"'),
+        (give(cookie_options={"sameSite": "lax"}), "'sameSite', which is same_site here"),
+        ({"IRON_SESSION": {"password": PASSWORD, 1: 2}}, "not take 1; it takes"),
         (give(cookie_options={"same_sight": "lax"}), "no 'same_sight'"),
         (give(cookie_options=1), "cookie_options must be"),
         ({"SESSION_COOKIE_PATH": "app"}, "SESSION_… settings: cookie_options.path can't be 'app'"),
@@ -275,48 +282,33 @@ def test_a_missing_setting_is_refused() -> None:
             WSGIHandler()
 
 
-@pytest.mark.parametrize("others", [[], [project.SESSION_MIDDLEWARE]], ids=["alone", "and ours"])
-def test_django_s_own_middleware_is_refused(others: list[str]) -> None:
-    """It would write another cookie; where settings have imported us, that is told at a request."""
-    own = "django.contrib.sessions.middleware.SessionMiddleware"
-    with (
-        override_settings(MIDDLEWARE=[own, *others], DEBUG_PROPAGATE_EXCEPTIONS=True),
-        pytest.raises(ConfigurationError, match="in its place put MIDDLEWARE"),
-    ):
-        Client().get(f"/?{Call().query}")
-
-
-def load_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the engine imported again by whoever asks for it next."""
-    monkeypatch.setattr(integrations, "django", sys.modules[project.ENGINE])  # imports replace it
-    monkeypatch.delitem(sys.modules, project.ENGINE)
+DJANGOS_MIDDLEWARE = "django.contrib.sessions.middleware.SessionMiddleware"
 
 
 @pytest.mark.parametrize("handler", [WSGIHandler, ASGIHandler])
-def test_django_s_own_middleware_alone_is_refused_at_the_start(
-    handler: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Which imports its engine then."""
-    load_anew(monkeypatch)
-    own = "django.contrib.sessions.middleware.SessionMiddleware"
+@pytest.mark.parametrize("others", [[], [project.SESSION_MIDDLEWARE]], ids=["alone", "and ours"])
+def test_django_s_own_middleware_is_refused_at_the_start(handler: Any, others: list[str]) -> None:
+    """It would write another cookie."""
     with (
-        override_settings(MIDDLEWARE=[own]),
-        pytest.raises(ConfigurationError, match="in its place put MIDDLEWARE"),
+        override_settings(MIDDLEWARE=[DJANGOS_MIDDLEWARE, *others]),
+        pytest.raises(ConfigurationError, match="Replace it: MIDDLEWARE"),
     ):
         handler()
 
 
-def test_beside_django_s_own_engine_and_middleware_all_can_be_imported(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_beside_django_s_own_engine_and_middleware_all_can_be_used() -> None:
     """For sessions by hand, which need neither."""
-    load_anew(monkeypatch)
-    own = "django.contrib.sessions.middleware.SessionMiddleware"
     engine = "django.contrib.sessions.backends.signed_cookies"
-    with override_settings(MIDDLEWARE=[own], SESSION_ENGINE=engine, IRON_SESSION=None):
-        module = import_module(project.ENGINE)
-        assert module.get_iron_session is not get_iron_session
+    with override_settings(
+        MIDDLEWARE=[DJANGOS_MIDDLEWARE], SESSION_ENGINE=engine, IRON_SESSION=None
+    ):
+        assert [getattr(django, name) for name in django.__all__]
         WSGIHandler()
+
+
+def test_the_engine_has_no_other_names() -> None:
+    with pytest.raises(ImportError, match="SessionStor"):
+        import_string("iron_session.integrations.django.SessionStor")
 
 
 def test_the_options_are_built_once_and_anew_when_tests_override_settings() -> None:
@@ -370,7 +362,7 @@ def test_the_store_is_a_session_of_django_s() -> None:
         [("c", 3)],
     )
     assert store.has_key("c")
-    assert dict(store) == store.load() == {"c": 3}
+    assert dict(store) == {"c": 3}
     store.set_test_cookie()
     assert store.test_cookie_worked()
     store.delete_test_cookie()
@@ -387,7 +379,7 @@ def test_the_store_is_one_in_coroutines_too() -> None:
         assert await store.asetdefault("c", 3) == 3
         assert (await store.aget("a"), await store.ahas_key("b")) == (1, True)
         assert (await store.apop("a"), await store.apop("a", 7)) == (1, 7)
-        assert await store.aload() == {"b": 2, "c": 3}
+        assert (dict(store), await store.aload()) == ({"b": 2, "c": 3}, {})
         await store.aset_expiry(60)
         assert await store.aget_expiry_age() == 60
         assert await store.aget_expire_at_browser_close() is False
@@ -397,7 +389,7 @@ def test_the_store_is_one_in_coroutines_too() -> None:
         await store.acycle_key()
         assert first != key_of(store)
         assert await SessionStore(key_of(store)).aload() == {"b": 2, "c": 3}
-        assert await store.aexists(key_of(store) or "") is False
+        assert await store.aexists(key_of(store)) is True
         await store.adelete(first)
         assert not store.is_empty()
         await store.aflush()
@@ -459,6 +451,17 @@ def test_the_store_has_what_only_our_sessions_have(clock: Clock) -> None:
         assert again.pop_flashes() == [Flash("Saved", "success")]
 
 
+def test_set_and_unset_are_the_mapping_by_other_names() -> None:
+    store = SessionStore()
+    store.set("a", 1)
+    store.unset("b")
+    assert dict(store.items()) == {"a": 1}
+    asyncio.run(store.aset("c", 3))
+    store.unset("a")
+    assert dict(store.items()) == {"c": 3}
+    assert store.modified
+
+
 @pytest.mark.parametrize("key", ["", "garbage", "a;b", "Fe26.2*", None])
 def test_a_key_that_can_t_be_read_is_a_new_session(key: str | None) -> None:
     store = SessionStore(key)
@@ -506,9 +509,78 @@ def test_a_session_is_deleted_by_its_own_key_and_not_by_another_s() -> None:
     assert dict(store) == {}
 
 
-def test_nobody_knows_which_keys_there_are_and_which_have_expired() -> None:
-    store = SessionStore(header({"a": 1}).partition("=")[2])
-    assert store.exists(key_of(store) or "") is False
+def test_what_is_loaded_is_what_was_saved() -> None:
+    """As in Django, where it is read from the store anew."""
+    told: list[object] = []
+    with override_settings(**give(on_unseal=told.append)):
+        store = SessionStore(header({"a": 1}).partition("=")[2])
+        assert store.load() == {"a": 1}
+        store["a"] = 2
+        assert (store.load(), dict(store)) == ({"a": 1}, {"a": 2})
+        store.load()["a"] = 3
+        store.save()
+        assert store.load() == {"a": 2}
+        assert asyncio.run(store.aload()) == {"a": 2}
+        store.flush()
+        assert store.load() == {}
+        store["b"] = 1
+        assert (store.load(), SessionStore().load()) == ({}, {})
+    assert len(told) == 1
+
+
+def test_a_key_exists_where_it_opens() -> None:
+    """A library may ask for the session of a key that a mobile application has sent."""
+    key = header({"a": 1}).partition("=")[2]
+    assert SessionStore().exists(key)
+    assert SessionStore(key).exists(key)
+    assert asyncio.run(SessionStore().aexists(key))
+    assert not SessionStore().exists()
+    tampered = f"{key[:100]}!{key[101:]}"
+    for other in ("", "garbage", tampered, key[:-9], "x" * 100_000, "\ud800", "é"):
+        assert not SessionStore().exists(other)
+        assert not asyncio.run(SessionStore().aexists(other))
+
+
+def test_a_key_that_does_not_open_does_not_exist(clock: Clock) -> None:
+    old = header({"a": 1}, password=OLD).partition("=")[2]
+    brief = header({"a": 1}, ttl=60).partition("=")[2]
+    misfit = header({"name": 1}).partition("=")[2]
+    assert not SessionStore().exists(old)
+    assert SessionStore().exists(brief)
+    clock.advance(121)
+    assert not SessionStore().exists(brief)
+    with override_settings(IRON_SESSION=make_options(schema=Guest)):
+        assert not SessionStore().exists(misfit)
+
+
+def test_a_question_for_a_key_tells_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    """And reads no cookie: the response does not depend on it."""
+    told: list[object] = []
+    with override_settings(**give(on_unseal=told.append, on_unseal_error=told.append)):
+        key = header({"a": 1}).partition("=")[2]
+
+        def ask(request: Any) -> None:
+            assert [request.session.exists(each) for each in (key, "garbage")] == [True, False]
+
+        response = respond(ask, cookie=header({"b": 1}))
+    assert "Vary" not in response.headers
+    assert (told, caplog.records) == ([], [])
+
+
+@pytest.mark.parametrize("end", ["flush", "delete"])
+def test_a_key_that_the_session_itself_has_ended_exists_no_more(end: str) -> None:
+    """Elsewhere nobody knows of that: the server keeps no list of sessions."""
+    key = header({"a": 1}).partition("=")[2]
+    store = SessionStore(key)
+    getattr(store, end)()
+    assert not store.exists(key)
+    assert SessionStore().exists(key)
+    store["b"] = 2
+    store.save()
+    assert store.exists(key_of(store))
+
+
+def test_nobody_knows_which_keys_have_expired() -> None:
     SessionStore.clear_expired()
 
 
@@ -572,6 +644,78 @@ def test_a_session_that_is_marked_as_modified_is_written_though_nothing_changed(
 
     assert list(cookies_of(respond(mark, cookie=header({"a": 1})))) == [DJANGOS_NAME]
     assert cookies_of(respond(mark)) == {}
+
+
+def change(data: dict[str, Any], *then: Callable[[Any], object]) -> View:
+    """Make a view that changes the session, says that it did not, and goes on."""
+
+    def view(request: Any) -> None:
+        request.session.update(data)
+        request.session.modified = False
+        for step in then:
+            step(request.session)
+
+    return view
+
+
+BEFORE = {"a": 1, "nested": {"list": [1]}}
+
+
+def test_a_change_that_is_called_none_is_not_written(caplog: pytest.LogCaptureFixture) -> None:
+    """As in Django; and nobody has lost what was to be lost."""
+    seen: list[set[str]] = []
+    view = change({"a": 2}, lambda session: seen.append(marks(session)))
+    response = respond(view, cookie=header(BEFORE))
+    response.close()
+    assert cookies_of(response) == {}
+    assert seen == [{"accessed"}]
+    assert response.headers["Vary"] == "Cookie"
+    assert lost_changes(caplog) == []
+    assert cookies_of(respond(change({"a": 1}))) == {}
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        lambda session: session.__setitem__("b", 2),
+        lambda session: session["nested"]["list"].append(2),
+        lambda session: session.pop("nested"),
+        lambda session: setattr(session, "modified", True),
+        lambda session: session.save(),
+        lambda session: session.set_expiry(3600),
+    ],
+)
+def test_what_comes_after_it_is_written_with_all_before(step: Callable[[Any], object]) -> None:
+    cookie = cookie_of(respond(change({"a": 2}, step), cookie=header(BEFORE)))
+    assert unseal_data(cookie.value, password=PASSWORD)["a"] == 2
+
+
+def test_a_change_that_is_called_none_is_not_written_by_a_renewal_either() -> None:
+    cookie = header(BEFORE, password=OLD)
+    with override_settings(**give(password={1: OLD, 2: PASSWORD})):
+        assert cookies_of(respond(change({"a": 2}), cookie=cookie)) == {}
+        renewed = cookie_of(respond(change({"a": 1}), cookie=cookie))
+    assert unseal_data(renewed.value, password={2: PASSWORD}) == BEFORE
+
+
+def test_a_change_that_is_called_none_is_written_where_every_response_writes() -> None:
+    with override_settings(SESSION_SAVE_EVERY_REQUEST=True):
+        cookie = cookie_of(respond(change({"a": 2}), cookie=header(BEFORE)))
+    assert unseal_data(cookie.value, password=PASSWORD) == {**BEFORE, "a": 2}
+
+
+@pytest.mark.parametrize("end", ["flush", "clear", "delete"])
+@pytest.mark.parametrize("then", [{}, {"b": 2}], ids=["", "and written anew"])
+def test_a_session_that_was_ended_is_expired_whatever_it_is_called(
+    end: str, then: dict[str, Any]
+) -> None:
+    def view(request: Any) -> None:
+        getattr(request.session, end)()
+        request.session.update(then)
+        request.session.modified = False
+
+    cookie = cookie_of(respond(view, cookie=header(BEFORE)))
+    assert (cookie.value, cookie.max_age) == ("", 0)
 
 
 # --- set_expiry --------------------------------------------------------------------------------
@@ -728,6 +872,98 @@ def test_a_save_by_hand_of_a_session_that_has_ended_expires_at_once(clock: Clock
     store.set_expiry(datetime(2020, 1, 1, tzinfo=UTC))
     store.save()
     assert expiration_of(key_of(store) or "") == clock.now + 1
+
+
+ODD_EXPIRIES = [
+    True,
+    False,
+    "",
+    "soon",
+    "3600",
+    "2027-13-01T00:00:00+00:00",
+    "0001-01-01T00:00:00",
+    "0001-01-01T00:00:00+14:00",
+    "9999-12-31T23:59:59-14:00",
+    "9999-12-31T23:59:59",
+    "2500-01-01T00:00:00+00:00",
+    "\ud800",
+    10**11,
+    10**400,
+    -(10**400),
+    1e308,
+    -1e308,
+    [],
+    [3600],
+    {},
+    {"seconds": 3600},
+]
+"""What `set_expiry` can't have written: a visitor's words that the application has taken over."""
+
+
+def ask_for_expiry(request: Any) -> None:
+    """A view that asks for all that Django's sessions tell of their end."""
+    session = request.session
+    assert session.get_expire_at_browser_close() is False
+    assert session.get_expiry_age() == TTL
+    now = datetime.now(UTC)
+    assert session.get_expiry_date(modification=now) == now + timedelta(seconds=TTL)
+
+
+@pytest.mark.parametrize("value", ODD_EXPIRIES, ids=lambda value: repr(value)[:30])
+def test_an_expiry_that_set_expiry_can_t_have_written_counts_for_nothing(
+    clock: Clock, value: Any
+) -> None:
+    back = header({"a": 1, "_session_expiry": value})
+    for view in (look, ask_for_expiry):
+        assert cookies_of(respond(view, cookie=back)) == {}
+    for view in (write_other, lambda request: request.session.save()):
+        cookie = cookie_of(respond(view, cookie=back))
+        assert (cookie.max_age, expiration_of(cookie.value)) == (TTL - 60, clock.now + TTL * 1000)
+    with override_settings(**give(max_lifetime=60 * DAY, renew_after=DAY)):
+        assert cookie_of(respond(look, cookie=back)).max_age == TTL - 60
+    assert cookie_of(respond(expire(3600), cookie=back)).max_age == 3540
+    assert cookie_of(respond(expire(None), cookie=back)).max_age == TTL - 60
+
+
+@pytest.mark.parametrize("value", ODD_EXPIRIES, ids=lambda value: repr(value)[:30])
+def test_such_an_expiry_does_no_harm_in_coroutines(value: Any) -> None:
+    async def view(request: Any) -> None:
+        session = request.session
+        assert await session.aget_expire_at_browser_close() is False
+        assert await session.aget_expiry_age() == TTL
+        now = datetime.now(UTC)
+        assert await session.aget_expiry_date(modification=now) == now + timedelta(seconds=TTL)
+        await session.aset("b", 2)
+
+    response = asyncio.run(respond_async(view, header({"_session_expiry": value})))
+    assert cookie_of(response).max_age == TTL - 60
+
+
+@pytest.mark.parametrize("kept", ["2027-01-15T09:00:00", "2027-01-15T09:00:00+00:00"])
+@pytest.mark.parametrize("use_tz", [True, False])
+def test_a_moment_is_understood_whether_the_site_has_time_zones_or_not(
+    clock: Clock, kept: str, use_tz: bool
+) -> None:
+    """The site may have changed its mind: Django itself fails at each request then."""
+    end = datetime.fromisoformat(kept).timestamp()
+    with override_settings(USE_TZ=use_tz):
+        store = SessionStore(header({"_session_expiry": kept}).partition("=")[2])
+        assert store.get_expiry_age() == end - clock.now // 1000
+        assert store.get_expiry_date().timestamp() == end
+        assert (store.get_expiry_date().tzinfo is None) != use_tz
+        given = datetime.fromtimestamp(end - 60, UTC)
+        assert store.get_expiry_age(modification=given) == 60
+        assert store.get_expiry_age(modification=given, expiry=30) == 30
+
+
+@pytest.mark.parametrize("value", [*ODD_EXPIRIES, timedelta(days=200_000), datetime.max], ids=repr)
+def test_what_can_t_be_an_expiry_is_refused_where_it_is_set(value: Any) -> None:
+    store = SessionStore()
+    with pytest.raises(ConfigurationError, match="set_expiry takes seconds, a datetime"):
+        store.set_expiry(value)
+    with pytest.raises(ConfigurationError, match=f"not this {type(value).__name__}"):
+        asyncio.run(store.aset_expiry(value))
+    assert dict(store) == {}
 
 
 def test_ages_are_those_of_the_options() -> None:
@@ -935,7 +1171,12 @@ def test_a_change_after_the_response_is_logged_when_it_is_closed(
 ) -> None:
     """By other middleware, say: Django's own would lose it without a word."""
     requests: list[Any] = []
-    response = respond(requests.append)
+
+    def look_and_keep(request: Any) -> None:
+        request.session.get("a")
+        requests.append(request)
+
+    response = respond(look_and_keep)
     requests[0].session["a"] = 1
     assert lost_changes(caplog) == []
     response.close()
@@ -989,7 +1230,7 @@ def wrap(view: Any, *others: Any) -> Any:
 def test_a_first_look_once_the_response_has_gone_comes_too_late(
     caplog: pytest.LogCaptureFixture, status: int
 ) -> None:
-    """It reads, and writes nothing; what a broken response loses was to be lost."""
+    """It reads, and writes nothing; nor does the response say that it depends on the cookie."""
     requests: list[Any] = []
 
     def view(request: Any) -> HttpResponse:
@@ -1000,18 +1241,30 @@ def test_a_first_look_once_the_response_has_gone_comes_too_late(
     session = requests[0].session
     assert dict(session) == {"a": 1}
     assert get_session(requests[0]) is session.core
+    (unvaried,) = errors_in(caplog)
+    assert "first read after" in unvaried
     session["a"] = 2
     with pytest.raises(HeadersAlreadySentError):
         session.save()
     response.close()
     assert cookies_of(response) == {}
-    assert lost_changes(caplog) == []
+    assert errors_in(caplog) == [unvaried]
 
 
-def test_a_first_look_when_even_the_response_is_no_more_does_no_harm() -> None:
+@pytest.mark.parametrize("is_closed", [True, False], ids=["closed", "no more"])
+def test_a_change_in_a_session_that_nobody_has_looked_at_in_time_is_logged(
+    caplog: pytest.LogCaptureFixture, is_closed: bool
+) -> None:
+    """By what goes on in the background with the request, or with its session alone."""
     kept: list[Any] = []
-    respond(lambda request: kept.append(request.session), cookie=header({"a": 1}))
+    response = respond(lambda request: kept.append(request.session), cookie=header({"a": 1}))
+    if is_closed:
+        response.close()
+    else:
+        del response
     kept[0]["a"] = 2
+    (message,) = errors_in(caplog)
+    assert "is lost" in message
     with pytest.raises(HeadersAlreadySentError):
         kept[0].save()
 
@@ -1124,6 +1377,88 @@ def test_a_cookie_may_have_a_name_that_python_s_own_cookies_refuse() -> None:
         first = cookie_of(respond(write), "path")
         back = f"path={first.value}"
         assert cookie_of(respond(write_other, cookie=back), "path").value != first.value
+
+
+# --- mistakes ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda request: JsonResponse(request.session),
+        lambda request: JsonResponse(request.session, safe=False),
+        lambda request: JsonResponse({"session": request.session}),
+        lambda request: JsonResponse([get_session(request)], safe=False),
+    ],
+)
+@pytest.mark.parametrize("handler", [WSGIHandler, ASGIHandler])
+def test_a_session_that_is_answered_as_json_is_told_the_mend(
+    handler: Any, view: View, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Django's error itself says only of what type it is."""
+    told: list[BaseException] = []
+
+    def hear(**_: Any) -> None:
+        error = sys.exception()
+        assert error is not None
+        told.append(error)
+
+    got_request_exception.connect(hear)
+    module = ModuleType("json_urls")
+    module.__dict__["urlpatterns"] = [django_path("", view)]
+    module.__dict__["handler500"] = lambda request: HttpResponse(status=500)
+    monkeypatch.setitem(sys.modules, "json_urls", module)
+    try:
+        with override_settings(ROOT_URLCONF="json_urls", MIDDLEWARE=[project.SESSION_MIDDLEWARE]):
+            visit = Visit(target="/", headers=[])
+            if handler is WSGIHandler:
+                wsgi_driver.request(handler(), visit)
+            else:
+                asyncio.run(asgi_driver.request(handler(), visit))
+    finally:
+        got_request_exception.disconnect(hear)
+    (error,) = told
+    assert "dict(request.session)" in error.__notes__[0]
+
+
+def test_another_error_has_no_such_note() -> None:
+    middleware = IronSessionMiddleware(lambda request: HttpResponse())
+    for error in (TypeError("never raised"), ValueError()):
+        middleware.process_exception(HttpRequest(), error)
+        assert not hasattr(error, "__notes__")
+    with pytest.raises(TypeError) as caught:
+        JsonResponse({"a": object()})
+    middleware.process_exception(HttpRequest(), caught.value)
+    assert not hasattr(caught.value, "__notes__")
+
+
+def test_an_attribute_for_a_key_is_told_the_mend() -> None:
+    """In JavaScript that is how it is written, and nobody would keep it here."""
+    session: Any = SessionStore()
+    with pytest.raises(AttributeError, match=r"its data is in request\.session\['user'\]"):
+        session.user = 1
+    with pytest.raises(AttributeError, match=r"its data is in request\.session\['user'\]"):
+        session.user  # noqa: B018 - that is the mistake
+    assert not hasattr(session, "user")
+    session._of_a_library = 1
+    session.modified = True
+    assert (session._of_a_library, dict(session)) == (1, {})
+
+
+def test_a_project_s_own_kind_of_session_may_have_attributes() -> None:
+    store: Any = OwnStore()
+    store.device = "phone"
+    assert store.device == "phone"
+
+
+def test_an_error_within_an_attribute_is_that_error() -> None:
+    class Faulty(SessionStore):
+        @property
+        def faulty(self) -> Any:
+            return self.options_that_are_not_there
+
+    with pytest.raises(AttributeError, match="'options_that_are_not_there'"):
+        Faulty().faulty  # noqa: B018 - it raises
 
 
 # --- a response that is kept -------------------------------------------------------------------
@@ -1299,13 +1634,82 @@ def test_a_file_that_django_reads_in_a_thread_carries_the_cookie() -> None:
     assert cookie_of(response).max_age == TTL - 60
 
 
+@pytest.mark.parametrize("first_look", ["in time", "too late"])
+@pytest.mark.parametrize("change", [{"a": 2}, {"nested": [1]}], ids=["flat", "nested"])
+def test_a_change_in_a_task_that_outlives_its_request_is_logged(
+    caplog: pytest.LogCaptureFixture, first_look: str, change: dict[str, Any]
+) -> None:
+    tasks: list[asyncio.Task[None]] = []
+
+    async def work(session: Any, answered: asyncio.Event) -> None:
+        await answered.wait()
+        if "nested" in change:
+            session["nested"].append(1)
+        else:
+            await session.aupdate(change)
+
+    async def visit(answered: asyncio.Event) -> None:
+        async def view(request: Any) -> None:
+            if first_look == "in time":
+                await request.session.aget("a")
+            tasks.append(asyncio.create_task(work(request.session, answered)))
+
+        response = await respond_async(view, header({"a": 1, "nested": []}))
+        await sync_to_async(response.close)()
+
+    async def run() -> None:
+        answered = asyncio.Event()
+        await visit(answered)
+        assert lost_changes(caplog) == []
+        answered.set()
+        await tasks.pop()
+
+    asyncio.run(run())
+    gc.collect()
+    (message,) = errors_in(caplog)
+    assert "is lost" in message
+
+
+@pytest.mark.parametrize("first_look", ["in time", "too late", "in time, and taken away"])
+def test_a_change_after_the_visitor_has_gone_is_logged(
+    caplog: pytest.LogCaptureFixture, first_look: str
+) -> None:
+    """Django cancels the view, and there is no response that could be closed."""
+    sessions: list[Any] = []
+
+    async def run() -> None:
+        started = asyncio.Event()
+
+        async def view(request: Any) -> None:
+            sessions.append(request.session)
+            if "in time" in first_look:
+                await request.session.aset("a", 1)
+            if "taken away" in first_look:
+                del request.session
+            started.set()
+            await asyncio.Event().wait()
+
+        visit = asyncio.create_task(respond_async(view, header({"a": 0})))
+        await started.wait()
+        visit.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await visit
+        sessions[0]["a"] = 2
+        with pytest.raises(HeadersAlreadySentError):
+            await sessions[0].asave()
+
+    asyncio.run(run())
+    (message,) = errors_in(caplog)
+    assert "is lost" in message
+
+
 # --- the explicit form -------------------------------------------------------------------------
 
 
 def test_the_explicit_form_refuses_the_cookie_of_the_middleware() -> None:
     def view(request: Any) -> None:
         options = make_options(cookie_name=DJANGOS_NAME)
-        with pytest.raises(ConfigurationError, match="serves the cookie 'sessionid' already"):
+        with pytest.raises(ConfigurationError, match="manages the cookie 'sessionid'"):
             get_iron_session(request, HttpResponse(), options)
         with pytest.raises(ConfigurationError, match="options must be"):
             get_iron_session(request, HttpResponse(), None)  # type: ignore[arg-type]  # that is the mistake
@@ -1383,3 +1787,20 @@ def test_a_page_that_writes_the_session_is_not_cached() -> None:
 
     first, second = (cookie_of(visit_cached(view, "theme=dark")) for _ in range(2))
     assert first.value != second.value
+
+
+@pytest.mark.parametrize(("writes", "may_cache"), [(True, False), (False, True)])
+def test_django_s_cache_is_told_of_a_page_that_writes_the_session(
+    writes: bool, may_cache: bool
+) -> None:
+    """For versions of Django whose cache keeps a response with `no-store`."""
+
+    def view(request: Any) -> HttpResponse:
+        if writes:
+            request.session["a"] = 1
+        return HttpResponse(b"page")
+
+    request: Any = RequestFactory().get("/")
+    request._cache_update_cache = True
+    IronSessionMiddleware(view)(request)
+    assert request._cache_update_cache is may_cache

@@ -9,13 +9,10 @@ from django.contrib.staticfiles.handlers import StaticFilesHandler
 from django.core.handlers.wsgi import WSGIHandler
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.expected_conditions import staleness_of
-from selenium.webdriver.support.wait import WebDriverWait
 
 from iron_session import unseal_data
-from tests.contract.common_app import WAIT
 from tests.contract.server import serve_wsgi
-from tests.helpers.chromium import find, open_chromium
+from tests.helpers.chromium import OpenChromium, click_through, find
 from tests.integrations.django_site.project import NAME, PASSWORD_OF_ADA, new_database
 from tests.sessions.browser import PASSWORD, TTL
 
@@ -54,9 +51,7 @@ class Browser:
 
     def press(self, selector: str) -> None:
         """Press a button that leads to another page."""
-        page = self.driver.find_element(By.TAG_NAME, "html")
-        self.driver.find_element(By.CSS_SELECTOR, selector).click()
-        WebDriverWait(self.driver, WAIT).until(staleness_of(page))
+        click_through(self.driver, selector)
         self.take_picture()
 
     def take_picture(self) -> None:
@@ -76,7 +71,7 @@ class Browser:
 
 
 @pytest.fixture
-def browser(tmp_path: Path, address: str) -> Iterator[Browser]:
+def browser(open_chromium: OpenChromium, tmp_path: Path, address: str) -> Iterator[Browser]:
     """Open a browser that knows nothing and fetches nothing by itself."""
     with open_chromium(tmp_path / "profile") as driver:
         yield Browser(driver, address, tmp_path)

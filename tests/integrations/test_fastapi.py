@@ -1,12 +1,22 @@
 """FastAPI: the session as a dependency, and what FastAPI does around it."""
 
+import gc
 import logging
 from collections.abc import Callable, Iterator
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import pytest
-from fastapi import APIRouter, BackgroundTasks, Depends, FastAPI, Request, Response, WebSocket
-from fastapi.responses import JSONResponse
+from fastapi import (
+    APIRouter,
+    BackgroundTasks,
+    Depends,
+    FastAPI,
+    HTTPException,
+    Request,
+    Response,
+    WebSocket,
+)
+from fastapi.responses import JSONResponse, RedirectResponse
 from fastapi.testclient import TestClient
 from pydantic import BaseModel
 
@@ -27,6 +37,7 @@ from iron_session.integrations.fastapi import (
     get_session,
 )
 from tests.contract.logs import lost_changes
+from tests.helpers.waiting import wait_for
 from tests.sessions.browser import (
     NAME,
     OLD,
@@ -34,6 +45,7 @@ from tests.sessions.browser import (
     Failures,
     ReceivedCookie,
     make_options,
+    session_of,
 )
 
 OPTIONS = make_options()
@@ -293,7 +305,7 @@ def test_other_options_than_the_middleware_s_are_told_at_every_request(
         with pytest.raises(ConfigurationError) as caught:
             client.get("/app")
         assert repr(NAME) in str(caught.value)
-        assert "build SessionOptions once, and give it to both" in str(caught.value)
+        assert "build SessionOptions once, and pass it to both" in str(caught.value)
         assert PASSWORD not in str(caught.value)
 
 
@@ -450,7 +462,7 @@ def test_by_hand_a_cookie_that_the_middleware_serves_is_refused(app: FastAPI) ->
     def home(request: Request, response: Response) -> None:
         get_iron_session(request, response, OPTIONS)
 
-    with pytest.raises(ConfigurationError, match="serves the cookie 'myapp' already"):
+    with pytest.raises(ConfigurationError, match="manages the cookie 'myapp'"):
         browser(app).get("/")
 
 
@@ -472,6 +484,175 @@ def test_by_hand_a_session_is_written_to_the_injected_response() -> None:
 
 
 def test_fastapi_s_integration_offers_all_that_starlette_s_does() -> None:
-    for name in starlette_integration.__all__:
+    assert set(starlette_integration.__all__) <= set(fastapi_integration.__all__)
+    for name in ("IronSessionMiddleware", "get_session"):
         assert getattr(fastapi_integration, name) is getattr(starlette_integration, name)
-        assert name in fastapi_integration.__all__
+
+
+def test_a_dependency_that_two_applications_share_checks_each_of_them() -> None:
+    """It must not go by what it has found in the other."""
+    dependency = SessionDependency(OPTIONS)
+
+    async def read(session: Annotated[Session, Depends(dependency)]) -> dict[str, Any]:
+        return dict(session)
+
+    def make(options: SessionOptions) -> TestClient:
+        app = FastAPI()
+        app.add_middleware(IronSessionMiddleware, options=options)
+        app.get("/")(read)
+        return TestClient(app, base_url="https://testserver")
+
+    right, wrong = make(OPTIONS), make(make_options(password=OLD))
+    for _ in range(2):
+        with pytest.raises(ConfigurationError, match="has other options than this dependency"):
+            wrong.get("/")
+        assert right.get("/").json() == {}
+
+
+# --- the explicit form on the injected response -----------------------------------------------
+
+
+def explicit_app(answer: Callable[[], Any]) -> TestClient:
+    """Make an app that saves into the injected response, in a coroutine and in a function."""
+    app = FastAPI()
+
+    @app.get("/async")
+    async def in_a_coroutine(request: Request, response: Response) -> Any:
+        session = get_iron_session(request, response, OPTIONS)
+        session["visits"] = session.get("visits", 0) + 1
+        session.save()
+        return answer()
+
+    @app.get("/sync")
+    def in_a_function(request: Request, response: Response) -> Any:
+        session = get_iron_session(request, response, OPTIONS)
+        session["visits"] = session.get("visits", 0) + 1
+        session.save()
+        return answer()
+
+    return TestClient(app, base_url="https://testserver", follow_redirects=False)
+
+
+def test_headers_that_a_handler_sets_on_a_dropped_response_do_not_hide_the_loss(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    app = FastAPI()
+
+    @app.get("/")
+    def drop(request: Request, response: Response) -> RedirectResponse:
+        session = get_iron_session(request, response, OPTIONS)
+        session["a"] = 1
+        session.save()
+        response.headers["X-Other"] = "1"
+        return RedirectResponse("/")
+
+    TestClient(app, base_url="https://testserver", follow_redirects=False).get("/")
+    assert len(wait_for(lambda: lost_changes(caplog))) == 1
+
+
+def not_allowed() -> NoReturn:
+    raise HTTPException(403)
+
+
+@pytest.mark.parametrize("path", ["/async", "/sync"])
+@pytest.mark.parametrize(
+    "answer", [lambda: RedirectResponse("/"), not_allowed], ids=["own response", "HTTPException"]
+)
+def test_what_was_saved_into_an_injected_response_that_is_dropped_is_logged_as_lost(
+    caplog: pytest.LogCaptureFixture, answer: Callable[[], Any], path: str
+) -> None:
+    client = explicit_app(answer)
+    client.get(path)
+    assert NAME not in client.cookies
+    (message,) = wait_for(lambda: lost_changes(caplog))
+    assert "the response that FastAPI injects" in message
+
+
+@pytest.mark.parametrize("path", ["/async", "/sync"])
+def test_what_was_saved_into_an_injected_response_arrives(
+    caplog: pytest.LogCaptureFixture, path: str
+) -> None:
+    client = explicit_app(lambda: {"ok": True})
+    for _ in range(2):
+        client.get(path)
+    gc.collect()
+    assert session_of(f"{NAME}={client.cookies[NAME]}") == {"visits": 2}
+    assert lost_changes(caplog) == []
+
+
+def test_a_session_that_was_only_read_loses_nothing_with_an_injected_response(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    app = FastAPI()
+
+    @app.get("/")
+    def read(request: Request, response: Response) -> RedirectResponse:
+        get_iron_session(request, response, OPTIONS).get("a")
+        return RedirectResponse("/")
+
+    TestClient(app, base_url="https://testserver", follow_redirects=False).get("/")
+    gc.collect()
+    assert lost_changes(caplog) == []
+
+
+def test_two_sessions_are_saved_into_one_injected_response(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    app = FastAPI()
+    other = make_options(cookie_name="other", password=OLD)
+
+    @app.get("/")
+    def both(request: Request, response: Response) -> None:
+        for options in (OPTIONS, other):
+            session = get_iron_session(request, response, options)
+            session["a"] = 1
+            session.save()
+
+    client = TestClient(app, base_url="https://testserver")
+    client.get("/")
+    gc.collect()
+    assert set(client.cookies) == {NAME, "other"}
+    assert lost_changes(caplog) == []
+
+
+def test_a_response_of_the_handler_s_own_is_written_as_in_starlette() -> None:
+    app = FastAPI()
+
+    @app.get("/")
+    def own(request: Request) -> RedirectResponse:
+        response = RedirectResponse("/")
+        session = get_iron_session(request, response, OPTIONS)
+        session["a"] = 1
+        session.save()
+        return response
+
+    client = TestClient(app, base_url="https://testserver", follow_redirects=False)
+    client.get("/")
+    assert NAME in client.cookies
+
+
+# --- what is easily written by mistake -----------------------------------------------------------
+
+
+def test_a_dependency_without_its_options_is_refused_when_the_route_is_made() -> None:
+    app = FastAPI()
+    with pytest.raises(ConfigurationError, match=r"Depends\(SessionDependency\(options\)\)"):
+
+        @app.get("/")
+        def read(session: Annotated[Session, Depends(SessionDependency)]) -> None: ...
+
+
+def test_a_session_without_its_dependency_is_refused_when_the_route_is_made() -> None:
+    app = FastAPI()
+    with pytest.raises(ConfigurationError, match=r"Depends\(SessionDependency\(options\)\)"):
+
+        @app.get("/")
+        def read(session: Session) -> None: ...
+
+
+def test_a_session_as_an_answer_s_type_is_refused_with_the_mend() -> None:
+    app = FastAPI()
+    with pytest.raises(ConfigurationError, match=r"dict\(session\)"):
+
+        @app.get("/")
+        def read() -> Session: ...  # type: ignore[empty-body]  # it is never called

@@ -16,7 +16,7 @@ from iron_session.integrations import aiohttp_session as ours
 from tests.contract.aiohttp_driver import run
 from tests.contract.common_app import FILE
 from tests.contract.door import Answer, Visit
-from tests.contract.doors.aiohttp import know_text_keys
+from tests.contract.integrations.aiohttp import know_text_keys
 from tests.contract.logs import lost_changes
 from tests.sessions.browser import FOREIGN, NAME, make_options, saved, seal_text, session_of
 

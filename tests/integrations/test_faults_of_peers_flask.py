@@ -66,7 +66,11 @@ def streaming(late: Act) -> FlaskClient:
         yield "first"
         late()
 
-    return browser(lambda: Response(stream_with_context(parts())))
+    def act() -> Response:
+        session.get("user")
+        return Response(stream_with_context(parts()))
+
+    return browser(act)
 
 
 def test_a_write_after_a_stream_has_started_does_not_vanish_in_silence(
@@ -172,7 +176,7 @@ def decompressed(raw: bytes) -> bytes:
 def test_a_cookie_that_browsers_would_drop_is_not_sent(size: int) -> None:
     """Flask warns at 4093 bytes, and sends it; the visitor is logged out."""
     client = with_session(browser(lambda: session.update(large="x" * size)), {"user": 1})
-    with pytest.raises(CookieTooLargeError, match=r"browsers take 4096.*\[\"large\"\]"):
+    with pytest.raises(CookieTooLargeError, match=r"browsers accept 4096.*\[\"large\"\]"):
         client.get("/")
     assert client.get("/session").json == {"user": 1}
 

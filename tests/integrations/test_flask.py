@@ -1,7 +1,6 @@
 """Flask: its settings, its error handlers, `permanent`, its test client, the explicit form."""
 
 import gc
-import logging
 import weakref
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -12,13 +11,10 @@ from flask import (
     Blueprint,
     Flask,
     Response,
-    abort,
     copy_current_request_context,
     got_request_exception,
     make_response,
-    render_template_string,
     request,
-    request_finished,
     send_file,
     session,
     stream_with_context,
@@ -50,7 +46,6 @@ from tests.helpers.clock import Clock
 from tests.sessions.browser import (
     NAME,
     TTL,
-    Failures,
     ReceivedCookie,
     expiration_of,
     make_options,
@@ -162,18 +157,6 @@ def test_a_session_that_was_marked_as_modified_is_written_again() -> None:
     assert list(received(browser(make_app(view), saved({"a": 1})).get("/"))) == [NAME]
 
 
-@pytest.mark.parametrize("accessed", [False, True])
-def test_rendering_a_template_reads_no_session_unless_the_template_does(accessed: bool) -> None:
-    """Flask hands the session to every template."""
-    failures = Failures()
-    text = "{{ session.get('a') }}" if accessed else "hello {{ request.path }} {{ g }}"
-    app = make_app(lambda: render_template_string(text), make_options(on_unseal_error=failures))
-    response = browser(app, f"{NAME}=garbage").get("/")
-    assert response.status_code == 200
-    assert len(failures) == (1 if accessed else 0)
-    assert response.headers.get("Vary") == ("Cookie" if accessed else None)
-
-
 def test_nothing_of_a_request_waits_for_the_garbage_collector() -> None:
     """The session, and with it what the visitor has in it, goes with the request."""
     sessions: list[weakref.ref[Session]] = []
@@ -194,22 +177,32 @@ def test_nothing_of_a_request_waits_for_the_garbage_collector() -> None:
         gc.enable()
 
 
+@pytest.mark.parametrize("status", [200, 201])
+@pytest.mark.parametrize("data", [{"user": 1, "name": "Grüße"}, {}])
+def test_a_view_may_return_the_session_as_any_dict(data: dict[str, Any], status: int) -> None:
+    def view() -> Any:
+        return session if status == 200 else (session, status)
+
+    app = make_app(view)
+    client = browser(app, saved(data))
+    response, expected = client.get("/"), client.get("/session")
+    assert (response.status_code, response.json) == (status, data)
+    assert (response.data, response.mimetype) == (expected.data, expected.mimetype)
+    assert response.content_length == len(expected.data)
+    assert (response.headers["Vary"], received(response)) == ("Cookie", {})
+
+
+def test_a_session_that_is_returned_is_written_too() -> None:
+    def view() -> Any:
+        session["user"] = 1
+        return session
+
+    client = browser(make_app(view))
+    response = client.get("/")
+    assert (response.json, list(received(response))) == ({"user": 1}, [NAME])
+
+
 # --- installing ------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("options", [None, "secret", {"cookie_name": NAME}])
-def test_what_is_no_options_is_refused_at_once(options: Any) -> None:
-    with pytest.raises(ConfigurationError, match="SessionOptions"):
-        IronSessionInterface(options)
-    with pytest.raises(ConfigurationError, match="SessionOptions"):
-        IronSessionInterface(OPTIONS, admin=options)
-
-
-def test_two_sessions_for_one_cookie_are_refused_at_once() -> None:
-    """And for one whose chunk would have the name of the other."""
-    for name in (NAME, f"{NAME}.0"):
-        with pytest.raises(ConfigurationError, match="installed twice for the cookie"):
-            IronSessionInterface(OPTIONS, admin=make_options(cookie_name=name))
 
 
 def test_the_key_of_flask_s_own_session_is_taken() -> None:
@@ -230,51 +223,17 @@ def test_a_second_session_has_a_key() -> None:
     assert list(received(response)) == ["admin"]
 
 
-@pytest.mark.parametrize("key", ["session", "admin"])
-def test_get_session_says_what_is_missing(key: str) -> None:
-    app = Flask(__name__)
-    with (
-        app.test_request_context(),
-        pytest.raises(ConfigurationError, match=r"app\.session_interface = IronSessionInterface"),
-    ):
-        get_session(key=key)
-
-
 def test_get_session_outside_of_a_request_is_flask_s_own_error() -> None:
     with pytest.raises(RuntimeError, match="outside of request context"):
         get_session()
 
 
-def test_behind_a_gateway_for_the_same_cookie_it_refuses_to_work() -> None:
+def test_a_session_that_could_not_begin_is_raised_to_a_test() -> None:
     app = make_app(log_in)
     app.testing = True
     app.wsgi_app = wsgi.IronSessionMiddleware(app.wsgi_app, OPTIONS)  # type: ignore[method-assign]  # as Flask says to
     with pytest.raises(ConfigurationError, match="installed twice"):
         browser(app).get("/")
-
-
-def test_a_session_that_could_not_begin_is_answered_with_a_500(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    """And the only error in the log is the one that tells why."""
-    app = make_app(log_in)
-    app.wsgi_app = wsgi.IronSessionMiddleware(app.wsgi_app, OPTIONS)  # type: ignore[method-assign]  # as Flask says to
-    response = browser(app).get("/")
-    assert (response.status_code, received(response)) == (500, {})
-    (record,) = [one for one in caplog.records if one.levelno >= logging.ERROR]
-    assert record.exc_info is not None
-    assert isinstance(record.exc_info[1], ConfigurationError)
-
-
-def test_beside_a_gateway_for_another_cookie_both_work() -> None:
-    def view() -> str:
-        session["a"] = 1
-        wsgi.get_session(request.environ)["b"] = 2
-        return ""
-
-    app = make_app(view)
-    app.wsgi_app = wsgi.IronSessionMiddleware(app.wsgi_app, ADMIN)  # type: ignore[method-assign]  # as Flask says to
-    assert set(received(browser(app).get("/"))) == {NAME, "admin"}
 
 
 def test_one_interface_serves_every_app_of_a_factory() -> None:
@@ -309,126 +268,6 @@ def test_views_of_blueprints_have_the_session_and_their_handlers_its_errors() ->
     assert client.get("/").status_code == 500
 
 
-# --- the application's settings --------------------------------------------------------------
-
-CONTRADICTIONS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
-    "name": ({"SESSION_COOKIE_NAME": "other"}, {}, "cookie_name"),
-    "domain": ({"SESSION_COOKIE_DOMAIN": "example.com"}, {}, "domain"),
-    "path": ({"SESSION_COOKIE_PATH": "/app"}, {}, "path"),
-    "secure": (
-        {"SESSION_COOKIE_SECURE": True},
-        {"cookie_options": {"secure": False}},
-        "secure",
-    ),
-    "http only": ({"SESSION_COOKIE_HTTPONLY": False}, {}, "http_only"),
-    "same site": ({"SESSION_COOKIE_SAMESITE": "Strict"}, {}, "same_site"),
-    "partitioned": ({"SESSION_COOKIE_PARTITIONED": True}, {}, "partitioned"),
-    "lifetime below ttl": ({"PERMANENT_SESSION_LIFETIME": 3600}, {}, "ttl"),
-    "lifetime, and a ttl for ever": (
-        {"PERMANENT_SESSION_LIFETIME": timedelta(days=60)},
-        {"ttl": 0},
-        "ttl",
-    ),
-    "lifetime above max_lifetime": (
-        {"PERMANENT_SESSION_LIFETIME": timedelta(days=60)},
-        {"max_lifetime": MONTH},
-        "max_lifetime",
-    ),
-    "no refresh": ({"SESSION_REFRESH_EACH_REQUEST": False}, {"renew_after": 60}, "renew_after"),
-}
-
-
-@pytest.mark.parametrize("kind", CONTRADICTIONS)
-def test_a_setting_that_contradicts_the_options_is_refused(kind: str) -> None:
-    """At the first request, and by `init_app` at once; both are named."""
-    settings, changes, option = CONTRADICTIONS[kind]
-    interface = IronSessionInterface(make_options(**changes))
-    (name,) = settings
-    app = make_app(leave_alone, TESTING=True, **settings)
-    app.session_interface = interface
-    with pytest.raises(ConfigurationError, match=rf"{name} .*\b{option} of the SessionOptions"):
-        browser(app).get("/")
-    with pytest.raises(ConfigurationError, match=name):
-        interface.init_app(app)
-
-
-AGREEMENTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
-    "nothing set": ({}, {}),
-    "the same": (
-        {
-            "SESSION_COOKIE_NAME": NAME,
-            "SESSION_COOKIE_DOMAIN": ".Example.com",
-            "SESSION_COOKIE_PATH": "/app",
-            "SESSION_COOKIE_SECURE": True,
-            "SESSION_COOKIE_HTTPONLY": True,
-            "SESSION_COOKIE_SAMESITE": "Strict",
-            "SESSION_COOKIE_PARTITIONED": True,
-            "PERMANENT_SESSION_LIFETIME": 14 * DAY,
-        },
-        {
-            "cookie_options": {
-                "domain": "example.com",
-                "path": "/app",
-                "same_site": "strict",
-                "partitioned": True,
-            }
-        },
-    ),
-    "nothing, said in another way": ({"SESSION_COOKIE_DOMAIN": False}, {}),
-    "a longer life": ({"PERMANENT_SESSION_LIFETIME": timedelta(days=90)}, {}),
-    "a default above max_lifetime": ({}, {"max_lifetime": 15 * DAY}),
-    "no refresh": ({"SESSION_REFRESH_EACH_REQUEST": False}, {}),
-}
-
-
-@pytest.mark.parametrize("kind", AGREEMENTS)
-def test_settings_that_agree_with_the_options_are_welcome(kind: str) -> None:
-    settings, changes = AGREEMENTS[kind]
-    app = make_app(leave_alone, TESTING=True, **settings)
-    IronSessionInterface(make_options(**changes)).init_app(app)
-    assert browser(app).get("/").status_code == 200
-
-
-@pytest.mark.parametrize("lifetime", [0, timedelta(0)])
-def test_a_lifetime_of_nothing_is_refused(lifetime: Any) -> None:
-    """In Flask such a session is over at once; a ttl of 0 would never end."""
-    app = make_app(leave_alone, TESTING=True, PERMANENT_SESSION_LIFETIME=lifetime)
-    with pytest.raises(ConfigurationError, match="PERMANENT_SESSION_LIFETIME"):
-        browser(app).get("/")
-
-
-def test_settings_are_looked_at_again_at_the_first_request() -> None:
-    """Factories load them after the extensions, too."""
-    app = make_app(leave_alone, TESTING=True)
-    IronSessionInterface(OPTIONS).init_app(app)
-    app.config["SESSION_COOKIE_NAME"] = "other"
-    with pytest.raises(ConfigurationError, match="SESSION_COOKIE_NAME"):
-        browser(app).get("/")
-
-
-def test_an_interface_that_takes_another_s_place_looks_at_the_settings_too() -> None:
-    app = make_app(leave_alone, TESTING=True, SESSION_COOKIE_NAME=NAME)
-    browser(app).get("/")
-    app.session_interface = IronSessionInterface(ADMIN)
-    with pytest.raises(ConfigurationError, match="SESSION_COOKIE_NAME"):
-        browser(app).get("/")
-
-
-def test_what_extensions_ask_the_interface_is_answered_by_the_options() -> None:
-    attributes: dict[str, Any] = {"domain": "example.com", "path": "/app", "same_site": "none"}
-    options = make_options(cookie_options={**attributes, "partitioned": True})
-    interface, app = IronSessionInterface(options), Flask(__name__)
-    assert interface.get_cookie_name(app) == NAME
-    assert interface.get_cookie_domain(app) == "example.com"
-    assert interface.get_cookie_path(app) == "/app"
-    assert interface.get_cookie_secure(app) is True
-    assert interface.get_cookie_httponly(app) is True
-    assert interface.get_cookie_samesite(app) == "None"
-    assert interface.get_cookie_partitioned(app) is True
-    without = IronSessionInterface(make_options(cookie_options={"same_site": None}))
-    assert without.get_cookie_samesite(app) is None
-
-
 def test_the_interface_knows_its_sessions() -> None:
     interface = IronSessionInterface(OPTIONS)
     app = make_app(leave_alone)
@@ -461,22 +300,6 @@ def remember(permanent: bool | None) -> View:
 def life_of(cookie: ReceivedCookie, clock: Clock) -> tuple[int | None, float]:
     """Give how long the browser keeps a cookie, and how long its seal opens, in seconds."""
     return cookie.max_age, ((expiration_of(cookie.value) or 0) - clock.now) / 1000
-
-
-@pytest.mark.parametrize(
-    ("permanent", "life"),
-    [(None, (TTL - 60, TTL)), (True, (MONTH - 60, MONTH)), (False, (None, TTL))],
-)
-@pytest.mark.parametrize("max_age", ["auto", None, 3600])
-def test_permanent_decides_how_long_this_session_lives(
-    clock: Clock, permanent: bool | None, life: tuple[int | None, float], max_age: Any
-) -> None:
-    """Where the view has not said, the options decide."""
-    options = make_options(cookie_options={"max_age": max_age})
-    response = browser(make_app(remember(permanent), options)).get("/")
-    if permanent is None and max_age != "auto":
-        life = (max_age, TTL)
-    assert life_of(received(response)[NAME], clock) == life
 
 
 def test_permanent_stays_with_the_session(clock: Clock) -> None:
@@ -523,8 +346,8 @@ def test_a_lifetime_set_while_the_app_runs_counts(clock: Clock) -> None:
     assert life_of(received(browser(app).get("/"))[NAME], clock) == (240, 300)
 
 
-def test_saying_permanent_at_every_request_writes_it_once() -> None:
-    app = make_app(look)
+def test_saying_permanent_at_every_request_writes_it_once_where_no_refresh_is_wanted() -> None:
+    app = make_app(look, SESSION_REFRESH_EACH_REQUEST=False)
     app.before_request(lambda: setattr(session, "permanent", True))
     client = browser(app)
     assert list(received(client.get("/"))) == [NAME]
@@ -572,15 +395,6 @@ def test_no_session_of_a_request_that_failed_is_committed() -> None:
     assert received(browser(app).get("/")) == {}
 
 
-@pytest.mark.parametrize("kind", [CrashError, Exception])
-def test_a_handled_exception_commits(kind: type[Exception]) -> None:
-    app = make_app(crash)
-    app.register_error_handler(kind, lambda error: ("we know", 200))
-    response = browser(app, saved({"user": 1})).get("/")
-    assert response.text == "we know"
-    assert list(received(response)) == [NAME]
-
-
 def test_an_exception_of_an_after_request_function_commits_nothing() -> None:
     def fail(response: Response) -> Response:
         if response.status_code == 200:
@@ -593,35 +407,10 @@ def test_an_exception_of_an_after_request_function_commits_nothing() -> None:
     assert (response.status_code, received(response)) == (500, {})
 
 
-def test_an_exception_after_the_session_was_written_commits_nothing_either() -> None:
-    """Flask starts another response then; the one with the cookie is never sent."""
-
-    def fail(_app: Flask, response: Response) -> None:
-        if response.status_code == 200:
-            raise CrashError
-
-    app = make_app(log_in)
-    with request_finished.connected_to(fail, app):
-        response = browser(app).get("/")
-    assert (response.status_code, received(response)) == (500, {})
-    assert response.headers["Vary"] == "Cookie"
-
-
 def test_somebody_else_s_signal_outside_of_a_request_does_no_harm() -> None:
     app = make_app(look)
     browser(app).get("/")
     got_request_exception.send(app, exception=CrashError())
-
-
-def test_an_error_without_a_handler_is_the_application_s_failure(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    """It is told once, and the browser keeps what it has."""
-    response = browser(make_app(fill), saved({"user": 1})).get("/")
-    assert (response.status_code, received(response)) == (500, {})
-    (record,) = [one for one in caplog.records if one.levelno >= logging.ERROR]
-    assert record.exc_info is not None
-    assert isinstance(record.exc_info[1], CookieTooLargeError)
 
 
 def test_an_error_is_raised_to_a_test() -> None:
@@ -658,8 +447,8 @@ def make_watched(name: str, closed: list[str], **settings: Any) -> Response:
     return response
 
 
-def test_the_handler_s_answer_takes_the_place_of_the_response() -> None:
-    """Status, headers and body; and everything is closed, once."""
+def test_a_response_and_the_handler_s_answer_in_its_place_are_each_closed_once() -> None:
+    """The body that nobody gets at once, all else when the server is done."""
     closed: list[str] = []
 
     def view() -> Response:
@@ -765,33 +554,7 @@ def test_a_session_that_fits_is_written_though_the_other_does_not() -> None:
     assert list(received(response)) == [NAME]
 
 
-@pytest.mark.parametrize("status", [404, 403])
-def test_http_errors_commit(status: int) -> None:
-    def view() -> None:
-        log_in()
-        abort(status)
-
-    response = browser(make_app(view)).get("/")
-    assert response.status_code == status
-    assert list(received(response)) == [NAME]
-
-
 # --- tests of applications -------------------------------------------------------------------
-
-
-def test_session_transaction_reads_and_writes_the_client_s_session() -> None:
-    client = browser(make_app(log_in))
-    with client.session_transaction() as before:
-        assert dict(before) == {}
-        before["cart"] = {"items": ["tea"]}
-    client.get("/")
-    with client.session_transaction() as after:
-        assert dict(after) == {"cart": {"items": ["tea"]}, "user": 1}
-        after["cart"]["items"].append("milk")
-    assert client.get("/session").json == {"cart": {"items": ["tea", "milk"]}, "user": 1}
-    with client.session_transaction() as last:
-        last.clear()
-    assert client.get_cookie(NAME) is None
 
 
 def test_session_transaction_takes_a_second_session_too() -> None:
@@ -803,22 +566,6 @@ def test_session_transaction_takes_a_second_session_too() -> None:
         with app.test_request_context():
             get_session(key="admin")["of"] = "another request"
     assert client.get("/").json == {}
-
-
-def test_session_transaction_tells_the_test_what_can_t_be_written() -> None:
-    """The application's handler is not asked: a test would not see its answer."""
-    client = browser(too_large_app(look, lambda error: ("", 413)))
-    with pytest.raises(CookieTooLargeError), client.session_transaction() as ours:
-        ours["large"] = TOO_LARGE
-
-
-def test_a_context_that_the_client_preserves_has_the_session() -> None:
-    with browser(make_app(log_in)) as client:
-        client.get("/")
-        assert session["user"] == 1
-        assert get_session()["user"] == 1
-        client.get("/session")
-        assert dict(session) == {"user": 1}
 
 
 def test_a_request_context_of_a_test_has_a_session() -> None:
@@ -847,60 +594,6 @@ def test_an_app_within_a_view_of_another_has_its_own_session() -> None:
     assert set(received(browser(make_app(view)).get("/"))) == {NAME, "admin"}
 
 
-# --- a response that is kept ------------------------------------------------------------------
-
-
-def keeping_app(**others: SessionOptions) -> Flask:
-    """Make an app that sends one response object, whatever is done to the session before."""
-    app = Flask(__name__)
-    app.session_interface = IronSessionInterface(OPTIONS, **others)
-    kept = app.response_class("the same for all")
-    kept.set_cookie("theme", "dark")
-
-    def view(act: str) -> Response:
-        if act == "change":
-            session["user"] = request.args["user"]
-        elif act == "read":
-            session.get("user")
-        elif act == "fill":
-            session["large"] = TOO_LARGE
-        elif act == "log-out":
-            session.clear()
-        return kept
-
-    @app.errorhandler(CookieTooLargeError)
-    def answer(_: Exception) -> tuple[str, int]:
-        session.clear()
-        session["user"] = "told so"
-        return "too large", 413
-
-    app.add_url_rule("/<act>", view_func=view)
-    return app
-
-
-@pytest.mark.parametrize("act", ["leave-alone", "read"])
-@pytest.mark.parametrize("before", ["change?user=eve", "log-out", "fill"])
-@pytest.mark.parametrize("others", [{}, {"admin": ADMIN}])
-def test_a_response_that_is_sent_again_has_no_cookie_of_the_visitor_before(
-    act: str, before: str, others: dict[str, SessionOptions]
-) -> None:
-    app = keeping_app(**others)
-    assert NAME in received(browser(app, saved({"user": "alice"})).get(f"/{before}"))
-    for _ in range(2):
-        again = received(browser(app, saved({"user": "bob"})).get(f"/{act}"))
-        assert NAME not in again
-        assert ("theme" in again) == (before != "fill")  # the error's answer has taken its place
-
-
-def test_a_response_that_is_sent_again_has_this_visitor_s_cookie_only() -> None:
-    app = keeping_app()
-    for user in ("alice", "bob"):
-        client = browser(app)
-        assert set(received(client.get(f"/change?user={user}"))) == {"theme", NAME}
-        with client.session_transaction() as kept:
-            assert dict(kept) == {"user": user}
-
-
 # --- streams and copied contexts -------------------------------------------------------------
 
 
@@ -914,8 +607,12 @@ def test_a_stream_within_a_stream_has_the_session(caplog: pytest.LogCaptureFixtu
         with pytest.raises(HeadersAlreadySentError):
             get_session().save()
 
-    app = make_app(lambda: Response(stream_with_context(outer())))
-    assert browser(app, saved({"user": 7})).get("/", buffered=True).text == "user 7"
+    def view() -> Response:
+        look()
+        return Response(stream_with_context(outer()))
+
+    client = browser(make_app(view), saved({"user": 7}))
+    assert client.get("/", buffered=True).text == "user 7"
     assert lost_changes(caplog) == []
 
 
@@ -927,7 +624,11 @@ def test_a_stream_that_breaks_off_reports_what_is_lost(caplog: pytest.LogCapture
         yield "one"
         yield "two"
 
-    with browser(make_app(lambda: Response(stream_with_context(parts())))).get("/") as response:
+    def view() -> Response:
+        look()
+        return Response(stream_with_context(parts()))
+
+    with browser(make_app(view)).get("/") as response:
         next(response.iter_encoded())
     assert len(lost_changes(caplog)) == 1
 
@@ -944,6 +645,31 @@ def test_a_copied_context_has_the_same_session() -> None:
     client = browser(make_app(view))
     assert client.get("/").text == "a copy"
     assert client.get("/session").json == {"by": "a copy"}
+
+
+@pytest.mark.parametrize("touched", [True, False])
+def test_what_a_copied_context_changes_after_the_request_is_reported(
+    caplog: pytest.LogCaptureFixture, touched: bool
+) -> None:
+    """As a thread that the view has started may do."""
+    works: list[Callable[[], None]] = []
+
+    def view() -> str:
+        if touched:
+            log_in()
+
+        @copy_current_request_context
+        def work() -> None:
+            session["late"] = True
+
+        works.append(work)
+        return "done"
+
+    browser(make_app(view), saved({"user": 7})).get("/", buffered=True).close()
+    assert lost_changes(caplog) == []
+    works.pop()()
+    (message,) = lost_changes(caplog)
+    assert "after the request had ended" in message
 
 
 # --- by hand ---------------------------------------------------------------------------------
@@ -964,18 +690,6 @@ def test_by_hand_beside_flask_s_own_session() -> None:
     app.add_url_rule("/", view_func=explicit_view)
     response = browser(app).get("/")
     assert list(received(response)) == [NAME]
-
-
-def test_by_hand_a_cookie_that_the_interface_serves_is_refused() -> None:
-    app = make_app(explicit_view)
-    app.testing = True
-    with pytest.raises(ConfigurationError, match="serves the cookie"):
-        browser(app).get("/")
-
-
-def test_by_hand_another_cookie_than_the_interface_s_is_fine() -> None:
-    app = make_app(explicit_view, ADMIN)
-    assert list(received(browser(app).get("/"))) == [NAME]
 
 
 def test_by_hand_options_are_needed() -> None:

@@ -1,11 +1,13 @@
 """Flask-Login, Flask-WTF, flash, and Authlib's client for Flask, on a sealed session."""
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 from authlib.integrations.flask_client import OAuth, OAuthError
+from django.utils.functional import lazy
 from flask import (
     Flask,
     Response,
@@ -17,6 +19,7 @@ from flask import (
     session,
     url_for,
 )
+from flask.sessions import SecureCookieSessionInterface
 from flask.testing import FlaskClient
 from flask_login import (
     LoginManager,
@@ -39,7 +42,15 @@ from iron_session import NotSerializableError
 from iron_session.integrations.flask import IronSessionInterface
 from tests.contract.server import serve_asgi, serve_wsgi
 from tests.integrations.test_authlib import MISMATCH, USER, Provider
-from tests.sessions.browser import NAME, ReceivedCookie, make_options, session_of
+from tests.sessions.browser import (
+    FOREIGN,
+    NAME,
+    PASSWORD,
+    ReceivedCookie,
+    make_options,
+    saved,
+    session_of,
+)
 
 OPTIONS = make_options()
 
@@ -112,6 +123,8 @@ def members(protection: str) -> FlaskClient:
     @app.post("/log-out")
     def log_out() -> str:
         logout_user()
+        if "say" in request.args:
+            flash(request.args["say"])
         return "bye"
 
     return app.test_client()
@@ -125,6 +138,68 @@ def test_flask_login_logs_in_and_out(members: FlaskClient) -> None:
     members.post("/log-out")
     assert members.get("/members").status_code == 302
     assert "_user_id" not in in_the_cookie(members)
+
+
+def unreadable(members: FlaskClient) -> FlaskClient:
+    """Give a member the session of a server that has a newer password."""
+    newer = {1: PASSWORD, 2: FOREIGN}
+    header = saved({"_user_id": "jane", "_fresh": True}, password=newer)
+    members.set_cookie(NAME, header.partition("=")[2])
+    return members
+
+
+def set_cookie(response: Any) -> dict[str, ReceivedCookie]:
+    """Read the cookies that a response sets."""
+    cookies = map(ReceivedCookie.parse, response.headers.getlist("Set-Cookie"))
+    return {cookie.name: cookie for cookie in cookies}
+
+
+def test_a_logout_expires_a_session_that_only_another_server_can_read(members: FlaskClient) -> None:
+    """Else that server would have the visitor logged in."""
+    response = unreadable(members).post("/log-out")
+    assert set_cookie(response)[NAME].max_age == 0
+    assert response.headers["Vary"] == "Cookie"
+    assert members.get_cookie(NAME) is None
+
+
+@pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
+def test_a_logout_that_clears_the_remember_cookie_expires_such_a_session_too(
+    members: FlaskClient,
+) -> None:
+    """Flask-Login leaves itself a note in the session, for the end of the request."""
+    members.post("/log-in?remember")
+    cookies = set_cookie(unreadable(members).post("/log-out"))
+    assert {name: cookie.max_age for name, cookie in cookies.items()} == {
+        NAME: 0,
+        "remember_token": 0,
+    }
+
+
+def test_a_logout_that_leaves_a_message_puts_that_in_the_place_of_such_a_session(
+    members: FlaskClient,
+) -> None:
+    unreadable(members).post("/log-out?say=goodbye")
+    assert in_the_cookie(members) == {"_flashes": [["message", "goodbye"]]}
+
+
+def test_a_logout_without_a_session_sets_no_cookie(members: FlaskClient) -> None:
+    assert set_cookie(members.post("/log-out")) == {}
+
+
+def test_a_logout_under_another_interface_is_that_one_s(members: FlaskClient) -> None:
+    members.post("/log-in")
+    members.application.session_interface = SecureCookieSessionInterface()
+    assert members.post("/log-out").text == "bye"
+
+
+def test_flask_login_is_not_imported_for_an_application_that_does_without(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delitem(sys.modules, "flask_login")
+    app = make_app()
+    app.add_url_rule("/", view_func=lambda: session.update(a=1) or "done")
+    assert is_written(app.test_client().get("/"))
+    assert "flask_login" not in sys.modules
 
 
 def test_a_page_for_members_is_not_written_at_every_visit(members: FlaskClient) -> None:
@@ -161,6 +236,26 @@ def test_session_protection_notices_another_browser(members: FlaskClient) -> Non
 def test_the_page_that_asked_for_the_login_is_told_in_a_flash(members: FlaskClient) -> None:
     members.get("/members")
     assert in_the_cookie(members)["_flashes"] == [["message", "Please log in to access this page."]]
+
+
+def test_the_message_of_the_login_may_be_a_lazy_text() -> None:
+    """Which Flask-Babel's `lazy_gettext` makes; it is asked in the language of the request."""
+    app = make_app()
+    manager: Any = LoginManager(app)
+    manager.login_view = "log_in"
+    manager.user_loader(User)
+    manager.login_message = lazy(lambda: f"Log in to see {request.path}", str)()
+    app.add_url_rule("/log-in", "log_in", lambda: render_template_string(MESSAGES))
+
+    @app.get("/members")
+    @login_required  # type: ignore[untyped-decorator]  # Flask-Login has no types
+    def club() -> str:
+        return "never"
+
+    client = app.test_client()
+    assert client.get("/members").status_code == 302
+    assert in_the_cookie(client)["_flashes"] == [["message", "Log in to see /members"]]
+    assert client.get("/log-in").text.strip() == "message: Log in to see /members"
 
 
 # --- Flask-WTF -------------------------------------------------------------------------------
@@ -275,7 +370,7 @@ def test_markup_comes_back_as_text_which_templates_escape(flashing: FlaskClient)
 def test_a_message_that_json_can_t_carry_is_refused_where_it_is_flashed() -> None:
     app = make_app()
     with app.test_request_context(), pytest.raises(NotSerializableError, match=r"_flashes"):
-        flash(object())  # type: ignore[arg-type]  # as lazy texts of translations are
+        flash(object())  # type: ignore[arg-type]  # a mistake
 
 
 # --- Authlib ---------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ from iron_session import UnsealError, seal_data
 from iron_session.links import Links, Query
 from tests.contract import aiohttp_driver, sanic_driver
 from tests.contract.door import Visit
-from tests.contract.doors.sanic import new_app
+from tests.contract.integrations.sanic import new_app
 from tests.helpers.clock import Clock
 from tests.helpers.seals import OTHER, PASSWORD
 from tests.integrations.django_site.project import SESSION_MIDDLEWARE

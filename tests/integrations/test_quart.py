@@ -2,22 +2,17 @@
 
 import asyncio
 import gc
-import logging
 import weakref
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
 from quart import (
     Quart,
     Response,
-    abort,
     flash,
     get_flashed_messages,
     make_response,
-    render_template_string,
-    request,
-    request_finished,
     session,
     stream_with_context,
     websocket,
@@ -26,18 +21,14 @@ from quart.globals import websocket_ctx
 from quart.testing import WebsocketResponseError
 from quart.wrappers.response import IterableBody
 from werkzeug.exceptions import InternalServerError
-from werkzeug.wrappers import Response as WerkzeugResponse
 
 from iron_session import (
-    ConfigurationError,
     CookieTooLargeError,
     HeadersAlreadySentError,
     IronSessionError,
     Session,
     SessionOptions,
 )
-from iron_session.integrations import asgi
-from iron_session.integrations.flask import FlaskSession
 from iron_session.integrations.quart import IronSessionInterface, get_iron_session, get_session
 from tests.contract import asgi_driver
 from tests.contract.door import Answer, Handshake, Visit
@@ -45,9 +36,6 @@ from tests.contract.logs import lost_changes
 from tests.helpers.clock import Clock
 from tests.sessions.browser import (
     NAME,
-    TTL,
-    Failures,
-    expiration_of,
     make_options,
     saved,
     session_of,
@@ -140,22 +128,6 @@ def test_all_cookie_headers_are_looked_at(first: bool) -> None:
     assert answer.json == {"a": 1}
 
 
-@pytest.mark.parametrize("accessed", [False, True])
-def test_rendering_a_template_reads_no_session_unless_the_template_does(accessed: bool) -> None:
-    """Quart hands the session to every template."""
-    failures = Failures()
-    text = "{{ session.get('a') }}" if accessed else "hello {{ request.path }} {{ g }}"
-
-    async def view() -> str:
-        return await render_template_string(text)
-
-    app = make_app(view, make_options(on_unseal_error=failures))
-    answer = visit(app, f"{NAME}=garbage")
-    assert answer.status == 200
-    assert len(failures) == (1 if accessed else 0)
-    assert answer.vary == ("Cookie" if accessed else None)
-
-
 def test_flashed_messages_come_with_the_next_page() -> None:
     async def say() -> str:
         await flash("Saved", "success")
@@ -169,87 +141,18 @@ def test_flashed_messages_come_with_the_next_page() -> None:
     assert answer.cookies[NAME].max_age == 0
 
 
-@pytest.mark.parametrize(
-    ("permanent", "life"),
-    [(None, (TTL - 60, TTL)), (True, (MONTH - 60, MONTH)), (False, (None, TTL))],
-)
-def test_permanent_decides_how_long_this_session_lives(
-    clock: Clock, permanent: bool | None, life: tuple[int | None, int]
+def test_a_session_that_is_returned_is_an_error_that_names_the_mend(
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    async def view() -> str:
-        if permanent is not None:
-            session.permanent = permanent
-        return await log_in()
+    """Quart asks nobody: it knows what it can answer by the type alone."""
 
-    cookie = visit(make_app(view)).cookies[NAME]
-    seconds = ((expiration_of(cookie.value) or 0) - clock.now) // 1000
-    assert (cookie.max_age, seconds) == life
+    async def view() -> Any:
+        return session
 
-
-# --- installing ------------------------------------------------------------------------------
-
-
-def test_what_is_no_options_is_refused_at_once() -> None:
-    options: Any = {"cookie_name": NAME}
-    with pytest.raises(ConfigurationError, match="SessionOptions"):
-        IronSessionInterface(options)
-    with pytest.raises(ConfigurationError, match="installed twice for the cookie"):
-        IronSessionInterface(OPTIONS, admin=OPTIONS)
-
-
-def test_get_session_says_what_is_missing() -> None:
-    app = Quart(__name__)
-
-    @app.get("/")
-    async def home() -> str:
-        with pytest.raises(ConfigurationError, match=r"app\.session_interface = Iron"):
-            get_session()
-        return "told"
-
-    assert visit(app).body == b"told"
-
-
-def test_a_setting_that_contradicts_the_options_is_refused() -> None:
-    """At the first request, and by `init_app` at once."""
-    app = make_app(log_in, SESSION_COOKIE_SAMESITE="Strict")
-    answer = visit(app)
-    assert (answer.status, answer.cookies) == (500, {})
-    assert isinstance(answer.failure, ConfigurationError)
-    assert "SESSION_COOKIE_SAMESITE" in str(answer.failure)
-    with pytest.raises(ConfigurationError, match="SESSION_COOKIE_SAMESITE"):
-        IronSessionInterface(OPTIONS).init_app(app)
-    app.config["SESSION_COOKIE_SAMESITE"] = "Lax"
-    IronSessionInterface(OPTIONS).init_app(app)
-    assert list(visit(app).cookies) == [NAME]
-
-
-def test_what_extensions_ask_the_interface_is_answered_by_the_options() -> None:
-    interface, app = IronSessionInterface(OPTIONS), Quart(__name__)
-    assert interface.get_cookie_name(app) == NAME
-    assert interface.get_cookie_samesite(app) == "Lax"
-    assert interface.get_cookie_secure(app) is True
-    assert interface.is_null_session(None) is True
-
-
-def behind_gateway(app: Any, options: SessionOptions) -> asgi.IronSessionMiddleware:
-    """Put the ASGI gateway around an app."""
-    return asgi.IronSessionMiddleware(app, options)
-
-
-def test_behind_a_gateway_for_the_same_cookie_it_refuses_to_work() -> None:
-    answer = visit(behind_gateway(make_app(log_in), OPTIONS))
-    assert (answer.status, answer.cookies) == (500, {})
-    assert isinstance(answer.failure, ConfigurationError)
-    assert "installed twice" in str(answer.failure)
-
-
-def test_beside_a_gateway_for_another_cookie_both_work() -> None:
-    async def view() -> str:
-        request.scope["session"]["b"] = 2  # type: ignore[typeddict-item]  # Quart knows no such key
-        return await log_in()
-
-    answer = visit(behind_gateway(make_app(view), ADMIN))
-    assert set(answer.cookies) == {NAME, "admin"}
+    visit(make_app(view))
+    (error,) = [one.exc_info[1] for one in caplog.records if one.exc_info]
+    assert isinstance(error, TypeError)
+    assert error.__notes__ == ["If this is the session: write dict(session)"]
 
 
 # --- errors ----------------------------------------------------------------------------------
@@ -266,88 +169,11 @@ def test_an_unhandled_exception_commits_nothing_though_quart_answers_it() -> Non
     assert (answer.cookies, answer.vary) == ({}, "Cookie")
 
 
-@pytest.mark.parametrize("kind", [CrashError, Exception])
-def test_a_handled_exception_commits(kind: type[Exception]) -> None:
-    async def answer(error: Exception) -> str:
-        return "we know"
-
-    app = make_app(crash)
-    app.register_error_handler(kind, answer)
-    assert list(visit(app).cookies) == [NAME]
-
-
-def test_an_exception_after_the_session_was_written_commits_nothing_either() -> None:
-    """Quart starts another response then; the one with the cookie is never sent."""
-
-    async def fail(_app: Quart, response: Response) -> None:
-        if response.status_code == 200:
-            raise CrashError
-
-    app = make_app(log_in)
-    with request_finished.connected_to(fail, app):
-        answer = visit(app)
-    assert (answer.status, answer.cookies, answer.vary) == (500, {}, "Cookie")
-
-
-def test_an_error_without_a_handler_is_the_application_s_failure(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    answer = visit(make_app(fill), saved({"user": 1}))
-    assert (answer.status, answer.cookies) == (500, {})
-    (record,) = [one for one in caplog.records if one.levelno >= logging.ERROR]
-    assert record.exc_info is not None
-    assert isinstance(record.exc_info[1], CookieTooLargeError)
-
-
 def too_large_app(view: View, answer: Callable[[IronSessionError], Any]) -> Quart:
     """Make an app with a handler for what a session raises."""
     app = make_app(view)
     app.register_error_handler(IronSessionError, answer)
     return app
-
-
-async def of_quart() -> Response:
-    """Give a response of Quart's own."""
-    return Response("too large", status=413, headers={"X-Second": "1"})
-
-
-async def of_werkzeug() -> WerkzeugResponse:
-    """Give a response of Werkzeug's, as its HTTP errors are."""
-    return WerkzeugResponse("too large", status=413, headers={"X-Second": "1"})
-
-
-async def streamed() -> Response:
-    """Give a response in parts."""
-
-    async def parts() -> AsyncIterator[str]:
-        yield "too "
-        yield "large"
-
-    return Response(parts(), status=413, headers={"X-Second": "1"})
-
-
-@pytest.mark.parametrize("make_answer", [of_quart, of_werkzeug, streamed])
-@pytest.mark.parametrize("make_first", [of_quart, of_werkzeug, streamed])
-def test_the_handler_s_answer_takes_the_place_of_the_response(
-    make_first: Callable[[], Awaitable[Any]], make_answer: Callable[[], Awaitable[Any]]
-) -> None:
-    """Status, headers and body, whatever kinds of responses the two are."""
-
-    async def view() -> Any:
-        await fill()
-        response = await make_first()
-        response.status_code = 201
-        response.headers["X-First"] = "1"
-        return response
-
-    async def answer(error: IronSessionError) -> Any:
-        return await make_answer()
-
-    sent = visit(too_large_app(view, answer))
-    assert (sent.status, sent.body) == (413, b"too large")
-    assert (sent.all("x-first"), sent.all("x-second")) == ([], ["1"])
-    assert sent.all("content-length") == ["9"]
-    assert (sent.cookies, sent.vary) == ({}, "Cookie")
 
 
 def test_the_handler_may_change_the_session_and_its_answer_is_processed() -> None:
@@ -368,22 +194,13 @@ def test_the_handler_may_change_the_session_and_its_answer_is_processed() -> Non
     assert visit(app, cookie, path="/session").json == {"error": "too large"}
 
 
-def test_http_errors_commit() -> None:
-    async def view() -> None:
-        await log_in()
-        abort(404)
-
-    answer = visit(make_app(view))
-    assert answer.status == 404
-    assert list(answer.cookies) == [NAME]
-
-
 # --- bodies ----------------------------------------------------------------------------------
 
 
 def test_a_body_of_a_plain_generator_is_watched_too(caplog: pytest.LogCaptureFixture) -> None:
     def view() -> Response:
         ours = get_session()
+        ours.get("user")
 
         def parts() -> Iterator[bytes]:
             yield b"first"
@@ -399,6 +216,7 @@ def test_a_body_without_an_end_of_its_own_is_watched_too(caplog: pytest.LogCaptu
     class Parts:
         def __init__(self) -> None:
             self.session = get_session()
+            self.session.get("user")
             self.left = ["one", "two"]
 
         def __aiter__(self) -> AsyncIterator[str]:
@@ -423,6 +241,8 @@ def test_a_body_that_breaks_is_closed_and_reported(caplog: pytest.LogCaptureFixt
     closed: list[bool] = []
 
     async def view() -> Response:
+        session.get("user")
+
         @stream_with_context
         async def parts() -> AsyncIterator[bytes]:
             try:
@@ -444,6 +264,7 @@ def test_a_body_that_is_left_is_closed_and_reported(caplog: pytest.LogCaptureFix
 
     async def view() -> Response:
         ours = get_session()
+        ours.get("user")
 
         async def parts() -> AsyncIterator[bytes]:
             try:
@@ -476,51 +297,77 @@ def test_a_body_that_is_left_is_closed_and_reported(caplog: pytest.LogCaptureFix
     assert len(lost_changes(caplog)) == 1
 
 
-# --- a response that is kept ------------------------------------------------------------------
+# --- background tasks -------------------------------------------------------------------------
+
+CHANGES: dict[str, Callable[[Any], object]] = {
+    "a key": lambda session: session.update(late=True),
+    "a nested value": lambda session: session["cart"].append("tea"),
+    "a logout": lambda session: session.clear(),
+}
 
 
 async def parts() -> AsyncIterator[bytes]:
-    yield b"the same for all"
+    """Be a body that comes in parts."""
+    yield b"done"
 
 
-def keeping_app(kept: Response) -> Quart:
-    """Make an app that sends one response object, whatever is done to the session before."""
-    kept.set_cookie("theme", "dark")
-
-    async def view(act: str) -> Response:
-        if act == "change":
-            session["user"] = request.args["user"]
-        elif act == "read":
-            session.get("user")
-        elif act == "log-out":
-            session.clear()
-        return kept
-
-    app = make_app(log_in)
-    app.add_url_rule("/kept/<act>", view_func=view)
-    return app
-
-
-@pytest.mark.parametrize("act", ["leave-alone", "read"])
-@pytest.mark.parametrize("before", ["change?user=eve", "log-out"])
-@pytest.mark.parametrize("body", ["whole", parts])
-def test_a_response_that_is_sent_again_has_no_cookie_of_the_visitor_before(
-    act: str, before: str, body: Any
+@pytest.mark.parametrize("touched", [True, False])
+@pytest.mark.parametrize("streamed", [True, False])
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_a_background_task_changes_after_the_request_is_reported(
+    caplog: pytest.LogCaptureFixture, change: str, streamed: bool, touched: bool
 ) -> None:
-    app = keeping_app(Response(body if isinstance(body, str) else body()))
-    first = visit(app, saved({"user": "alice"}), path=f"/kept/{before}")
-    assert set(first.cookies) == {"theme", NAME}
-    for _ in range(2):
-        again = visit(app, saved({"user": "bob"}), path=f"/kept/{act}")
-        assert set(again.cookies) == {"theme"}
+    async def visit_and_wait() -> Answer:
+        ended = asyncio.Event()
+
+        async def work() -> None:
+            await ended.wait()
+            CHANGES[change](session)
+
+        async def view() -> Any:
+            if touched:
+                session["count"] = 1
+            app.add_background_task(work)
+            return Response(parts()) if streamed else "done"
+
+        app = make_app(view)
+        headers = [("Cookie", saved({"cart": []}))]
+        answer = await asgi_driver.request(app, Visit(target="/", headers=headers))
+        assert lost_changes(caplog) == []
+        ended.set()
+        await asyncio.gather(*app.background_tasks)
+        return answer
+
+    answer = asyncio.run(visit_and_wait())
+    assert list(answer.cookies) == ([NAME] if touched else [])
+    gc.collect()
+    (message,) = lost_changes(caplog)
+    assert "after the request had ended" in message
 
 
-def test_a_response_that_is_sent_again_has_this_visitor_s_cookie_only() -> None:
-    app = keeping_app(Response("the same for all"))
-    for user in ("alice", "bob"):
-        answer = visit(app, path=f"/kept/change?user={user}")
-        assert set(answer.cookies) == {"theme", NAME}
-        assert session_of(f"{NAME}={answer.cookies[NAME].value}") == {"user": user}
+def test_a_background_task_may_read_the_session(caplog: pytest.LogCaptureFixture) -> None:
+    seen: list[Any] = []
+
+    async def visit_and_wait() -> None:
+        ended = asyncio.Event()
+
+        async def work() -> None:
+            await ended.wait()
+            seen.append(dict(session))
+
+        async def view() -> str:
+            app.add_background_task(work)
+            return "done"
+
+        app = make_app(view)
+        headers = [("Cookie", saved({"user": 1}))]
+        await asgi_driver.request(app, Visit(target="/", headers=headers))
+        ended.set()
+        await asyncio.gather(*app.background_tasks)
+
+    asyncio.run(visit_and_wait())
+    gc.collect()
+    assert (seen, lost_changes(caplog)) == ([{"user": 1}], [])
 
 
 # --- WebSockets ------------------------------------------------------------------------------
@@ -606,6 +453,21 @@ def test_accepts_that_were_begun_at_the_same_time_are_one_handshake() -> None:
     handshake = connect(websocket_app(handler))
     assert handshake.texts == ["accepted"]
     assert list(handshake.cookies) == [NAME]
+
+
+def test_a_permanent_session_slides_with_the_handshake(clock: Clock) -> None:
+    """If it was looked at before."""
+
+    async def handler() -> None:
+        if websocket.args:
+            session.get("user")
+        await websocket.accept()
+
+    app, cookie = websocket_app(handler), saved({"_permanent": True, "user": 1})
+    assert connect(app, cookie).cookies == {}
+    headers = [("Cookie", cookie)]
+    looked = asyncio.run(asgi_driver.connect(app, Visit(target="/ws?look", headers=headers)))
+    assert looked.cookies[NAME].max_age == MONTH - 60
 
 
 def test_two_sessions_go_out_with_the_handshake() -> None:
@@ -746,48 +608,6 @@ def test_nothing_is_reported_of_a_websocket_that_failed(caplog: pytest.LogCaptur
 # --- tests of applications -------------------------------------------------------------------
 
 
-def run(test: Callable[[Any], Coroutine[Any, Any, None]], app: Quart) -> None:
-    """Run a test with the app's client; the cookie is Secure, so it has to visit over HTTPS."""
-    asyncio.run(test(app.test_client()))
-
-
-def test_session_transaction_reads_and_writes_the_client_s_session() -> None:
-    async def test(client: Any) -> None:
-        async with client.session_transaction() as before:
-            assert isinstance(before, FlaskSession)
-            before["cart"] = {"items": ["tea"]}
-        await client.get("/", scheme="https")
-        async with client.session_transaction() as after:
-            assert dict(after) == {"cart": {"items": ["tea"]}, "user": 1}
-            after["cart"]["items"].append("milk")
-        answer = await client.get("/session", scheme="https")
-        assert await answer.get_json() == {"cart": {"items": ["tea", "milk"]}, "user": 1}
-
-    run(test, make_app(log_in))
-
-
-def test_session_transaction_tells_the_test_what_can_t_be_written() -> None:
-    async def answer(error: IronSessionError) -> tuple[str, int]:
-        return "", 413
-
-    async def test(client: Any) -> None:
-        with pytest.raises(CookieTooLargeError):
-            async with client.session_transaction() as ours:
-                ours["large"] = TOO_LARGE
-
-    run(test, too_large_app(show, answer))
-
-
-def test_a_context_that_the_client_preserves_has_the_session() -> None:
-    async def test(client: Any) -> None:
-        async with client:
-            await client.get("/")
-            assert session["user"] == 1
-            assert get_session()["user"] == 1
-
-    run(test, make_app(log_in))
-
-
 def test_a_websocket_beside_a_context_that_the_client_preserves_writes_its_own_session() -> None:
     """Though `quart.session` is that of the preserved one there."""
 
@@ -810,31 +630,10 @@ def test_a_websocket_beside_a_context_that_the_client_preserves_writes_its_own_s
         (value,) = caught.value.response.headers.getlist("Set-Cookie")
         assert dict(session_of(value.partition(";")[0])) == {"user": 1, "by": "the WebSocket"}
 
-    run(test, app)
+    asyncio.run(test(app.test_client()))
 
 
 # --- by hand ---------------------------------------------------------------------------------
-
-
-async def explicit_view() -> Any:
-    """Write by hand, to a response of one's own."""
-    response = await make_response("hello")
-    by_hand = get_iron_session(request, response, OPTIONS)
-    by_hand["user"] = 1
-    by_hand.save()
-    return response
-
-
-def test_by_hand_a_cookie_that_the_interface_serves_is_refused(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    answer = visit(make_app(explicit_view))
-    assert (answer.status, answer.cookies) == (500, {})
-    assert any("serves the cookie" in str(record.exc_info) for record in caplog.records)
-
-
-def test_by_hand_another_cookie_than_the_interface_s_is_fine() -> None:
-    assert list(visit(make_app(explicit_view, ADMIN)).cookies) == [NAME]
 
 
 def test_by_hand_in_a_websocket() -> None:

@@ -35,11 +35,11 @@ from iron_session.integrations.sanic import get_iron_session, get_session, setup
 from tests.contract import sanic_driver
 from tests.contract.common_app import FILE, WAIT
 from tests.contract.door import Answer, Handshake, Site, Visit
-from tests.contract.doors.sanic import new_app
+from tests.contract.integrations.sanic import new_app
 from tests.contract.logs import lost_changes
 from tests.contract.visitor import Visitor
 from tests.contract.wire_driver import ServedApp, dial
-from tests.sessions.browser import NAME, Failures, make_options, saved
+from tests.sessions.browser import NAME, PASSWORD, Failures, make_options, saved
 
 TOO_LARGE = "x" * 8000
 
@@ -655,6 +655,16 @@ def test_a_response_that_could_not_be_sent_is_replaced_by_the_error_s(
     assert browser.session == ({"user": 1, "flash": "sorry"} if is_handled else {})
 
 
+def test_a_response_that_could_not_be_sent_has_no_session_that_was_left_alone(
+    browse: Browse,
+) -> None:
+    async def break_it(request: Request) -> HTTPResponse:
+        return text("done", status=100, headers={"Ü": "1"})
+
+    answer = browse(make_app(break_it)).get()
+    assert (answer.status, answer.cookies, answer.vary) == (500, {}, None)
+
+
 # --- streams and files ---------------------------------------------------------------------------
 
 
@@ -753,6 +763,26 @@ def test_a_session_that_is_first_looked_at_in_a_stream_takes_no_change(
     assert browser.session == {"a": 1}
 
 
+def test_a_session_that_is_first_looked_at_after_its_request_takes_no_change(
+    browse: Browse, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As by a task that goes on in the background."""
+    kept: list[Request] = []
+
+    async def keep(request: Request) -> HTTPResponse:
+        kept.append(request)
+        return text("done")
+
+    browser = browse(make_app(keep), saved({"a": 1}))
+    assert browser.get().status == 200
+    session = kept[0].ctx.session
+    assert session == {"a": 1}
+    session["b"] = 2
+    assert len(lost_changes(caplog)) == 1
+    with pytest.raises(HeadersAlreadySentError):
+        session.save()
+
+
 async def send_file(request: Request) -> HTTPResponse:
     request.ctx.session["user"] = 1
     return await file(FILE, request_headers=request.headers)
@@ -763,7 +793,7 @@ def test_a_file_in_one_piece_carries_the_cookie(browse: Browse) -> None:
     answer = browse(make_app(send_file)).get()
     assert answer.body == FILE.read_bytes()
     assert list(answer.cookies) == [NAME]
-    assert (answer.vary, answer.cache_control) == ("Cookie", "no-cache")
+    assert (answer.vary, answer.cache_control) == ("Cookie", "private, no-cache")
 
 
 def test_a_file_in_parts_carries_the_cookie(browse: Browse) -> None:
@@ -838,7 +868,7 @@ def test_the_application_s_cookies_can_be_worked_with_beside_a_session_by_hand(
 def test_the_explicit_form_refuses_a_cookie_that_setup_serves(browse: Browse, name: str) -> None:
     async def by_hand(request: Request) -> HTTPResponse:
         response = text("done")
-        with pytest.raises(ConfigurationError, match="serves the cookie"):
+        with pytest.raises(ConfigurationError, match="manages the cookie"):
             get_iron_session(request, response, make_options(cookie_name=name))
         return response
 
@@ -980,20 +1010,65 @@ def test_a_middleware_that_refuses_a_websocket_carries_the_cookie(browse_server:
 # --- Sanic's server ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("limit", "most"), [(8192, 2), (16384, 4)])
-def test_sanic_s_server_takes_as_many_chunks_as_its_limit_of_headers(
-    browse_server: Browse, limit: int, most: int
+@pytest.mark.parametrize("length", [4500, 8000])
+def test_sanic_s_server_takes_as_many_chunks_as_a_session_may_have(
+    browse_server: Browse, length: int
 ) -> None:
-    """Beyond it answers 413 before any handler runs: 8 kB are the default, 16 the most."""
-    app = make_app(log_in, chunk=True)
+    """Of four it would answer 413 to every request, a logout too, until the cookies expire."""
+    browser = browse_server(make_app(log_in, chunk=True))
+    browser.cookies = dict(
+        pair.split("=") for pair in saved({"a": "x" * length}, chunk=True).split("; ")
+    )
+    assert browser.get("/session").status == 200
+
+
+def test_a_session_that_sanic_s_server_would_not_take_back_is_refused(
+    browse_server: Browse,
+) -> None:
+    async def grow(request: Request) -> Any:
+        request.ctx.session["a"] = "x" * int(request.args["length"][0])
+        return text("")
+
+    browser = browse_server(make_app(grow, chunk=True))
+    assert browser.get("/?length=8000").status == 200
+    assert len(browser.cookies) == 3
+    assert browser.get("/?length=10000").status == 500
+    assert len(browser.cookies) == 3
+
+
+@pytest.mark.parametrize(
+    ("limit", "sessions", "most"),
+    [
+        (8192, [True], None),
+        (8192, [False, False], 4),
+        (16384, [True], 3),
+        (100_000, [True], 3),
+        (12_288, [True], 2),
+        (16384, [True, False], 2),
+        (16384, [True, False, False], None),
+        (16384, [True, True], None),
+    ],
+)
+def test_chunks_beyond_sanic_s_ceiling_are_refused_at_set_up(
+    limit: int, sessions: list[bool], most: int | None
+) -> None:
+    app = new_app()
     app.config.REQUEST_MAX_HEADER_SIZE = limit
-    browser = browse_server(app)
-    for length, count in ((4500, 2), (10000, 4)):
-        browser.cookies = dict(
-            pair.split("=") for pair in saved({"a": "x" * length}, chunk=True).split("; ")
-        )
-        assert len(browser.cookies) == count
-        assert browser.get("/session").status == (200 if count <= most else 413)
+
+    def set_up() -> None:
+        for number, chunk in enumerate(sessions):
+            options = make_options(
+                cookie_name=f"s{number}", chunk=chunk, password=f"{number}{PASSWORD}"
+            )
+            setup(app, options, key=f"s{number}")
+
+    if most is None:
+        with pytest.raises(ConfigurationError, match="REQUEST_MAX_HEADER_SIZE = 16384"):
+            set_up()
+    else:
+        set_up()
+        kind: Any = app.request_class
+        assert kind.session_type.most_chunks == most
 
 
 PROGRAM = """

@@ -29,7 +29,7 @@ from iron_session import (
     Session,
     SessionOptions,
 )
-from iron_session.doors.requests import REGISTRY
+from iron_session.http.request import REGISTRY
 from iron_session.integrations.asgi import ASGIApp, Receive, Scope, Send
 from iron_session.integrations.starlette import (
     IronSessionMiddleware,
@@ -964,8 +964,7 @@ def test_by_hand_a_cookie_that_the_middleware_serves_is_refused(
     with pytest.raises(ConfigurationError) as caught:
         browser(app, saved({"a": 1})).get("/")
     assert str(caught.value) == (
-        f"the framework's own door serves the cookie {NAME!r} already: use its session, or take it "
-        "away"
+        f"the integration already manages the cookie {NAME!r}: use its session, or remove it"
     )
 
 
@@ -976,7 +975,7 @@ def test_by_hand_a_cookie_that_the_middleware_serves_is_refused_in_a_websocket()
 
     app = Starlette(routes=[WebSocketRoute("/", both)], middleware=[OURS])
     with (
-        pytest.raises(ConfigurationError, match="serves the cookie"),
+        pytest.raises(ConfigurationError, match="manages the cookie"),
         browser(app).websocket_connect("/"),
     ):
         pass
@@ -1020,5 +1019,5 @@ def test_by_hand_no_cookie_is_taken_that_the_middleware_serves(name: str) -> Non
         get_iron_session(request, response, make_options(cookie_name=name))
         return response
 
-    with pytest.raises(ConfigurationError, match="serves the cookie"):
+    with pytest.raises(ConfigurationError, match="manages the cookie"):
         browser(Starlette(routes=[Route("/", both)], middleware=[OURS])).get("/")

@@ -80,7 +80,7 @@ class AsyncFailing(Failing):
 def falcon_answer(kind: str, error: Exception, prepare: Callable[[Any], object] = id) -> Answer:
     """Ask a Falcon application of a kind whose resource raises."""
     app: Any = falcon.App() if kind == "wsgi" else falcon.asgi.App()
-    served = written.load("falcon_session").add_sessions(app, session=make_options())
+    served = written.load("falcon_session").add_session(app, make_options())
     prepare(app)
     app.add_route("/", Failing(error) if kind == "wsgi" else AsyncFailing(error))
     if kind == "wsgi":
@@ -149,10 +149,10 @@ class AsyncUnserialisable:
 
 def test_falcon_commits_nothing_when_the_answer_can_t_be_written() -> None:
     """Falcon finds that out after its middleware has seen the response."""
-    add_sessions = written.load("falcon_session").add_sessions
+    add_session = written.load("falcon_session").add_session
     app, async_app = falcon.App(), falcon.asgi.App()
-    served = add_sessions(app, session=make_options())
-    async_served = add_sessions(async_app, session=make_options())
+    served = add_session(app, make_options())
+    async_served = add_session(async_app, make_options())
     app.add_route("/", Unserialisable())
     async_app.add_route("/", AsyncUnserialisable())
     visit = Visit(target="/", headers=[("Cookie", COOKIE)])
@@ -168,9 +168,9 @@ def test_falcon_commits_nothing_when_the_answer_can_t_be_written() -> None:
 
 @pytest.fixture
 def bottle_app() -> Any:
-    """Give a Bottle application with the plugin."""
+    """Give a Bottle application with a session."""
     app = bottle.Bottle()
-    app.install(written.load("bottle_session").SessionPlugin(session=make_options()))
+    written.load("bottle_session").add_session(app, make_options())
     return app
 
 
@@ -211,31 +211,30 @@ def test_bottle_without_catchall_raises_the_session_s_error(bottle_app: Any) -> 
     assert isinstance(ask(bottle_app).failure, CookieTooLargeError)
 
 
-def test_bottle_takes_the_plugin_once(bottle_app: Any) -> None:
-    plugin = written.load("bottle_session").SessionPlugin(session=make_options())
+def test_bottle_has_one_session_for_a_cookie(bottle_app: Any) -> None:
     with pytest.raises(AttributeError, match="Plugin conflict"):
-        bottle_app.install(plugin)
+        written.load("bottle_session").add_session(bottle_app, make_options())
 
 
-def test_of_mounted_bottles_the_outer_one_has_the_plugin(bottle_app: Any) -> None:
+def test_of_mounted_bottles_the_outer_one_has_the_session(bottle_app: Any) -> None:
     inner, outer = bottle.Bottle(), bottle.Bottle()
     for app in (inner, bottle_app):
         app.route("/", callback=lambda: json.dumps(dict(bottle.request.session)))
     outer.mount("/within/", bottle_app)
-    assert "SessionPlugin" in str(bottle_failure(outer))
+    assert b"Attribute 'session' not defined" in bottle_failure(outer)
     bottle_app.mount("/within/", inner)
     assert ask(bottle_app, "/within/", COOKIE).json == {"a": 1}
 
 
-def bottle_failure(app: Any) -> object:
-    """Give what an application answers where its plugin is only within."""
+def bottle_failure(app: Any) -> bytes:
+    """Give what an application answers where the session is only within."""
     app.error(500)(lambda error: str(error.exception))
     return ask(app, "/within/").body
 
 
 def test_bottle_s_explicit_form_sets_one_cookie_however_often_it_saves() -> None:
     app = bottle.Bottle()
-    get_iron_session = written.load("bottle_explicit").get_iron_session
+    get_iron_session = written.load("bottle_session").get_iron_session
 
     @app.route("/")  # type: ignore[untyped-decorator]  # Bottle has no types
     def handler() -> str:
@@ -250,13 +249,13 @@ def test_bottle_s_explicit_form_sets_one_cookie_however_often_it_saves() -> None
     assert list(answer.cookies) == ["theme", NAME]
 
 
-def test_bottle_s_explicit_form_refuses_the_plugin_s_cookie(bottle_app: Any) -> None:
+def test_bottle_s_explicit_form_refuses_the_app_s_cookie(bottle_app: Any) -> None:
     """Of two sessions in one request, the one could undo the other's logout."""
-    get_iron_session = written.load("bottle_explicit").get_iron_session
+    get_iron_session = written.load("bottle_session").get_iron_session
 
     @bottle_app.route("/")  # type: ignore[untyped-decorator]  # Bottle has no types
     def handler() -> str:
-        with pytest.raises(ConfigurationError, match="serves the cookie"):
+        with pytest.raises(ConfigurationError, match="manages the cookie"):
             get_iron_session(bottle.response, make_options())
         return "refused"
 
@@ -535,9 +534,9 @@ def test_pyramid_s_subrequest_shares_the_session_that_it_is_given() -> None:
 @pytest.mark.parametrize("wrong", [None, "options", {}])
 def test_options_that_are_none_are_refused_when_they_are_installed(wrong: Any) -> None:
     with pytest.raises(ConfigurationError):
-        written.load("falcon_session").add_sessions(falcon.App(), session=wrong)
+        written.load("falcon_session").add_session(falcon.App(), wrong)
     with pytest.raises(ConfigurationError):
-        bottle.Bottle().install(written.load("bottle_session").SessionPlugin(session=wrong))
+        written.load("bottle_session").add_session(bottle.Bottle(), wrong)
     with pytest.raises(ConfigurationError):
         written.load("pyramid_session").make_app(Configurator(), wrong)
 

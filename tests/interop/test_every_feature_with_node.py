@@ -11,7 +11,7 @@ from iron_session import Flash, HeaderJar, Session, SessionOptions, Unsealed, ge
 from iron_session.csrf import check_csrf_token, csrf_token
 from tests.interop.node import Browser, Site
 
-PASSWORD = "complex_password_at_least_32_characters_long"
+PASSWORD = "the_password_of_these_tests_protects_nothing"
 OLD = "an_old_password_of_at_least_32_characters"
 NAME = "myapp"
 DAY = timedelta(days=1)

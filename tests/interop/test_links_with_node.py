@@ -10,7 +10,7 @@ from iron_session.links import Links
 from tests.interop.conftest import SITES
 from tests.interop.node import Driver
 
-PASSWORD = "complex_password_at_least_32_characters_long"
+PASSWORD = "the_password_of_these_tests_protects_nothing"
 OTHER = "another_password_of_at_least_32_characters"
 URL = "https://example.com/login?next=%2Fhome#top"
 DATA: dict[str, Any] = {"email": "zoë@example.com", "roles": ["日本", None, 1.5, {"😀": True}]}

@@ -117,8 +117,7 @@ def test_a_session_that_node_saves_for_long_does_not_outlive_its_bound(
     jar = HeaderJar(browser.header)
     session = get_iron_session(jar, options)
     assert (session["n"], session.created_at) == (2, created)
-    assert session.expires_at is not None
-    assert session.expires_at > created + timedelta(days=80)
+    assert session.expires_at == created + timedelta(days=2)  # though its seal has 90 days
     session.save()
     assert session.expires_at is not None
     assert expires is not None

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from iron_session import ConfigurationError, SessionOptions
-from iron_session.sessions.cookies import serialize_cookie
+from iron_session.sessions.cookie_text import serialize_cookie
 from tests.interop.node import HERE, TIMEOUT, node_command
 
-PASSWORD = "complex_password_at_least_32_characters_long"
+PASSWORD = "the_password_of_these_tests_protects_nothing"
 TABLE = HERE / "set_cookie_table.json"
 
 Cookie = dict[str, Any]

@@ -1,6 +1,7 @@
 """The cases in which @hapi/iron 7, iron-webcrypto 2 and we do not agree, each one run."""
 
 import itertools
+import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -23,7 +24,7 @@ from tests.interop.handmade import HandmadeSeal
 from tests.interop.node import Driver, NamedPassword, NodeError
 from tests.interop.peers import PROTOCOL_PACKAGES, SESSION_PACKAGES
 
-PASSWORD = "complex_password_at_least_32_characters_long"
+PASSWORD = "the_password_of_these_tests_protects_nothing"
 
 HAPI = "@hapi/iron"
 WEBCRYPTO = "iron-webcrypto"
@@ -178,11 +179,59 @@ def test_nobody_takes_another_mac(driver: Driver, change: Callable[[str], str]) 
     assert outcomes(driver, text) == (REFUSED, REFUSED, REFUSED)
 
 
-def test_only_hapi_refuses_the_key_proto(driver: Driver) -> None:
-    """A key that is a trap in JavaScript is a plain key in Python, and in iron-webcrypto."""
-    made = HandmadeSeal(PASSWORD, b'{"__proto__":{"admin":true}}').text
-    data = {"__proto__": {"admin": True}}
-    assert outcomes(driver, made) == (REFUSED, data, data)
+@pytest.mark.parametrize(
+    "plaintext",
+    [
+        '{"__proto__":{"admin":true}}',
+        '{"__proto__" : null}',
+        '{"a":[0,{"b":{"__proto__":1}}]}',
+        '[[{"__proto__":[]}]]',
+        '{"__proto__":1,"__proto__":2}',
+        '{"\\u005f_proto__":{"admin":true}}',
+        '{"a":{"_\\u005Fproto\\u005f_":1}}',
+        '[{"__\\u0070\\u0072\\u006f\\u0074\\u006F__":1}]',
+    ],
+)
+def test_only_iron_webcrypto_takes_the_key_proto(driver: Driver, plaintext: str) -> None:
+    """Refused here at any depth and in any spelling, as in @hapi/iron: it is a trap there."""
+    made = HandmadeSeal(PASSWORD, plaintext.encode()).text
+    assert outcomes(driver, made) == (REFUSED, json.loads(plaintext), REFUSED)
+
+
+@pytest.mark.parametrize(
+    "plaintext",
+    [
+        '["__proto__"]',
+        '{"a":"\\"__proto__\\":1","b":"\\u005f_proto__"}',
+        '{"\\"__proto__":1,"__proto__\\"":2,"__proto__ ":3,"__PROTO__":4,"\\\\u005f_proto__":5}',
+        '{"\\u0000__proto__":1,"\\u005fproto__":2}',
+        '{"constructor":{"prototype":1},"prototype":2}',
+        '{"a":{"__proto__":1},"a":2}',
+    ],
+)
+def test_everybody_takes_what_only_looks_like_the_key_proto(driver: Driver, plaintext: str) -> None:
+    """As text, as a part of a key, and in a member that a later one of its name replaces."""
+    made = HandmadeSeal(PASSWORD, plaintext.encode()).text
+    data = json.loads(plaintext)
+    assert outcomes(driver, made) == (data, data, data)
+
+
+@pytest.mark.parametrize("data", [{"__proto__": {"admin": True}}, {"a": [{"__proto__": 1}]}])
+def test_what_javascript_seals_with_the_key_proto_is_not_read_here(
+    driver: Driver, data: dict[str, Any]
+) -> None:
+    """All of its packages seal it, @hapi/iron too; here it is refused before it is sealed."""
+    for package in PROTOCOL_PACKAGES:
+        assert here(driver.seal(package, data, PASSWORD)) is REFUSED
+    for package in SESSION_PACKAGES:
+        text = driver.seal_data(package, data, PASSWORD)
+        assert unseal_data(text, password=PASSWORD, default=REFUSED) is REFUSED
+        session = session_of(text)
+        assert (dict(session), session.is_new) == ({}, True)
+    with pytest.raises(NotSerializableError, match="__proto__"):
+        seal(data, PASSWORD)
+    with pytest.raises(NotSerializableError, match="__proto__"):
+        seal_data(data, password=PASSWORD)
 
 
 @pytest.mark.parametrize("plaintext", [b"", b" ", b"{", b'{"a":1}}', b"{'a':1}", b"undefined"])

@@ -162,7 +162,11 @@ def test_the_protocol_itself_has_no_tail(tail: str) -> None:
         unseal(f"{seal({}, PASSWORD)}~{tail}", PASSWORD)
 
 
-@given(st.text(min_size=32), st.text(min_size=32))
+# Begun in a way that no other text makes too simple a password of.
+passwords = st.text(min_size=12).map(PASSWORD[:20].__add__)
+
+
+@given(passwords, passwords)
 def test_another_password_does_not_open_a_seal(password: str, other: str) -> None:
     # HMAC fills a short key up with zeros, in every implementation: these two are one password.
     assume(password.rstrip("\0") != other.rstrip("\0"))

@@ -25,7 +25,7 @@ from iron_session import (
     UnsealFailure,
     get_iron_session,
 )
-from iron_session.sessions import chunks
+from iron_session.sessions.cookies import cookie_names
 from tests.helpers.clock import Clock
 from tests.sessions.browser import NAME, NOW, ReceivedCookie, make_options
 
@@ -100,7 +100,7 @@ class BrowserAndSite(RuleBasedStateMachine):
     def open(self, renew_after: int | None, max_lifetime: int | None) -> None:
         self.patch = pytest.MonkeyPatch()
         self.clock = Clock(NOW)
-        self.patch.setattr("iron_session.seals._time.now_ms", lambda: self.clock.now)
+        self.patch.setattr("iron_session._time.now_ms", lambda: self.clock.now)
         self.store = ForgetfulStore(self.clock)
         self.renew_after, self.max_lifetime = renew_after, max_lifetime
         self.chunk = False
@@ -130,13 +130,14 @@ class BrowserAndSite(RuleBasedStateMachine):
         header = self.store.header()
         if not header:
             self.sealed = None
+        self.sent = bool(header)
         self.jar = HeaderJar(header)
         self.session = get_iron_session(self.jar, self.options)
         # Unreadable cookies stay in the browser, but no session is in them any more.
         self.readable = self.sealed is not None and self.opens(self.sealed)
         self.base = self.sealed if self.readable else None
         self.model = json.loads(as_json(self.base.data)) if self.base else {}
-        self.destroyed = self.looked = self.told = self.forced = False
+        self.destroyed = self.looked = self.told = self.forced = self.ended = False
 
     def opens(self, sealed: Sealed) -> bool:
         now = self.clock.now / 1000
@@ -189,7 +190,7 @@ class BrowserAndSite(RuleBasedStateMachine):
             if not (left and self.jar.set_cookie_headers == before):
                 assert self.jar.set_cookie_headers != before
                 self.base = self.sealed = sealed
-                self.forced = False
+                self.forced = self.ended = False
 
     # --- within a request ------------------------------------------------------------------
 
@@ -230,6 +231,7 @@ class BrowserAndSite(RuleBasedStateMachine):
     def clear(self) -> None:
         self.touch().clear()
         self.model.clear()
+        self.ended = True
         if self.base and (self.base.own_ttl, self.base.created) != (None, None):
             self.base = replace(self.base, own_ttl=None, created=None, life=TTL)
             self.forced = True
@@ -295,8 +297,11 @@ class BrowserAndSite(RuleBasedStateMachine):
             assert self.jar.set_cookie_headers == before
             return
         self.session.commit()
-        # One that was saved while it was empty, with a life of its own, is expired by `clear` too.
-        if self.looked and base is not None and (base.data or (self.forced and self.readable)):
+        # `clear` expires whatever was sent: also what can't be read, and what was saved empty.
+        is_cleared = self.ended and self.sent and not self.destroyed
+        # Of one that was saved empty, with a life of its own, `clear` has changed the life.
+        is_emptied = base is not None and (base.data or (self.forced and self.readable))
+        if self.looked and (is_cleared or is_emptied):
             self.base = self.sealed = None
             assert len(self.jar.set_cookie_headers) >= 1
         else:
@@ -314,7 +319,7 @@ class BrowserAndSite(RuleBasedStateMachine):
         """Whole, or chunks without a gap."""
         if not hasattr(self, "store"):
             return
-        names = chunks.names(NAME)
+        names = list(cookie_names(NAME))
         shapes: list[list[str]] = [[], names[:1], *(names[1 : 1 + count] for count in (2, 3, 4))]
         assert sorted(self.store.cookies) in shapes
 

@@ -8,15 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iron_session import CookieOptions, CookieTooLargeError, HeaderJar, get_iron_session
-from iron_session.sessions import chunks
-from iron_session.sessions.cookies import serialize_cookie
+from iron_session.sessions.cookie_text import serialize_cookie
+from iron_session.sessions.cookies import candidates, split
 from tests.sessions.browser import NAME, NOW, Browser, make_options
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _still_clock() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("iron_session.seals._time.now_ms", lambda: NOW)
+        patch.setattr("iron_session._time.now_ms", lambda: NOW)
         yield
 
 
@@ -24,7 +24,7 @@ def assert_split_and_joined(
     name: str, seal: str, options: CookieOptions, max_age: int | None
 ) -> dict[str, str]:
     """Check what holds for every seal that is not refused, and give its parts."""
-    parts = chunks.split(name, seal, options, max_age, chunk=True)
+    parts = split(name, seal, options, max_age, chunk=True)
     headers = [serialize_cookie(key, part, options, max_age) for key, part in parts.items()]
     assert all(len(header) <= 4096 for header in headers)
     assert all(len(header) == 4096 for header in headers[:-1]), "room is left unused"
@@ -37,7 +37,7 @@ def assert_split_and_joined(
         assert len(parts) <= 4
         assert len(serialize_cookie(name, seal, options, max_age)) > 4096
     jar = HeaderJar("; ".join(f"{key}={part}" for key, part in parts.items()))
-    assert list(chunks.candidates(jar.read, name)) == [seal]
+    assert list(candidates(jar.read(name), jar.read, name)) == [seal]
     return parts
 
 
@@ -85,7 +85,7 @@ def test_whatever_name_and_attributes_take_no_cookie_is_too_long(
     room = 4096 - len(serialize_cookie(f"{name}.0", "", options, max_age))
     if length > 4 * room:
         with pytest.raises(CookieTooLargeError):
-            chunks.split(name, seal, options, max_age, chunk=True)
+            split(name, seal, options, max_age, chunk=True)
     else:
         assert_split_and_joined(name, seal, options, max_age)
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from iron_session import ConfigurationError, NotSerializableError, UnsealError
-from iron_session.seals import KeyOptions, SealOptions, Secret, _crypto, seal, unseal
+from iron_session.seals import KeyOptions, SealOptions, Secret, _crypto, _speedups, seal, unseal
 from iron_session.seals._encoding import base64url_decode, base64url_encode
 from iron_session.seals.iron import DEFAULTS, open_seal, seal_bytes
 from tests.helpers.clock import Clock
@@ -23,27 +23,27 @@ KEY_16, KEY_32 = b"0123456789abcdef", b"0123456789abcdef0123456789abcdef"
 CTR = KeyOptions(algorithm="aes-128-ctr")
 NOW = 1_700_000_000_000
 
-# Made by Node.js 22.
+# Made by Node.js 24.
 HAPI = (  # @hapi/iron 7.0.1, its defaults
-    "Fe26.2**1081004789cd5c649855999ba486f8259d7d468525d972cc227eb1889966e627*LLLu4nHPA8S9MCpas"
-    "a_UOg*bqr-b8YBktQNHRTdoRAv_DbHZIsPYK2xb0-pszkjHBLP8WP4jiSlaCVywy7GmYjDwqdoRdk9-ekijGxrpFg2"
-    "M47sp17dAWifm2lFEAVmVf4zBBjrSaIsHRrPytyN0tDTZUFAjS4zeNB2-TLAH2iZHv6qruDH3jMhdM81aXM8pfk**5"
-    "e72fca74fc575f6d2c6215d308fb7b87584718dbb478f1d1f8850d74e0c325c*XrcxO6x4B7oHH4mx-BsM4eW6WM"
-    "qnw6uCj6BEJdxBRDY"
+    "Fe26.2**3db9510bed8c5cb7d5608d2edebbc6e5f3fa83a5f11576f7b9f5f65aba469772*lVdG1xMDB3Nch8MrE"
+    "Xf_Eg*-tiWY9Sl9RJfZiGmO72lccH5cE2krOibcBIytSN906yGsP6ETvDRRo7Aq01_kPYxq9XuUiF2Vx97PPzzoVKB"
+    "23FpYbINfujZyQ8NghWpgGjB_cFiN6Y7Wp5KaZckj6YdoSgvnioPlcrAVdx5HSZdnpoN_EMNNbuhOaSu30fW5mU**6"
+    "53cb1e5dd4c6aa47420c4774fa384e228f69b05f3ad1a6a6de649c110edb7b8*Ul2ARLJyhzO7uhfoyVeAvD3Rn1"
+    "Ay2u0aw454VQ6GD2w"
 )
 HAPI_TTL = (  # the same, with a ttl; expires at HAPI_EXPIRES
-    "Fe26.2**85259d718bb6ed9fec1752e62a4d73ad19c0c964ef9a7c04f891d682e6f10bb2*jwKnWqsm7HXon2bG6"
-    "mBHLw*MKa84Q0WG9BmuSeqMt2ZrQ*1795465686869*436340c562db47e88caec819a911262544ef570158677db"
-    "f13a7638d9d1ff4e0*71zz9fff1C3e4jsI7Ybi6CVrqz7doQIBY_0Y4FtEPC8"
+    "Fe26.2**58c41c77e885438092e4c5337b8f5384517c3936d19b4dbf1230fd215bd21a6a*iDktLkSgzGCr_PD08"
+    "UrxoA*USWX1yMHMhrFETNG2DKTZw*1795465686869*425c301f81ef32a0ca8b956aa53dd3e7a39c9a612b387af"
+    "48697a20422af170e*eKmfzRIkX6hTA3LnzGD4teskP_ZYHT18UQ1BkfOTvow"
 )
 HAPI_EXPIRES = 1795465686869
 HAPI_CTR = (  # id key_1, aes-128-ctr, salts of 128 and 64 bits, 3 and 2 iterations
-    "Fe26.2*key_1*5b426c2496b8c3b0537525ef902833c1*VgMKeN4urxUBAkQ5UOBqXg*btSzjTfwiw**22b91937a"
-    "94e95e6*5Yw_Pa1Qejhn_Fzp_a_3mQc5s5zrKkTe5HgJOd0yy48"
+    "Fe26.2*key_1*ad1cb23094b329f8c091f95ee0cfe47e*HERPLfigL4PPRXVBRWtuIQ*o4RDUo0euA**bdde8f907"
+    "5b125f1*KAlSeP3dYpRYDmaSmZ2hJjEofhZz0H6lFhmGGO9KKh0"
 )
 HAPI_BYTES = (  # id b, KEY_32 to encrypt and PASSWORD for the mac
-    "Fe26.2*b**_ullxmZLLkDECFmuaBXTuA*lQFVGRpSuqV9lJg-WEFqlg**45b8a5a7a271f921d183b4ce48bc1414c"
-    "ea0eecf166d192fdc3bc2d6346fa3f7*DMSc_2zkhgUKRDjHbHXpfMY_Zierud_uvz6krlCiDsg"
+    "Fe26.2*b**rnh67uWpzpf0SPx6mgRC1Q*62pOJM5Z684lFCrEsK1CAA**1598b703a9c08ae8daa93b6a2d9139c98"
+    "6c3d6a0493c5f1df1ee954799ddffff*63LvoLynKV4LySDHPu2_cH9MoBR70pBwvMM5P58h5ks"
 )
 
 
@@ -220,7 +220,7 @@ def test_own_encode_and_decode_are_used() -> None:
 
 @pytest.mark.parametrize("encoded", [None, b"bytes", 5, "\ud800", "a\udfffb"])
 def test_what_is_encoded_to_no_text_is_refused(encoded: Any) -> None:
-    with pytest.raises(NotSerializableError, match="encoded to something that is not Unicode"):
+    with pytest.raises(NotSerializableError, match=r"^data was encoded to something that is not"):
         seal({}, PASSWORD, SealOptions(encode=lambda data: encoded))
 
 
@@ -288,7 +288,7 @@ def test_data_that_can_not_be_written_is_named() -> None:
     ],
 )
 def test_key_options_are_checked_when_they_are_made(wrong: dict[str, Any], problem: str) -> None:
-    with pytest.raises(ConfigurationError, match=problem):
+    with pytest.raises(ConfigurationError, match=rf"^{problem}"):
         KeyOptions(**wrong)
 
 
@@ -331,7 +331,7 @@ def test_the_defaults_are_those_of_hapi_iron() -> None:
     ],
 )
 def test_seal_options_are_checked_when_they_are_made(wrong: dict[str, Any], problem: str) -> None:
-    with pytest.raises(ConfigurationError, match=problem):
+    with pytest.raises(ConfigurationError, match=rf"^{problem}"):
         SealOptions(**wrong)
 
 
@@ -372,7 +372,7 @@ def test_a_secret_has_an_id_of_word_characters(id_: str) -> None:
 
 @pytest.mark.parametrize("id_", ["a*b", "a b", "a-b", "é", "٣", "a\n", "\n", "~", 1, None, b"a"])
 def test_an_id_of_other_characters_is_refused(id_: Any) -> None:
-    with pytest.raises(ConfigurationError, match="a password's id is ASCII letters, digits and _"):
+    with pytest.raises(ConfigurationError, match=r"^a password's id must be ASCII letters"):
         Secret(id_, PASSWORD)
 
 
@@ -388,7 +388,7 @@ def test_an_id_of_other_characters_is_refused(id_: Any) -> None:
     ],
 )
 def test_a_secret_is_one_password_or_a_pair(given: dict[str, str]) -> None:
-    with pytest.raises(ConfigurationError, match="give either secret, or both"):
+    with pytest.raises(ConfigurationError, match=r"^give either secret, or both"):
         Secret("1", **given)
 
 
@@ -456,7 +456,7 @@ def test_each_use_has_its_own_least_length(encryption: int, integrity: int, refu
         encryption=KeyOptions(min_password_length=encryption),
         integrity=KeyOptions(algorithm="sha256", min_password_length=integrity),
     )
-    with pytest.raises(ConfigurationError, match=f"the {refused} password has 8 characters"):
+    with pytest.raises(ConfigurationError, match=rf"^the {refused} password has 8 characters"):
         seal({}, "8 chars.", options)
 
 
@@ -506,7 +506,7 @@ def test_a_key_in_bytes_has_the_size_that_its_use_needs(
     """A short *text* would be a password; a short key is a mistake that both sides must see."""
     secret = Secret("1", encryption=encryption, integrity=integrity)
     for use in (lambda: seal({}, secret, options), lambda: unseal("no seal", secret, options)):
-        with pytest.raises(ConfigurationError, match=f"^the {problem}$"):
+        with pytest.raises(ConfigurationError, match=rf"^the {problem}$"):
             use()
 
 
@@ -536,6 +536,12 @@ def test_separate_passwords_are_not_each_others() -> None:
         Secret("1", OTHER),
     ):
         assert refusal(text, wrong).reason == "invalid"
+
+
+def test_a_secret_needs_no_id() -> None:
+    secret = Secret(encryption=PASSWORD, integrity=OTHER)
+    assert secret.id == ""
+    assert seal({"a": 1}, secret).startswith("Fe26.2**")
 
 
 def test_a_secret_shows_its_id_only() -> None:
@@ -638,7 +644,7 @@ def test_every_password_of_a_mapping_is_checked(text: str, wrong: Any) -> None:
 
 
 def test_an_empty_mapping_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="the mapping of passwords is empty"):
+    with pytest.raises(ConfigurationError, match=r"^the mapping of passwords is empty"):
         unseal(HAPI, {})
 
 
@@ -701,7 +707,7 @@ def test_another_prefix_is_refused_even_when_its_mac_is_right() -> None:
 
 @pytest.mark.parametrize("text", [None, 5, HAPI.encode(), bytearray(HAPI.encode()), [HAPI], {}])
 def test_what_is_not_text_is_the_callers_mistake(text: Any) -> None:
-    with pytest.raises(ConfigurationError, match=f"a seal is a str, not {type(text).__name__}"):
+    with pytest.raises(ConfigurationError, match=rf"^a seal is a str, not {type(text).__name__}"):
         unseal(text, PASSWORD)
 
 
@@ -758,6 +764,7 @@ def test_the_mac_is_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -
         compared.append((ours, theirs))
         return hmac.compare_digest(ours, theirs)
 
+    monkeypatch.setattr(_speedups, "core", None)  # it has a comparison of its own
     monkeypatch.setattr(_crypto, "equal", equal)
     text = ByHand().text
     head, _, mac = text.rpartition("*")
@@ -1055,7 +1062,7 @@ def test_the_same_key_and_iv_give_the_same_ciphertext() -> None:
 
 def test_ids_of_a_mapping_must_be_text() -> None:
     """An int would never match, and the text would be blamed for it."""
-    with pytest.raises(ConfigurationError, match="password ids are text"):
+    with pytest.raises(ConfigurationError, match=r"^password ids are text"):
         unseal(seal(1, PASSWORD), {1: PASSWORD})  # type: ignore[dict-item]  # wrong on purpose
 
 
@@ -1071,12 +1078,12 @@ def test_ids_of_a_mapping_must_be_text() -> None:
 def test_options_of_a_wrong_type_are_refused_when_they_are_built(
     options: dict[str, Any], problem: str
 ) -> None:
-    with pytest.raises(ConfigurationError, match=problem):
+    with pytest.raises(ConfigurationError, match=rf"^{problem}"):
         SealOptions(**options)
 
 
 def test_an_algorithm_that_is_no_text_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="algorithm must be one of"):
+    with pytest.raises(ConfigurationError, match=r"^algorithm must be one of"):
         KeyOptions(algorithm=[])  # type: ignore[arg-type]  # wrong on purpose
 
 

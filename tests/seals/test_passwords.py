@@ -1,6 +1,7 @@
 """Passwords: by id, from the environment, and never shown."""
 
 import copy
+import hashlib
 import inspect
 import json
 import os
@@ -17,17 +18,22 @@ import pytest
 from iron_session import (
     ConfigurationError,
     Passwords,
+    SessionOptions,
     UnsealError,
     generate_password,
     seal_data,
     unseal_data,
 )
-from iron_session.seals import seal
+from iron_session.links import Links
+from iron_session.seals import Secret, seal, unseal
+from iron_session.seals import passwords as passwords_module
 from iron_session.seals.passwords import Passwords as PasswordsOfSeals
 from tests.helpers.seals import OTHER, PASSWORD, told_by
 
 THIRD = "a_third_password_that_has_over_32_characters"
 SHORT = "hunter2_is_too_short"
+
+EMPTY = "is empty: the variable or file that it comes from holds nothing"
 
 
 def sealing_id(passwords: Passwords) -> str:
@@ -119,7 +125,7 @@ def test_the_highest_id_is_the_newest(given: Any, ids: tuple[int, ...]) -> None:
 )
 def test_an_id_that_is_not_a_whole_number_of_javascript_is_refused(id_: Any) -> None:
     """The message does not repeat it: somebody may have put the password there."""
-    with pytest.raises(ConfigurationError, match="ids must be whole numbers from 0 to") as caught:
+    with pytest.raises(ConfigurationError, match=r"^password ids must be whole numbers") as caught:
         Passwords({7: PASSWORD, id_: OTHER})
     told = told_by(caught.value)
     for secret in (PASSWORD, OTHER):
@@ -134,11 +140,25 @@ def test_an_id_that_is_given_twice_is_refused() -> None:
 
 @pytest.mark.parametrize("empty", [{}, MappingProxyType({})])
 def test_an_empty_mapping_is_refused(empty: Any) -> None:
-    with pytest.raises(ConfigurationError, match="the password mapping is empty"):
+    with pytest.raises(ConfigurationError, match=r"^the password mapping is empty"):
         Passwords(empty)
 
 
-@pytest.mark.parametrize("wrong", [None, 5, PASSWORD.encode(), [PASSWORD], {PASSWORD}, True])
+def test_a_password_that_is_none_leads_to_its_variable() -> None:
+    """As of os.environ.get("SESSION_PASSWORD") where there is none of that name."""
+    nothing: Any = None
+    with pytest.raises(ConfigurationError) as caught:
+        Passwords(nothing)
+    assert str(caught.value) == (
+        "password is None: is its environment variable set? Passwords.from_env(…) reads "
+        "a variable, and names it if it is missing"
+    )
+    with pytest.raises(ConfigurationError) as caught:
+        Passwords({1: PASSWORD, 2: nothing})
+    assert str(caught.value) == "password 2 is None: is its environment variable set?"
+
+
+@pytest.mark.parametrize("wrong", [5, PASSWORD.encode(), [PASSWORD], {PASSWORD}, True])
 def test_what_holds_no_passwords_is_refused(wrong: Any) -> None:
     with pytest.raises(ConfigurationError) as caught:
         Passwords(wrong)
@@ -147,7 +167,7 @@ def test_what_holds_no_passwords_is_refused(wrong: Any) -> None:
     )
 
 
-@pytest.mark.parametrize("wrong", [None, 5, PASSWORD.encode(), [PASSWORD], {"1": PASSWORD}])
+@pytest.mark.parametrize("wrong", [5, PASSWORD.encode(), [PASSWORD], {"1": PASSWORD}])
 def test_a_password_that_is_not_text_is_refused(wrong: Any) -> None:
     with pytest.raises(ConfigurationError) as caught:
         Passwords({1: PASSWORD, 2: wrong})
@@ -159,7 +179,7 @@ def test_a_password_that_is_not_text_is_refused(wrong: Any) -> None:
 
 @pytest.mark.parametrize("wrong", ["", {2: ""}, {1: PASSWORD, 2: ""}, {2: PASSWORD, 1: ""}])
 def test_an_empty_password_is_refused(wrong: Any) -> None:
-    with pytest.raises(ConfigurationError, match=r"^password [12] is empty$"):
+    with pytest.raises(ConfigurationError, match=rf"^password [12] {EMPTY}$"):
         Passwords(wrong)
 
 
@@ -176,7 +196,15 @@ def test_a_short_password_is_refused(password: str, units: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "password", ["x" * 32, "😀" * 16, "é" * 32, "日" * 32, " " * 32, "\0" * 32, "x" * 100_000]
+    "password",
+    [
+        string.ascii_letters[:32],
+        "".join(map(chr, range(0x1F600, 0x1F610))),
+        "".join(map(chr, range(0xE0, 0x100))),
+        "".join(map(chr, range(0x65E5, 0x65E5 + 32))),
+        " \0\t\n\r\x7f" * 2 + "\0\t" * 10,
+        "abcdef" + "x" * 100_000,
+    ],
 )
 def test_a_password_of_32_or_more_is_taken(password: str) -> None:
     assert opens(Passwords(password), {1: password})
@@ -185,9 +213,156 @@ def test_a_password_of_32_or_more_is_taken(password: str) -> None:
 @pytest.mark.parametrize("password", ["\ud800" * 40, PASSWORD + "\udc00"])
 def test_a_password_with_a_lone_surrogate_is_refused(password: str) -> None:
     """JavaScript would replace it, and no two sides agree by what."""
-    with pytest.raises(ConfigurationError, match="valid Unicode") as caught:
+    with pytest.raises(ConfigurationError, match=r"^a password must be valid Unicode") as caught:
         Passwords(password)
     assert caught.value.__context__ is None
+
+
+# --- texts that are no passwords -------------------------------------------------------------
+
+UNEXPANDED = [
+    "$(iron-session generate-password)",
+    "$(openssl rand -base64 32)",
+    "$(cat f)",
+    "${SESSION_PASSWORD}",
+    "${SESSION_PASSWORD:-a default that nobody was to read}",
+    "${{ secrets.SESSION_PASSWORD_OF_THE_SHOP }}",
+    "`iron-session generate-password`",
+    "$SESSION_PASSWORD_OF_THE_SHOP_OF_OURS",
+    "%SESSION_PASSWORD_OF_THE_SHOP_OF_OURS%",
+    "{{ vault_session_password_of_the_shop }}",
+    "$(a command\nof two lines, and not a short one)",
+    " $(iron-session generate-password)\n",
+]
+QUOTED = ['"', "'", "\u201c\u201d", "\u2018\u2019"]
+LISTS = [
+    json.dumps([PASSWORD]),
+    json.dumps([PASSWORD, OTHER], indent=2) + "\n",
+    json.dumps([{"id": 2, "password": OTHER}, {"id": 1, "password": PASSWORD}]),
+    str([PASSWORD, OTHER]),
+]
+SAMPLES = [
+    "complex_password_at_least_32_characters_long",
+    "complex_password_at_least_32_characters_long_for_development",
+    "generated_complex_password_at_least_32_characters_long",
+    "another_password_at_least_32_characters_long",
+    "2gyZ3GDw3LHZQKDhPmPDL3sjREVRXPr8",
+    "Zp-p!QhpyU_0q!@taxoceA.4q35B7@4q",
+    "some_not_random_password_that_is_at_least_32_characters",
+    "a_long_random_secret_please_change_me",
+    "!wsYhFA*C2U6nz=Bu^%A@^F#SF3&kSR6",
+    "password-should-be-32-characters",
+    "the-password-must-be-at-least-32-characters-long",
+    "cookie_encryption_password_secure",
+    "password-with-at-least-32-characters",
+    "80d42cfb-1cd2-462c-8f17-e3237d9027e9",
+]
+REPEATED = [
+    ("0123456789abcdef", 2),
+    ("0123456789abcdef", 3.5),
+    ("password", 4),
+    ("secret ", 5),
+    ("changeme", 4.25),
+    ("abcdef", 1000),
+    ("".join(map(chr, range(0x1F600, 0x1F608))), 2),
+]
+
+NO_PASSWORDS = [
+    *((text, "is a command or a variable that nothing has expanded") for text in UNEXPANDED),
+    *((signs[0] + PASSWORD + signs[-1], "has quotes around it") for signs in QUOTED),
+    *((text, "is a list, written as text: give several passwords ids") for text in LISTS),
+    *((text, "is a sample that everybody can read") for text in SAMPLES),
+    *((text, "has fewer than 6 different characters") for text in ("a" * 32, "😀" * 16)),
+    *((text, "has fewer than 6 different characters") for text in ("01234" * 9, "\t\0" * 50)),
+    *((unit * int(n) + unit[: int(n % 1 * len(unit))], "is a short text") for unit, n in REPEATED),
+]
+
+
+@pytest.mark.parametrize(("text", "problem"), NO_PASSWORDS)
+def test_what_is_no_password_is_refused_at_each_door_and_not_repeated(
+    text: str, problem: str
+) -> None:
+    """Whatever its id is: old passwords open seals too."""
+    for id_, use in (
+        (1, lambda: Passwords(text)),
+        (1, lambda: Passwords({1: text, 2: PASSWORD})),
+        (2, lambda: Passwords({1: PASSWORD, 2: text}, seal_with=1)),
+        (7, lambda: Passwords.from_env("KEY", {"KEY_7": text})),
+        (1, lambda: seal_data({}, password=text)),
+        (1, lambda: unseal_data("no seal", password=text, default=None)),
+        (1, lambda: SessionOptions(password=text, cookie_name="a")),
+        (1, lambda: Links(password=text, purpose="login")),
+    ):
+        with pytest.raises(ConfigurationError) as caught:
+            use()
+        assert str(caught.value).startswith(f"password {id_} {problem}")
+        told = told_by(caught.value).replace("`iron-session generate-password`", "")  # the mend
+        assert text.strip() not in told
+        assert PASSWORD not in told
+
+
+@pytest.mark.parametrize("text", [text for text, _ in NO_PASSWORDS if not text.startswith("{")])
+def test_a_variable_and_a_file_hold_no_such_text_either(text: str, tmp_path: Path) -> None:
+    """Where most of them come from."""
+    file = tmp_path / "password"
+    file.write_text(text, encoding="utf-8")
+    for environ in ({"KEY": text}, {"KEY_FILE": str(file)}):
+        with pytest.raises(ConfigurationError, match=r"^password 1 "):
+            Passwords.from_env("KEY", environ)
+
+
+@pytest.mark.parametrize(("text", "problem"), NO_PASSWORDS)
+def test_the_protocol_takes_any_text_that_is_long_enough(text: str, problem: str) -> None:
+    """As @hapi/iron does: who seals by the protocol itself has to know."""
+    secret = Secret("1", text)
+    if secret.encryption_key.length >= 32:
+        assert unseal(seal({"a": 1}, secret), {"1": text}) == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"$({PASSWORD}",
+        f"{PASSWORD}$(x)",
+        f"${PASSWORD}!",
+        f"$({PASSWORD}) x",
+        f'"{PASSWORD}',
+        f"'{PASSWORD}\"",
+        f"[{PASSWORD}]",
+        f"%{PASSWORD}",
+        f"{PASSWORD}, 32_characters",
+        "0123456789abcdefg" * 2,
+        "0123456789abcdef0123456789abcdeg",
+        "x0123456789abcdef0123456789abcdef",
+        "abcdef" + "a" * 26,
+        "3c6ee24a3d1b41b3c8ed96b6d2a9fbd0",
+        "12345678901234567890123456789013",
+    ],
+)
+def test_what_only_looks_like_one_of_these_is_taken(text: str) -> None:
+    assert opens(Passwords(text), {1: text})
+
+
+@pytest.mark.parametrize("variable", [None, "PYTEST_VERSION", "PYTEST_CURRENT_TEST"])
+def test_the_password_for_tests_is_warned_of_where_no_test_runs(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, variable: str | None
+) -> None:
+    """Here a process as servers are; tests/test_testing.py starts some."""
+    monkeypatch.setattr(passwords_module, "_TEST_RUNNERS", ())
+    for name in ("PYTEST_VERSION", "PYTEST_CURRENT_TEST"):
+        monkeypatch.delenv(name, raising=False)
+    if variable is not None:
+        monkeypatch.setenv(variable, "9.0")
+    for _ in range(2):
+        Passwords({1: PASSWORD, 2: passwords_module.TESTING_PASSWORD})
+    told = [(record.name, record.levelname) for record in caplog.records]
+    assert told == ([("iron_session", "WARNING")] if variable is None else [])
+    assert passwords_module.TESTING_PASSWORD not in caplog.text
+
+
+def test_random_passwords_of_32_hexadecimal_digits_are_taken() -> None:
+    for number in range(2000):
+        Passwords(hashlib.sha256(bytes([number % 256, number // 256])).hexdigest()[:32])
 
 
 def test_passwords_are_not_made_twice() -> None:
@@ -238,7 +413,7 @@ def test_passwords_are_copied_as_themselves_and_never_pickled() -> None:
         (PASSWORD, {1: PASSWORD}),
         ({1: PASSWORD}, {"1": PASSWORD}),
         ({1: PASSWORD, 2: OTHER}, {2: OTHER, 1: PASSWORD}),
-        ("é" * 40, "\N{LATIN SMALL LETTER E WITH ACUTE}" * 40),
+        (f"é{PASSWORD}", f"\N{LATIN SMALL LETTER E WITH ACUTE}{PASSWORD}"),
     ],
 )
 def test_passwords_are_equal_by_ids_and_secrets(one: Any, other: Any) -> None:
@@ -336,9 +511,7 @@ def test_an_id_that_can_not_seal_is_refused_and_those_that_can_are_named(
     """The id itself is not: somebody may have put the password there."""
     with pytest.raises(ConfigurationError) as caught:
         Passwords(given, seal_with=seal_with)
-    assert (
-        str(caught.value) == f"seal_with must be the id of one of the passwords, which are: {ids}"
-    )
+    assert str(caught.value) == f"seal_with must be one of the passwords' ids, which are: {ids}"
     assert caught.value.__context__ is None
 
 
@@ -590,7 +763,7 @@ def test_a_path_that_no_file_can_have_is_refused(path: str) -> None:
 @pytest.mark.parametrize("text", ["", "\n"])
 def test_an_empty_file_is_refused(password_file: Path, text: str) -> None:
     password_file.write_text(text)
-    assert refusal(KEY_FILE=str(password_file)) == "password 1 is empty"
+    assert refusal(KEY_FILE=str(password_file)) == f"password 1 {EMPTY}"
 
 
 # --- read again ------------------------------------------------------------------------------
@@ -704,10 +877,10 @@ def test_an_error_leads_no_error_tracker_to_what_was_read(password_file: Path) -
     put(password_file, BOTH)
     passwords = of_file(password_file)
     put(password_file, json.dumps({"1": PASSWORD, "2": SHORT}))
-    with pytest.raises(ConfigurationError, match="password 2 has 20 characters") as caught:
+    with pytest.raises(ConfigurationError, match=r"^password 2 has 20 characters") as caught:
         passwords.reload()
     frames = [entry.frame for entry in caught.traceback][1:]
-    assert [frame.code.name for frame in frames] == ["reload", "_read_from"]
+    assert "reload" in [frame.code.name for frame in frames]
     shown = repr([frame.f_locals for frame in frames])
     for secret in (PASSWORD, OTHER, SHORT):
         assert secret not in shown
@@ -723,7 +896,7 @@ def test_what_does_not_come_from_the_environment_can_not_be_read_again(
 ) -> None:
     with pytest.raises(ConfigurationError) as caught:
         passwords.reload()
-    assert str(caught.value) == "only Passwords.from_env(…) can be read again: by reload()"
+    assert str(caught.value) == "reload() needs passwords that come from Passwords.from_env(…)"
 
 
 def test_the_environment_does_not_name_which_one_seals_but_its_reader_may() -> None:

@@ -15,31 +15,35 @@ from iron_session import (
     unseal_data,
 )
 from iron_session.seals import SealOptions, unseal
+from iron_session.seals.sealing import seal_json, sealed_length
 from tests.helpers.clock import Clock
 from tests.helpers.seals import NODE_DATA, OTHER, PASSWORD, ByHand, told_by
 
-# Made by iron-session 9.0.1 in Node.js 22, with a ttl of 0.
+SIXTEEN_EMOJI = "😀😁😂😃😄😅😆😇😈😉😊😋😌😍😎😏"
+EIGHTY_BYTES = "àáâãäåæçèéêëìíîïðñòóôõöøùúûüýþÿāăąćĉċčďđ"
+
+# Made by iron-session 9.0.1 in Node.js 24, with a ttl of 0.
 NODE = (
-    "Fe26.2*1*2939339cbcf2129125944900ea74a101fdc2da2712b737269a30238ca60e9145*nR7W65IwAcSKO2pR"
-    "diSrEg*X6H8zBIfCLRmnXJoanZJw8abfrfpDryCeLDLlsN21twSYLGe8yw06IaoOko25Ejop9e-T-qr6iw802CN1Y2"
-    "iy-ZslQcSjz8T4PVdUfhLZ9kaaerjq2G-z6PE4B6TOdVrNdnzB35zZX2m6uxOmEzMAM8hBJbO4FuBiKjqlE1AXrc**"
-    "f4dc8026b449c51da76843b3b054ae9a8b8f28cbc271269210687905bf974daf*ERabhGkTJCn8Ls-3J9vu0ahXQ"
-    "RKpfVezjEL2tBBs3lg~2"
+    "Fe26.2*1*af81f0a108dff80fb8b2f8bd49403a321f145a09ed70f27b353e31a4445f7c0b*MgVdNXBD3H3KjBNA"
+    "-6TNcg*yAeU2SSDkFAVdcDTc1Gg7iErmpNyI51nL_KBDFvOV4UNf6uxay1_1Ta0BDlyb8V4dl2eRPz0mBnCzrEqQLr"
+    "QUsjrxV5oaWi6D78GjRWzj4sFfK5sE5mjNh5kZseSlWQwV1mbvXepz8ElXHmTdxD372Njb50zuE3l6IyhVBVMGXY**"
+    "9821bd6e9e9fdedc0d381a9f9feaa791de1a483e9f81e9b2686bc280fc0276e2*MGWfLCgPSIyTpPgLFgUNf2SuB"
+    "AxUpXydBxCPDT6S4S0~2"
 )
 NODE_MAPPING = (  # by {1: PASSWORD, 7: "seven_" + PASSWORD}
-    "Fe26.2*7*fff721057a8dbc523de69cc247bd7739ab6bba26990abd5b9bffa3f0761a1de7*Yih_8fWZS7goD1zk"
-    "kzsTMg*VWdRhVVj6tQXSnNACLQc1w**9593ac027bbbfedb9d955b1df77440a11ab67d4671e57909a69e733e077"
-    "2b9b9*2rIeYUfwhJhtGdiA9w26gMoyh-rjTLAiUPuKgwCQ2io~2"
+    "Fe26.2*7*b4e0409f4b7dbfc5f8f48238c882369f7320bfe933b92b04383f529ada394f4e*iYdM7geYeE_xV0Ou"
+    "wwoRXg*QMt3RNeHKNKOXvK0TO5kjg**a3258bec27bc4b1a7327a52e284264c7f7f9c7d061ddc7d2d4f855e6731"
+    "7169a*Q6E8UEr9kI0pV2HQzhbx5Fr2HteD5QUVU5Yr3zTZo4k~2"
 )
-NODE_EMOJI = (  # by a password of 16 emoji
-    "Fe26.2*1*24f5bea84f919d9927abebab3fe41c28e264519a01c7497259e14705f34927de*o1gbneELRmImnikp"
-    "tbG2vw*hCSm5GKPLmdLPu1V6rMYZw**0ddb468a3aa557827d926777b78bbaf77972fda5e91cd5852281476f8d1"
-    "e48fa*xbRCy0jFWsctWBhywKKYzOgmBRKXA6QyHQJGXTpUUoc~2"
+NODE_EMOJI = (  # by SIXTEEN_EMOJI
+    "Fe26.2*1*96b11d95f7297f9e8ec6ba9108cd3c8932c68e17943e69f89881a9ee7c8c29b9*m8AUE2y5wQ9hVScZ"
+    "jRHpeQ*PLdrzMWUJjh-nH4RsFcy9w**1f166c2e139750db875e332c70b9370b6d30f37f235063ba40b422ceede"
+    "ce0dd*JLQAs5M6Bi0jWUm5yIrvN72j57ytv6DjK4mkw-ckblU~2"
 )
-NODE_LONG = (  # by a password of 80 bytes, longer than the block of the hash
-    "Fe26.2*1*c7ab0f73d4ef59db40828d4f60329ba819ec945dc4f232806d43d679d3b97156*vF2x92m1NV3Oj2u6"
-    "rhdBag*RvUjHpFkZ5YR99UnDw_Oaw**85c16c24d91167276c1f5370f95aa25885ee2afee67058fcfbaa440ec17"
-    "ce15e*EyDlPim3ql9GbdC4TiZbNbrWxVzuwrNcG_bFNwNoiCI~2"
+NODE_LONG = (  # by EIGHTY_BYTES, which are longer than the block of the hash
+    "Fe26.2*1*c4d964b996d7b7519dfe04c0f2df8534e90ea10ba8841f958d815022dee2b1c9*g9Q6Jf6qcGbVklBm"
+    "fy3nLg*q6GZP77HnIl3gyZPNuk9Tw**eb37a4814a97289e9077c157c5e3c1723b5947960fc3f292d2f225e6f5b"
+    "cb0f3*KnX1xnZ-Z6fdQHcYadsqxl6nWdm4oECEzxKj1hOe4cw~2"
 )
 
 
@@ -74,8 +78,8 @@ def refusal(text: str, *, password: Any = PASSWORD, purpose: str | None = None) 
         (NODE, {1: PASSWORD, 2: OTHER}, NODE_DATA),
         (NODE, Passwords(PASSWORD), NODE_DATA),
         (NODE_MAPPING, {1: PASSWORD, 7: "seven_" + PASSWORD}, {"a": 1}),
-        (NODE_EMOJI, "😀" * 16, {"a": 1}),
-        (NODE_LONG, "é" * 40, {"a": 1}),
+        (NODE_EMOJI, SIXTEEN_EMOJI, {"a": 1}),
+        (NODE_LONG, EIGHTY_BYTES, {"a": 1}),
     ],
 )
 def test_a_seal_that_node_made_opens(text: str, password: Any, data: Any) -> None:
@@ -149,6 +153,8 @@ def test_data_is_written_as_javascript_writes_it() -> None:
     [
         ({"cart": [{"when": {1}}]}, 'data["cart"][0]["when"] is a set'),
         ({1: 2}, "data has a key of type int"),
+        ({"__proto__": 1}, 'data["__proto__"] is a key that JavaScript takes for an object\'s'),
+        ({"a": [{"__proto__": 1}]}, 'data["a"][0]["__proto__"] is a key that JavaScript takes'),
         (float("nan"), "data is nan"),
         (b"bytes", "data is a bytes"),
     ],
@@ -237,7 +243,7 @@ def test_a_purpose_that_is_no_text_is_refused(purpose: Any) -> None:
         lambda: unseal_data("no seal", password=PASSWORD, purpose=purpose),
         lambda: unseal_data("no seal", password=PASSWORD, purpose=purpose, default=None),
     ):
-        with pytest.raises(ConfigurationError, match="purpose must be a text that is not empty"):
+        with pytest.raises(ConfigurationError, match=r"^purpose must be a text that is not empty"):
             use()
 
 
@@ -340,6 +346,8 @@ def test_a_mark_that_is_no_object_is_refused(mark: str) -> None:
         (NODE_EMOJI, "invalid", "1"),
         (by_hand(""), "invalid", None),
         (by_hand("hunter2"), "invalid", None),
+        (by_hand('{"__proto__":"hunter2"}'), "invalid", None),
+        (by_hand('[{"a":{"_\\u005fproto__":"hunter2"}}]'), "invalid", None),
         (by_hand('{"$iron":{"for":"hunter2"}}'), "purpose", "1"),
     ],
 )
@@ -401,7 +409,7 @@ def test_no_text_is_no_seal(purpose: str | None) -> None:
 
 @pytest.mark.parametrize("text", [5, NODE.encode(), [NODE]])
 def test_what_is_not_text_is_named(text: Any) -> None:
-    with pytest.raises(ConfigurationError, match=f"a seal is a str, not {type(text).__name__}"):
+    with pytest.raises(ConfigurationError, match=rf"^a seal is a str, not {type(text).__name__}"):
         unseal_data(text, password=PASSWORD)
 
 
@@ -415,3 +423,17 @@ def test_no_error_gives_a_password_or_the_seal_away() -> None:
         told = told_by(error)
         for secret in ("hunter2", PASSWORD, OTHER, *parts_of(text)[2:]):
             assert secret not in told
+
+
+# --- the length --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("expires", [None, 1_800_000_000_000])
+@pytest.mark.parametrize("password", [{1: PASSWORD}, {12345: PASSWORD}])
+def test_the_length_of_a_seal_is_known_before(
+    password: dict[int, str], expires: int | None
+) -> None:
+    secret = Passwords(password).primary
+    for size in (*range(50), 1000, 4096):
+        seal = seal_json(b"x" * size, secret, expires)
+        assert sealed_length(size, secret, expires) == len(seal)

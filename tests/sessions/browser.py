@@ -17,7 +17,7 @@ from iron_session.seals.iron import decode_json
 from iron_session.seals.sealing import open_json, seal_json
 
 NAME = "myapp"
-PASSWORD = "complex_password_at_least_32_characters_long"
+PASSWORD = "the_password_of_these_tests_protects_nothing"
 OLD = "an_old_password_of_at_least_32_characters"
 FOREIGN = "another_password_that_nobody_here_knows_of"
 
@@ -119,7 +119,7 @@ def seal_text(
 ) -> str:
     """Seal this very text, as another implementation would have written it."""
     plaintext = json if isinstance(json, bytes) else json.encode()
-    return seal_json(plaintext, Passwords(password), expires)
+    return seal_json(plaintext, Passwords(password).primary, expires)
 
 
 def cookie_of(json: str | bytes, **how: Any) -> str:

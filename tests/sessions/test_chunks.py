@@ -1,6 +1,7 @@
 """One seal over several cookies: sizes, shapes, gaps, and what others toss in between."""
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,9 +11,12 @@ from iron_session import (
     ConfigurationError,
     CookieOptions,
     CookieTooLargeError,
+    HeaderJar,
+    Session,
     get_iron_session,
 )
-from iron_session.sessions import SetCookie, chunks
+from iron_session.sessions import SetCookie, cookies
+from iron_session.sessions.cookies import cookie_names
 from tests.helpers.clock import Clock
 from tests.sessions.browser import (
     ATTRIBUTES,
@@ -33,7 +37,7 @@ ROOM = WHOLE - len(".0")
 
 
 def split(length: int, *, chunk: bool = True, **attributes: Any) -> dict[str, str]:
-    return chunks.split(NAME, "s" * length, CookieOptions(**attributes), MAX_AGE, chunk=chunk)
+    return cookies.split(NAME, "s" * length, CookieOptions(**attributes), MAX_AGE, chunk=chunk)
 
 
 def text(length: int) -> str:
@@ -77,7 +81,7 @@ def test_a_seal_that_four_cookies_can_not_hold_is_refused() -> None:
 
 
 def test_without_chunk_one_byte_too_many_is_refused() -> None:
-    with pytest.raises(CookieTooLargeError, match=r"has 4097 bytes and browsers take 4096.*chunk"):
+    with pytest.raises(CookieTooLargeError, match=r"4097 bytes and browsers accept 4096.*chunk"):
         split(WHOLE + 1, chunk=False)
 
 
@@ -97,25 +101,37 @@ def test_a_name_that_leaves_no_room_is_a_fault_of_the_configuration() -> None:
     """Rather than a chunk of nothing, without end."""
     name = "n" * (4096 - len("=.0") - len(ATTRIBUTES))
     with pytest.raises(ConfigurationError, match="too long"):
-        chunks.split(name, "sss", CookieOptions(), None, chunk=True)
-    parts = chunks.split(name[:-1], "1234", CookieOptions(), None, chunk=True)
+        cookies.split(name, "sss", CookieOptions(), None, chunk=True)
+    parts = cookies.split(name[:-1], "1234", CookieOptions(), None, chunk=True)
     assert list(parts.values()) == ["1", "2", "3", "4"]
 
 
 def test_the_names_of_a_session_are_its_own_and_four_numbered() -> None:
-    assert chunks.names("a") == ["a", "a.0", "a.1", "a.2", "a.3"]
+    assert cookie_names("a") == ("a", "a.0", "a.1", "a.2", "a.3")
 
 
-@pytest.mark.parametrize(("length", "expected"), [(0, False), (16384, False), (16385, True)])
-def test_no_seal_is_longer_than_four_cookies(length: int, expected: bool) -> None:
-    assert chunks.is_too_long("x" * length) is expected
+@pytest.mark.parametrize(
+    ("length", "expected"), [(127, False), (128, True), (16384, True), (16385, False)]
+)
+def test_no_seal_is_shorter_than_its_salts_or_longer_than_four_cookies(
+    length: int, expected: bool
+) -> None:
+    text = "Fe26.2" + "*" * 7
+    assert cookies.may_be_seal(text.ljust(length, "x")) is expected
 
 
 # --- what a request may hold, as a pure function -----------------------------------------------
 
 
-def candidates(cookies: Mapping[str, Sequence[str]]) -> list[str]:
-    return list(chunks.candidates(lambda name: cookies.get(name, ()), "a"))
+def candidates(sent: Mapping[str, Sequence[str]]) -> list[str]:
+    return list(cookies.candidates(sent.get("a", ()), lambda name: sent.get(name, ()), "a"))
+
+
+W, X, P = (f"Fe26.2*{letter}*{'*' * 6}{letter * 120}" for letter in "wxp")
+"""Texts of a seal's shape."""
+
+SHORT = "Fe26.2*1*a*b*c*d*e*f"
+"""One of its beginning and its stars, and too short."""
 
 
 @pytest.mark.parametrize(
@@ -123,26 +139,33 @@ def candidates(cookies: Mapping[str, Sequence[str]]) -> list[str]:
     [
         ({}, []),
         ({"a": [""]}, []),
-        ({"a": ["w"]}, ["w"]),
-        ({"a": ["w", "x"]}, ["w", "x"]),
-        ({"a": ["", "x"]}, ["x"]),
-        ({"a.0": ["p"]}, ["p"]),
-        ({"a.0": ["p"], "a.1": ["q"]}, ["pq"]),
-        ({"a.0": ["p"], "a.1": ["q"], "a.2": ["r"], "a.3": ["s"]}, ["pqrs"]),
-        ({"a": ["w"], "a.0": ["p"], "a.1": ["q"]}, ["w", "pq"]),
-        ({"a": [""], "a.0": ["p"]}, ["p"]),
+        ({"a": [W]}, [W]),
+        ({"a": [W, X]}, [W, X]),
+        ({"a": ["", X]}, [X]),
+        ({"a.0": [P]}, [P]),
+        ({"a.0": [P], "a.1": ["q"]}, [f"{P}q"]),
+        ({"a.0": ["Fe26.2*"], "a.1": [P[7:]]}, [P]),
+        ({"a.0": [P], "a.1": ["q"], "a.2": ["r"], "a.3": ["s"]}, [f"{P}qrs"]),
+        ({"a": [W], "a.0": [P], "a.1": ["q"]}, [W, f"{P}q"]),
+        ({"a": [""], "a.0": [P]}, [P]),
         ({"a.1": ["q"]}, []),
         ({"a.0": [""], "a.1": ["q"]}, []),
-        ({"a.0": ["p"], "a.2": ["r"]}, ["p"]),
-        ({"a.0": ["p"], "a.1": [""], "a.2": ["r"]}, ["p"]),
-        ({"a.0": ["p", "P"], "a.1": ["q", "Q"]}, ["pq", "pQ", "Pq", "PQ"]),
-        ({"a.0": ["p"], "a.1": ["", "Q"]}, ["pQ"]),
-        ({f"a.{index}": [str(index)] for index in range(10)}, ["0123"]),
-        ({"a.9": ["t"], "a.x": ["u"], "a.": ["v"], "a.00": ["z"]}, []),
-        # What starts as a seal does is tried before what does not, each in their order.
-        ({"a": ["w", "Fe26.2*1", "x", "Fe26.2*2"]}, ["Fe26.2*1", "Fe26.2*2", "w", "x"]),
-        ({"a.0": ["p", "Fe26.2*"], "a.1": ["q"]}, ["Fe26.2*q", "pq"]),
-        ({"a": ["w"], "a.0": ["Fe26.2*"]}, ["w", "Fe26.2*"]),
+        ({"a.0": [P], "a.2": ["r"]}, [P]),
+        ({"a.0": [P], "a.1": [""], "a.2": ["r"]}, [P]),
+        ({"a.0": [P, X], "a.1": ["q", "Q"]}, [f"{P}q", f"{P}Q", f"{X}q", f"{X}Q"]),
+        ({"a.0": [P], "a.1": ["", "Q"]}, [f"{P}Q"]),
+        ({"a.0": [P], **{f"a.{index}": [str(index)] for index in range(1, 10)}}, [f"{P}123"]),
+        ({"a.9": [P], "a.x": [P], "a.": [P], "a.00": [P]}, []),
+        # What can't be a seal is not tried; the first such comes last, to be told of.
+        ({"a": ["w", W, "x", X]}, [W, X, "w"]),
+        ({"a": ["w", "x"]}, ["w"]),
+        ({"a": [SHORT, W]}, [W, SHORT]),
+        ({"a": [W[:-1], "Fe26.2"]}, [W[:-1], "Fe26.2"]),
+        ({"a": [f"x{W}"]}, [f"x{W}"]),
+        ({"a": [W + "x" * 16384, X]}, [X, W + "x" * 16384]),
+        ({"a.0": ["p", P], "a.1": ["q"]}, [f"{P}q", "pq"]),
+        ({"a": ["w"], "a.0": [P]}, [P, "w"]),
+        ({"a": ["w"], "a.0": ["p"]}, ["w"]),
     ],
 )
 def test_every_way_of_reading_is_given_whole_ones_first(
@@ -153,12 +176,27 @@ def test_every_way_of_reading_is_given_whole_ones_first(
 
 def test_no_more_than_sixteen_whole_ones_and_as_many_joined_are_tried() -> None:
     """A request full of tossed cookies costs no more, and neither kind displaces the other."""
-    values = [str(number) for number in range(20)]
+    values = [f"{W}{number}" for number in range(20)]
     assert candidates({"a": values}) == values[:16]
     assert candidates({"a.0": values}) == values[:16]
     assert candidates({"a": values[:15], "a.0": values}) == [*values[:15], *values[:16]]
     assert candidates({"a": values, "a.0": values}) == [*values[:16], *values[:16]]
-    assert len(candidates({f"a.{index}": values for index in range(4)})) == 16
+
+
+def test_what_can_not_be_a_seal_does_not_count_among_the_sixteen() -> None:
+    assert candidates({"a": [*[SHORT] * 500, W]}) == [W, SHORT]
+    assert candidates({"a.0": [*["junk"] * 500, P], "a.1": ["q"]}) == [f"{P}q", "junkq"]
+
+
+def test_a_request_full_of_chunks_is_not_joined_in_all_ways() -> None:
+    joined = 0
+
+    def read(name: str) -> list[str]:
+        return ["Fe26.2*" for _ in range(1000)] if name.startswith("a.") else []
+
+    for _ in cookies.candidates((), read, "a"):
+        joined += 1
+    assert joined <= 17
 
 
 # --- through a session -------------------------------------------------------------------------
@@ -167,8 +205,8 @@ def test_no_more_than_sixteen_whole_ones_and_as_many_joined_are_tried() -> None:
 def test_a_large_session_comes_back_from_its_chunks(browser: Browser) -> None:
     options = make_options(chunk=True)
     received = browser.visit(options, text=text(7000))
-    assert list(received) == [f"{NAME}.0", f"{NAME}.1", f"{NAME}.2"]
-    assert {cookie.max_age for cookie in received.values()} == {MAX_AGE}
+    assert list(received)[:3] == [f"{NAME}.0", f"{NAME}.1", f"{NAME}.2"]
+    assert [cookie.max_age for cookie in received.values()] == [*[MAX_AGE] * 3, 0, 0]
     session = browser.request(options)
     assert session == {"text": text(7000)}
     assert not session.is_new
@@ -184,30 +222,63 @@ def test_both_shapes_are_read_whatever_the_setting(
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "written", "expired"),
+    ("before", "after", "written"),
     [
-        (9500, 6000, {".0", ".1", ".2"}, {".3"}),
-        (9500, 4000, {".0", ".1"}, {".2", ".3"}),
-        (9500, 10, {""}, {".0", ".1", ".2", ".3"}),
-        (10, 4000, {".0", ".1"}, {""}),
-        (4000, 9500, {".0", ".1", ".2", ".3"}, set()),
-        (10, 20, {""}, set()),
+        (9500, 6000, {".0", ".1", ".2"}),
+        (9500, 4000, {".0", ".1"}),
+        (9500, 10, {""}),
+        (10, 4000, {".0", ".1"}),
+        (4000, 9500, {".0", ".1", ".2", ".3"}),
+        (10, 20, {""}),
     ],
 )
-def test_a_session_of_another_shape_expires_its_stale_cookies(
-    browser: Browser, before: int, after: int, written: set[str], expired: set[str]
+def test_a_session_in_chunks_names_every_cookie_that_it_may_have_at_each_save(
+    browser: Browser, before: int, after: int, written: set[str]
 ) -> None:
-    """And only those that the browser has; what stays opens on the next request."""
+    """Another tab may have written others since; what is set opens on the next request."""
     options = make_options(chunk=True)
     browser.visit(options, text=text(before))
     received = browser.visit(options, text=text(after))
     assert {name for name, one in received.items() if one.max_age} == {
         NAME + one for one in written
     }
-    assert {name for name, one in received.items() if one.max_age == 0} == {
-        NAME + one for one in expired
-    }
+    assert received.keys() == set(cookie_names(NAME))
     assert browser.request(options) == {"text": text(after)}
+
+
+Tab = Callable[[Session], object]
+
+
+def grow(session: Session) -> None:
+    session["text"] = text(8000)
+
+
+def shrink(session: Session) -> None:
+    session["text"] = "small"
+
+
+@pytest.mark.parametrize("length", [10, 7000])
+@pytest.mark.parametrize(
+    ("first", "last"), list(itertools.permutations([grow, shrink, Session.clear], 2))
+)
+def test_of_two_tabs_the_one_whose_answer_arrives_last_wins(
+    browser: Browser, length: int, first: Tab, last: Tab
+) -> None:
+    """Whatever shapes they write, and whichever was there: a logout that is last logs out."""
+    options = make_options(chunk=True)
+    browser.visit(options, text=text(length))
+    jars = []
+    for change in (first, last):
+        session = browser.request(options)
+        change(session)
+        session.commit()
+        jars.append(browser.jar)
+    for browser.jar in jars:
+        browser.answer()
+    expected = get_iron_session(HeaderJar(), options)
+    expected["text"] = text(length)
+    last(expected)
+    assert browser.request(options) == expected
 
 
 def test_a_session_that_shrinks_without_chunk_expires_its_chunks_too(browser: Browser) -> None:
@@ -229,7 +300,7 @@ def test_a_session_that_shrinks_within_one_response_leaves_no_chunk(browser: Bro
     session.save()
     received = browser.answer()
     assert received[NAME].value
-    assert [received[f"{NAME}.{index}"].max_age for index in range(3)] == [0, 0, 0]
+    assert [received[f"{NAME}.{index}"].max_age for index in range(4)] == [0, 0, 0, 0]
     assert browser.cookies.keys() == {NAME}
     assert browser.request(options) == {"text": "small"}
 
@@ -299,16 +370,19 @@ def test_destroying_expires_the_chunks_of_the_request_and_of_this_response(
     session.destroy()
     received = browser.answer()
     assert {name: one.max_age for name, one in received.items()} == dict.fromkeys(
-        chunks.names(NAME), 0
+        cookie_names(NAME), 0
     )
     assert browser.cookies == {}
 
 
-def test_destroying_a_whole_session_does_not_mention_chunks(browser: Browser) -> None:
-    options = make_options(chunk=True)
+@pytest.mark.parametrize(("chunk", "expired"), [(False, [NAME]), (True, list(cookie_names(NAME)))])
+def test_destroying_a_whole_session_mentions_chunks_where_there_may_be_some(
+    browser: Browser, chunk: bool, expired: list[str]
+) -> None:
+    options = make_options(chunk=chunk)
     browser.visit(options, user=1)
     browser.request(options).destroy()
-    assert list(browser.answer()) == [NAME]
+    assert list(browser.answer()) == expired
 
 
 def test_clearing_a_chunked_session_expires_all_of_it(browser: Browser) -> None:
@@ -460,7 +534,7 @@ def test_junk_beside_the_first_chunk_does_not_hide_the_session(
 @pytest.mark.parametrize(
     ("chunk", "length", "message"),
     [
-        (False, 4000, r"has \d{4} bytes and browsers take 4096.*set chunk=True"),
+        (False, 4000, r"has \d{4} bytes and browsers accept 4096.*set chunk=True"),
         (True, 20_000, r"needs 7 cookies and the most is 4"),
     ],
 )

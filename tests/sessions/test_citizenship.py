@@ -56,7 +56,7 @@ def test_it_is_equal_to_any_mapping_of_the_same_data(session: Session) -> None:
 
 
 def test_it_has_no_hash_since_it_changes(session: Session) -> None:
-    with pytest.raises(TypeError, match="unhashable"):
+    with pytest.raises(TypeError, match=r"^unhashable"):
         hash(session)
 
 
@@ -136,7 +136,7 @@ def test_matching_what_is_not_there_is_no_error() -> None:
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_it_is_not_pickled_and_says_why(session: Session, protocol: int) -> None:
     """The passwords would be in the pickle, and the data in the clear."""
-    with pytest.raises(TypeError, match=r"take dict\(session\)"):
+    with pytest.raises(TypeError, match=r"use dict\(session\)"):
         pickle.dumps(session, protocol)
     assert pickle.loads(pickle.dumps(dict(session))) == DATA  # noqa: S301 - from two lines above
 

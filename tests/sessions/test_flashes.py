@@ -78,7 +78,7 @@ def test_messages_lie_where_flask_keeps_its_own(session: Session) -> None:
 def test_what_is_no_text_is_refused(
     session: Session, message: Any, category: Any, what: str
 ) -> None:
-    with pytest.raises(NotSerializableError, match=f"the flash's {what} is of type"):
+    with pytest.raises(NotSerializableError, match=rf"^the flash's {what} is of type"):
         session.flash(message, category)
     assert session == {}
 

@@ -14,7 +14,7 @@ from iron_session import (
     get_iron_session,
 )
 from iron_session.sessions import SetCookie
-from iron_session.sessions.cookies import decode_value
+from iron_session.sessions.cookie_text import decode_value
 from tests.sessions.browser import NAME, Browser, make_options, saved
 
 
@@ -95,7 +95,7 @@ def test_a_session_decodes_its_own_cookies_only(monkeypatch: pytest.MonkeyPatch)
     assert set(decoded) <= {header.partition("=")[2], "%42"}
 
 
-@pytest.mark.parametrize(("sent", "undone"), [(31, 31), (32, 32), (33, 32), (1000, 32)])
+@pytest.mark.parametrize(("sent", "undone"), [(31, 31), (32, 32), (33, 32), (400, 32)])
 def test_of_the_values_of_one_name_the_first_32_are_decoded(
     monkeypatch: pytest.MonkeyPatch, sent: int, undone: int
 ) -> None:
@@ -127,7 +127,7 @@ def test_a_closed_jar_takes_no_cookie_and_keeps_what_it_has() -> None:
     jar = HeaderJar("a=1")
     jar.write(cookie("a", "2"))
     jar.close()
-    with pytest.raises(HeadersAlreadySentError, match="headers have gone"):
+    with pytest.raises(HeadersAlreadySentError, match="headers were already sent"):
         jar.write(cookie("a", "3"))
     assert list(jar.read("a")) == ["1"]
     assert jar.set_cookie_headers == ["a=2; Path=/; HttpOnly; Secure; SameSite=Lax"]
@@ -201,7 +201,7 @@ def test_any_object_with_read_and_write_is_a_jar() -> None:
 def test_a_jar_that_gives_one_text_instead_of_all_values_is_told_so(values: Any) -> None:
     """A text is a sequence too: of letters, each of which would be taken for a cookie."""
     session = get_iron_session(PlainJar(lambda name: values), make_options())
-    with pytest.raises(ConfigurationError, match=r"PlainJar\.read must give a list of every value"):
+    with pytest.raises(ConfigurationError, match=r"^PlainJar\.read must return a list of all"):
         session.get("user")
 
 
@@ -222,8 +222,8 @@ def test_what_is_no_jar_is_told_so(jar: Any) -> None:
     assert type(jar).__name__ in str(caught.value)
 
 
-def test_any_number_of_tossed_values_leaves_the_real_one_readable() -> None:
-    jar = HeaderJar("; ".join([*["a=x"] * 500, *["a=%78"] * 40, "a=real"]))
+def test_as_many_tossed_values_as_browsers_keep_leave_the_real_one_readable() -> None:
+    jar = HeaderJar("; ".join([*["a=x"] * 300, *["a=%78"] * 40, "a=real"]))
     values = list(jar.read("a"))
     assert values[-1] == "real"
-    assert values[500:540] == ["x"] * 32 + ["%78"] * 8
+    assert values[300:340] == ["x"] * 32 + ["%78"] * 8

@@ -435,12 +435,56 @@ def test_a_session_past_its_bound_begins_anew(
     assert browser.request(make_options(**settings)).created_at == at(NOW + 660_000)
 
 
-def test_a_beginning_in_the_future_is_another_machine_s_clock(clock: Clock) -> None:
-    """What is sealed there is ours, and is no reason to end a session."""
-    header = cookie_of(f'{{"user":1,"$iron":{{"created":{NOW + HOUR * 1000}}}}}')
-    session = session_of(header, ttl=600, max_lifetime=600)
+def test_a_beginning_in_the_future_is_taken_as_now_and_written_back_so(
+    clock: Clock, browser: Browser
+) -> None:
+    """It is another machine's clock: no reason to end a session, nor to let it live for ever."""
+    options = make_options(ttl=600, max_lifetime=600)
+    header = cookie_of(f'{{"user":1,"$iron":{{"created":{NOW + 10**9}}}}}')
+    browser.cookies[NAME] = header.partition("=")[2]
+    session = browser.request(options)
     assert session == {"user": 1}
-    assert session.created_at == at(NOW + HOUR * 1000)
+    assert session.created_at == at(NOW)
+    session.commit()
+    seal = browser.answer()[NAME].value
+    assert open_text(seal) == {"user": 1, "$iron": {"created": NOW}}
+    for _ in range(9):
+        clock.advance(60)
+        assert browser.request(options) == {"user": 1}
+        browser.visit(options, user=1)
+    clock.advance(120)
+    assert browser.request(options) == {}
+
+
+def test_a_beginning_within_the_skew_stays_as_it_is(clock: Clock) -> None:
+    header = cookie_of(f'{{"user":1,"$iron":{{"created":{NOW + 60_000}}}}}')
+    session = session_of(header, ttl=600, max_lifetime=600)
+    assert session.created_at == at(NOW + 60_000)
+    session.commit()
+    assert isinstance(session.jar, HeaderJar)
+    assert session.jar.set_cookie_headers == []
+
+
+def test_a_session_ends_with_its_lifetime_though_node_has_sealed_it_for_longer(
+    clock: Clock,
+) -> None:
+    created = NOW - HOUR * 1000
+    header = cookie_of(f'{{"user":1,"$iron":{{"created":{created}}}}}')
+    session = session_of(header, ttl=HOUR, max_lifetime=10 * HOUR)
+    assert session.expires_at == at(created + 10 * HOUR * 1000)
+
+
+def test_a_session_ends_with_its_seal_where_that_is_earlier(clock: Clock) -> None:
+    header = cookie_of(f'{{"user":1,"$iron":{{"created":{NOW}}}}}', expires=NOW + HOUR * 1000)
+    session = session_of(header, ttl=HOUR, max_lifetime=10 * HOUR)
+    assert session.expires_at == at(NOW + HOUR * 1000)
+    assert session_of(header, ttl=HOUR).expires_at == at(NOW + HOUR * 1000)
+
+
+def test_a_session_sealed_for_ever_ends_with_its_lifetime(clock: Clock) -> None:
+    header = cookie_of(f'{{"user":1,"$iron":{{"created":{NOW}}}}}', expires=None)
+    session = session_of(header, ttl=HOUR, max_lifetime=10 * HOUR)
+    assert session.expires_at == at(NOW + 10 * HOUR * 1000)
 
 
 # --- whatever happens --------------------------------------------------------------------------

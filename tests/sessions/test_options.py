@@ -3,8 +3,11 @@
 Sources: RFC 6265bis (prefixes, SameSite, sizes), CHIPS (Partitioned), npm's cookie@2 (characters).
 """
 
+import copy
 import dataclasses
 import functools
+import inspect
+import logging
 import re
 from collections.abc import Mapping
 from contextlib import suppress
@@ -24,8 +27,11 @@ from iron_session import (
     Passwords,
     SessionOptions,
     UnsealFailure,
+    _log,
     get_iron_session,
+    seal_data,
 )
+from iron_session.links import Links
 from iron_session.sessions.options import check_options, override_cookie
 from tests.helpers.clock import Clock
 from tests.sessions.browser import NAME, OLD, PASSWORD, TTL, Browser, make_options
@@ -65,6 +71,62 @@ def test_password_and_cookie_name_are_required(missing: str) -> None:
         SessionOptions(**given)  # type: ignore[arg-type]  # wrong on purpose
 
 
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({"cookieName": "a"}, "cookieName: it is cookie_name here"),
+        ({"cookieOptions": {}}, "cookieOptions: it is cookie_options here"),
+        ({"onUnsealError": print}, "onUnsealError: it is on_unseal_error here"),
+        ({"maxLifetime": 60}, "maxLifetime: it is max_lifetime here"),
+        ({"httpOnly": True}, 'httpOnly: give cookie_options={"http_only": …}'),
+        ({"sameSite": "lax"}, 'sameSite: give cookie_options={"same_site": …}'),
+        ({"secure": False}, 'secure: give cookie_options={"secure": …}'),
+        ({"max_age": 60}, 'max_age: give cookie_options={"max_age": …}'),
+    ],
+)
+def test_a_name_from_javascript_is_refused_with_the_one_it_has_here(
+    given: dict[str, Any], problem: str
+) -> None:
+    """And with the place, where JavaScript's example was copied without its braces."""
+    with pytest.raises(ConfigurationError) as caught:
+        make_options(**given)
+    assert str(caught.value) == f"SessionOptions has no {problem}"
+    assert PASSWORD not in locals_shown(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "here"),
+    [("httpOnly", "http_only"), ("sameSite", "same_site"), ("maxAge", "max_age"),
+     ("HttpOnly", "http_only"), ("Secure", "secure")],
+)  # fmt: skip
+def test_an_attribute_s_name_from_javascript_is_refused_with_the_one_it_has_here(
+    name: str, here: str
+) -> None:
+    attributes: dict[str, Any] = {name: True}
+    with pytest.raises(ConfigurationError) as caught:
+        CookieOptions(**attributes)
+    assert str(caught.value) == f"CookieOptions has no {name}: it is {here} here"
+    for use in (make_options, lambda **given: override_cookie(make_options(), **given)):
+        key = "cookie_options" if use is make_options else "changes"
+        with pytest.raises(ConfigurationError) as caught:
+            use(**{key: attributes})
+        assert f"cookie_options has no {name!r}, which is {here} here; it takes" in str(
+            caught.value
+        )
+
+
+@pytest.mark.parametrize("name", ["cookiename", "_secure", "expire"])
+def test_a_name_of_nothing_is_refused_by_python(name: str) -> None:
+    with pytest.raises(TypeError, match=f"unexpected keyword argument '{name}'"):
+        make_options(**{name: "a"})
+
+
+def test_tools_are_shown_the_arguments_of_options() -> None:
+    for kind in (SessionOptions, CookieOptions):
+        given = [one.name for one in dataclasses.fields(kind) if one.init]
+        assert list(inspect.signature(kind).parameters) == given
+
+
 def test_options_are_given_by_name_only() -> None:
     with pytest.raises(TypeError):
         SessionOptions(PASSWORD, NAME)  # type: ignore[call-arg]  # wrong on purpose
@@ -86,6 +148,137 @@ def test_renewal_and_lifetime_are_spans_too() -> None:
     options = make_options(ttl=900, renew_after=timedelta(minutes=5), max_lifetime=3600.5)
     assert options.renew_after_ms == 300_000
     assert options.max_lifetime_ms == 3_600_500
+
+
+# --- what works and is seldom meant ----------------------------------------------------------
+
+
+@pytest.fixture
+def warned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Give the list of what will be logged, in a process that has logged nothing yet."""
+    monkeypatch.setattr(_log, "_warned", set())
+    messages: list[str] = []
+
+    class Collect(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            assert (record.name, record.levelname) == ("iron_session", "WARNING")
+            messages.append(record.getMessage())
+
+    handler = Collect()
+    logger = logging.getLogger("iron_session")
+    monkeypatch.setattr(logger, "handlers", [handler])
+    return messages
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"ttl": 14}, "ttl=14 is a number of seconds, and less than a minute"),
+        ({"ttl": 59.999}, "ttl=59.999 is a number of seconds, and less than a minute"),
+        ({"ttl": 0.001}, "ttl=0.001 is a number of seconds"),
+        ({"ttl": TTL * 1000}, f"ttl={TTL * 1000} is a number of seconds, and more than ten years"),
+        ({"ttl": 3653 * 86400 + 1}, "and more than ten years"),
+        ({"max_lifetime": TTL * 1000}, f"max_lifetime={TTL * 1000} is a number of seconds"),
+    ],
+)
+def test_a_number_of_another_unit_is_warned_of_once(
+    warned: list[str], given: dict[str, Any], told: str
+) -> None:
+    """JavaScript's cookies count in milliseconds, and people in days."""
+    options = make_options(**given)
+    make_options(**given)
+    dataclasses.replace(options, chunk=True)
+    (message,) = warned
+    assert message.startswith(f"session {NAME!r}: ")
+    assert told in message
+    assert message.endswith("Give a timedelta, which names its unit, as timedelta(days=14)")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"ttl": 0},
+        {"ttl": 60},
+        {"ttl": 3653 * 86400},
+        {"ttl": 900, "renew_after": 5},
+        {"max_lifetime": 10 * 365 * 86400},
+        {"ttl": timedelta(seconds=14)},
+        {"ttl": timedelta(days=14_000), "max_lifetime": timedelta(days=15_000)},
+    ],
+)
+def test_a_usual_span_and_one_that_names_its_unit_are_not_warned_of(
+    warned: list[str], given: dict[str, Any]
+) -> None:
+    make_options(**given)
+    assert warned == []
+
+
+def test_seals_and_links_may_be_as_short_as_they_like(warned: list[str]) -> None:
+    seal_data({}, password=PASSWORD, ttl=1)
+    Links(password=PASSWORD, purpose="login", ttl=5)
+    assert warned == []
+
+
+@pytest.mark.parametrize("as_mapping", [True, False])
+def test_a_cookie_that_scripts_can_read_is_warned_of_once(
+    warned: list[str], as_mapping: bool
+) -> None:
+    given = {"http_only": False} if as_mapping else CookieOptions(http_only=False)
+    for _ in range(2):
+        make_options(cookie_options=given)
+    (message,) = warned
+    assert message.startswith(
+        f"session {NAME!r}: http_only=False lets every script in the page read"
+    )
+    make_options(cookie_name="other", cookie_options=given)
+    assert warned[1].startswith("session 'other': ")
+
+
+def test_a_cookie_that_scripts_can_read_in_one_response_is_warned_of_once(
+    warned: list[str],
+) -> None:
+    session = get_iron_session(HeaderJar(), make_options())
+    for _ in range(2):
+        session.save(cookie_options={"http_only": False})
+    assert [message.partition(" lets ")[0] for message in warned] == [
+        f"session {NAME!r}: http_only=False"
+    ]
+
+
+@pytest.mark.parametrize("domain", ["com", ".com", "intranet", "LOCALDOMAIN"])
+def test_a_domain_without_a_dot_is_warned_of_once(warned: list[str], domain: str) -> None:
+    for _ in range(2):
+        make_options(cookie_options={"domain": domain})
+    (message,) = warned
+    assert message.startswith(f"session {NAME!r}: the domain {domain.strip('.')!r} has no dot")
+
+
+@pytest.mark.parametrize(
+    "domain", [None, "example.com", ".example.com", "127.0.0.1", "localhost", "app.localhost"]
+)
+def test_a_usual_domain_is_not_warned_of(warned: list[str], domain: str | None) -> None:
+    make_options(cookie_options={"domain": domain})
+    assert warned == []
+
+
+def test_a_log_that_fails_does_not_stop_the_application(
+    warned: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(record: logging.LogRecord) -> bool:
+        raise RuntimeError
+
+    monkeypatch.setattr(logging.getLogger("iron_session"), "filters", [fail])
+    make_options(ttl=14)
+    assert warned == []
+
+
+def test_warnings_of_endless_options_need_no_endless_memory(warned: list[str]) -> None:
+    """Who builds options for each of many tenants is warned of each, and maybe again."""
+    for number in range(1001):
+        make_options(ttl=14, cookie_name=f"tenant{number}")
+    assert len(warned) == 1001
+    assert len(_log._warned) == 1
 
 
 # --- passwords -------------------------------------------------------------------------------
@@ -115,7 +308,7 @@ def test_renewal_and_lifetime_are_spans_too() -> None:
         ({1: PASSWORD, "1": OLD}, "twice"),
         ({1: PASSWORD.encode()}, "str"),
         (PASSWORD.encode(), "str"),
-        (None, "str"),
+        (None, "variable"),
         ([PASSWORD], "str"),
     ],
 )
@@ -130,8 +323,8 @@ def test_a_password_that_can_not_work_is_refused(password: Any, message: str) ->
 @pytest.mark.parametrize(
     "password",
     [
-        "x" * 32,
-        "😀" * 16,  # JavaScript counts 32 UTF-16 units
+        PASSWORD[:32],
+        "😀😁😂😃😄😅😆😇😈😉😊😋😌😍😎😏",  # JavaScript counts 32 UTF-16 units
         {1: PASSWORD},
         {"1": PASSWORD, "2": OLD},
         {0: PASSWORD},
@@ -171,7 +364,7 @@ def test_every_form_of_password_is_taken(password: Any) -> None:
     ],
 )
 def test_a_cookie_name_that_no_browser_takes_is_refused(name: Any) -> None:
-    with pytest.raises(ConfigurationError, match="cookie_name"):
+    with pytest.raises(ConfigurationError, match=r"^cookie_name"):
         make_options(cookie_name=name)
 
 
@@ -194,13 +387,17 @@ IN_ANY_CASE = [str, str.lower, str.upper, str.swapcase]
     ("name", "attributes", "mend"),
     [
         ("__Secure-a", {"secure": False}, "secure=True"),
+        ("__Secure-a", {"secure": "auto"}, "secure=True"),
         ("__Host-a", {"secure": False}, "secure=True"),
+        ("__Host-a", {"secure": "auto"}, "secure=True"),
         ("__Host-a", {"domain": "example.com"}, "domain=None"),
         ("__Host-a", {"path": "/app"}, 'path="/"'),
         ("__Host-a", {"path": None}, 'path="/"'),
         ("__Http-a", {"secure": False}, "secure=True"),
+        ("__Http-a", {"secure": "auto"}, "secure=True"),
         ("__Http-a", {"http_only": False}, "http_only=True"),
         ("__Host-Http-a", {"secure": False}, "secure=True"),
+        ("__Host-Http-a", {"secure": "auto"}, "secure=True"),
         ("__Host-Http-a", {"http_only": False}, "http_only=True"),
         ("__Host-Http-a", {"domain": "example.com"}, "domain=None"),
         ("__Host-Http-a", {"path": "/app"}, 'path="/"'),
@@ -311,6 +508,8 @@ def test_what_only_looks_like_a_prefix_promises_nothing(name: str) -> None:
         ("secure", "true"),
         ("secure", 0),
         ("secure", None),
+        ("secure", "Auto"),
+        ("secure", ""),
         ("partitioned", "false"),
         ("partitioned", None),
     ],
@@ -352,6 +551,7 @@ def test_an_attribute_that_no_browser_takes_is_refused(attribute: str, value: An
         ("expires", datetime(1600, 12, 31, 23, tzinfo=timezone(timedelta(hours=-1)))),
         ("http_only", False),
         ("secure", False),
+        ("secure", "auto"),
         ("partitioned", True),
     ],
 )
@@ -370,6 +570,8 @@ def test_a_choice_may_be_written_in_any_case(attribute: str) -> None:
     ("attributes", "mend"),
     [
         ({"same_site": "none", "secure": False}, "secure=True"),
+        ({"same_site": "none", "secure": "auto"}, "secure=True"),
+        ({"partitioned": True, "secure": "auto"}, "secure=True"),
         ({"same_site": "None", "secure": False}, "secure=True"),
         ({"partitioned": True, "secure": False}, "secure=True"),
     ],
@@ -381,18 +583,170 @@ def test_what_browsers_take_only_with_secure_is_refused_without(
         CookieOptions(**attributes)
 
 
+def test_secure_by_the_request_can_be_asked_for_in_one_response_too() -> None:
+    """And is held to the prefix there, as any other value is."""
+    assert override_cookie(make_options(), {"secure": "auto"}) == CookieOptions(secure="auto")
+    with pytest.raises(ConfigurationError, match="prefix __Host- needs secure=True"):
+        override_cookie(make_options(cookie_name="__Host-a"), {"secure": "auto"})
+
+
 def test_a_message_about_a_choice_lists_the_choices() -> None:
-    with pytest.raises(ConfigurationError, match=r"same_site.*strict, lax, none, or None"):
+    with pytest.raises(
+        ConfigurationError, match=r'^cookie_options\.secure must be True, False or "auto", not'
+    ):
+        CookieOptions(secure="always")  # type: ignore[arg-type]  # wrong on purpose
+    with pytest.raises(
+        ConfigurationError, match=r"^cookie_options\.same_site.*strict, lax, none, or None"
+    ):
         CookieOptions(same_site="loose")  # type: ignore[arg-type]  # wrong on purpose
-    with pytest.raises(ConfigurationError, match=r"priority.*low, medium, high, or None"):
+    with pytest.raises(
+        ConfigurationError, match=r"^cookie_options\.priority.*low, medium, high, or None"
+    ):
         CookieOptions(priority="loose")  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_a_message_about_a_long_attribute_names_the_sizes() -> None:
-    with pytest.raises(ConfigurationError, match=r"path has 1025 bytes.*1024"):
+    with pytest.raises(ConfigurationError, match=r"^cookie_options\.path has 1025 bytes.*1024"):
         CookieOptions(path="/" + "a" * 1024)
-    with pytest.raises(ConfigurationError, match=r"cookie_name has 1025 characters.*1024"):
+    with pytest.raises(ConfigurationError, match=r"^cookie_name has 1025 characters.*1024"):
         make_options(cookie_name="x" * 1025)
+
+
+# --- the scopes that the cookie had ----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("now", "scopes", "expected"),
+    [
+        ({}, [], []),
+        ({}, [{"path": "/app"}], [{"path": "/app"}]),
+        ({}, ({"domain": "example.com"},), [{"domain": "example.com"}]),
+        ({}, [{"partitioned": True}], [{"partitioned": True}]),
+        ({}, [MappingProxyType({"path": "/a"})], [{"path": "/a"}]),
+        (
+            {"domain": "example.com", "path": "/app"},
+            [{"domain": None, "path": "/"}, {"domain": None}, {"path": "/"}],
+            [{"domain": None, "path": "/"}, {"path": "/app"}, {"domain": "example.com"}],
+        ),
+        (
+            {"partitioned": True, "same_site": "none", "priority": "high"},
+            [{"partitioned": False}, {"path": "/a"}],
+            [
+                {"partitioned": False, "same_site": "none", "priority": "high"},
+                {"partitioned": True, "same_site": "none", "priority": "high", "path": "/a"},
+            ],
+        ),
+        (
+            {"secure": False, "http_only": False},
+            [{"path": "/a"}],
+            [{"secure": False, "http_only": False, "path": "/a"}],
+        ),
+        ({"secure": "auto"}, [{"path": "/a"}], [{"secure": "auto", "path": "/a"}]),
+    ],
+)
+def test_former_scopes_are_the_cookie_of_today_but_for_what_they_name(
+    now: dict[str, Any], scopes: Any, expected: list[dict[str, Any]]
+) -> None:
+    options = make_options(cookie_options=now, former_scopes=scopes)
+    assert options.former_cookies == tuple(CookieOptions(**one) for one in expected)
+
+
+NOT_FORMER: dict[str, tuple[dict[str, Any], Any, str]] = {
+    "a mapping": ({}, {"path": "/a"}, "former_scopes must be a list of mappings, as "),
+    "text": ({}, "/a", "former_scopes must be a list of mappings, as "),
+    "none": ({}, None, "former_scopes must be a list of mappings, as "),
+    "what ends": ({}, iter([{"path": "/a"}]), "former_scopes must be a list of mappings, as "),
+    "a path": (
+        {},
+        [{"path": "/b"}, "/a"],
+        "former_scopes[1] must be a mapping, not str; it takes domain, path, partitioned",
+    ),
+    "a cookie": ({}, [CookieOptions()], "former_scopes[0] must be a mapping, not CookieOptions"),
+    "another attribute": (
+        {},
+        [{"path": "/a", "secure": False}],
+        "former_scopes[0] has no 'secure'; it takes domain, path, partitioned",
+    ),
+    "JavaScript's name": ({}, [{"Path": "/a"}], "former_scopes[0] has no 'Path'; it takes"),
+    "no name": ({}, [{1: "/a"}], "former_scopes[0] has no 1; it takes"),
+    "nothing": ({}, [{}], "former_scopes[0] is the scope that the cookie has now: leave it out"),
+    "today's": (
+        {"domain": "Example.com", "path": "/a"},
+        [{"domain": None}, {"domain": ".example.COM", "path": "/a"}],
+        "former_scopes[1] is the scope that the cookie has now: leave it out",
+    ),
+    "two alike": (
+        {},
+        [{"path": "/b"}, {"path": "/a", "domain": "a.example"}, {"path": "/b", "domain": None}],
+        "former_scopes[2] is the same as former_scopes[0]: leave it out",
+    ),
+    "two alike to browsers": (
+        {},
+        [{"domain": "a.example"}, {"domain": ".A.example"}],
+        "former_scopes[1] is the same as former_scopes[0]: leave it out",
+    ),
+    "no path": ({}, [{"path": "a"}], "former_scopes[0].path can't be 'a': a path starts with /"),
+    "no domain": ({}, [{"domain": "a b"}], "former_scopes[0].domain can't be 'a b': a domain"),
+    "no flag": ({}, [{"partitioned": 1}], "former_scopes[0].partitioned must be True or False"),
+    "in the clear": (
+        {"secure": False},
+        [{"partitioned": True}],
+        "former_scopes[0]: partitioned=True needs secure=True",
+    ),
+    "by the request": (
+        {"secure": "auto"},
+        [{"partitioned": True}],
+        "former_scopes[0]: partitioned=True needs secure=True",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", NOT_FORMER)
+def test_a_former_scope_that_can_not_be_is_refused_with_its_place(what: str) -> None:
+    now, scopes, problem = NOT_FORMER[what]
+    with pytest.raises(ConfigurationError) as caught:
+        make_options(cookie_options=now, former_scopes=scopes)
+    assert str(caught.value).startswith(problem)
+    assert PASSWORD not in locals_shown(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "scope", "mend"),
+    [
+        ("__Host-a", {"domain": "example.com"}, "prefix __Host- needs domain=None"),
+        ("__host-a", {"path": "/app"}, 'prefix __Host- needs path="/"'),
+        ("__Host-Http-a", {"path": None}, 'prefix __Host-Http- needs path="/"'),
+    ],
+)
+def test_a_former_scope_that_the_name_s_prefix_forbids_is_refused(
+    name: str, scope: dict[str, Any], mend: str
+) -> None:
+    """Browsers never had a cookie of this name there: the name was another one then."""
+    with pytest.raises(ConfigurationError) as caught:
+        make_options(cookie_name=name, former_scopes=[scope])
+    assert str(caught.value).startswith("former_scopes[0]: a cookie name with the ")
+    assert str(caught.value).endswith(mend)
+
+
+def test_a_prefix_may_have_had_other_scopes_that_it_allows() -> None:
+    options = make_options(cookie_name="__Host-a", former_scopes=[{"partitioned": True}])
+    assert options.former_cookies == (CookieOptions(partitioned=True),)
+    options = make_options(cookie_name="__Secure-a", former_scopes=[{"domain": "example.com"}])
+    assert options.former_cookies == (CookieOptions(domain="example.com"),)
+
+
+def test_options_are_equal_by_their_former_scopes() -> None:
+    """By what they mean, however they are written; and they stay keys of a dict."""
+    given: list[dict[str, Any]] = [{"path": "/a"}]
+    options = make_options(former_scopes=given)
+    assert options == make_options(former_scopes=({"path": "/a", "domain": None},))
+    assert hash(options) == hash(make_options(former_scopes=tuple(given)))
+    assert options != make_options()
+    assert options != make_options(former_scopes=[{"path": "/b"}])
+    given[0]["path"] = "/b"
+    given.append({"path": "/c"})
+    assert dataclasses.replace(options, chunk=True).former_cookies == options.former_cookies
+    assert copy.deepcopy(options) == options
 
 
 # --- cookie_options as a mapping -------------------------------------------------------------
@@ -419,17 +773,17 @@ def test_an_unknown_name_of_an_attribute_is_told_with_those_that_are_known(name:
     message = str(caught.value)
     assert repr(name) in message
     for known in dataclasses.fields(CookieOptions):
-        assert known.name in message
+        assert (known.name in message) == known.init
 
 
 @pytest.mark.parametrize("value", [None, "secure", [("secure", False)], 1, CookieOptions])
 def test_cookie_options_of_another_type_are_refused(value: Any) -> None:
-    with pytest.raises(ConfigurationError, match="cookie_options must be"):
+    with pytest.raises(ConfigurationError, match=r"^cookie_options must be"):
         make_options(cookie_options=value)
 
 
 def test_a_bad_value_in_a_mapping_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="secure must be True or False"):
+    with pytest.raises(ConfigurationError, match=r"^cookie_options\.secure must be True, False or"):
         make_options(cookie_options={"secure": "false"})
 
 
@@ -456,7 +810,7 @@ def test_a_bad_value_in_a_mapping_is_refused() -> None:
     ],
 )
 def test_a_span_of_time_that_is_none_is_refused(option: str, value: Any) -> None:
-    with pytest.raises(ConfigurationError, match=f"^{option} must "):
+    with pytest.raises(ConfigurationError, match=rf"^{option} must "):
         make_options(**{option: value})
 
 
@@ -465,10 +819,10 @@ def test_a_span_of_time_that_is_none_is_refused(option: str, value: Any) -> None
     [
         ({"ttl": 100, "renew_after": 100}, "renew_after must be shorter than ttl"),
         ({"ttl": 100, "renew_after": 101}, "renew_after must be shorter than ttl"),
-        ({"ttl": 100, "renew_after": 40}, "shorter than the life of the cookie, 40 seconds"),
+        ({"ttl": 100, "renew_after": 40}, "shorter than the cookie's life, 40 seconds"),
         (
             {"ttl": 900, "renew_after": 60, "cookie_options": {"max_age": 60}},
-            "shorter than the life of the cookie, 60 seconds",
+            "shorter than the cookie's life, 60 seconds",
         ),
         ({"ttl": 100, "renew_after": 0}, "renew_after must be more than 0"),
         ({"ttl": 0, "renew_after": 50}, "renew_after needs a ttl"),
@@ -503,9 +857,8 @@ def test_spans_of_time_at_their_bounds_are_taken(spans: dict[str, Any]) -> None:
 # --- schemas and functions -------------------------------------------------------------------
 
 
-def test_a_migration_without_a_schema_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="migrate needs a schema"):
-        make_options(migrate=dict)
+def test_a_migration_needs_no_schema() -> None:
+    assert make_options(migrate=dict).migrate is dict
 
 
 # --- the rest --------------------------------------------------------------------------------
@@ -532,7 +885,7 @@ FUNCTIONS = ["on_unseal_error", "on_unseal", "migrate"]
 @pytest.mark.parametrize("name", FUNCTIONS)
 @pytest.mark.parametrize("given", ["print", 1, [], object()])
 def test_what_can_not_be_called_is_refused(name: str, given: Any) -> None:
-    with pytest.raises(ConfigurationError, match=f"^{name} must be a function"):
+    with pytest.raises(ConfigurationError, match=rf"^{name} must be a function"):
         make_options(**{name: given})
 
 
@@ -541,12 +894,12 @@ def test_what_can_not_be_called_is_refused(name: str, given: Any) -> None:
     "hook", [_hook, functools.partial(_hook, extra=1), _AwaitedHook(), _AwaitedHook().__call__]
 )
 def test_what_would_have_to_be_awaited_is_refused(name: str, hook: Any) -> None:
-    with pytest.raises(ConfigurationError, match=f"^{name} must be a plain function"):
+    with pytest.raises(ConfigurationError, match=rf"^{name} must be a plain function"):
         make_options(**{name: hook})
 
 
 def test_errors_of_configuration_are_value_errors_and_of_the_package() -> None:
-    with pytest.raises(ValueError, match="chunk"):
+    with pytest.raises(ValueError, match=r"^chunk"):
         make_options(chunk="yes")
     with pytest.raises(IronSessionError):
         make_options(chunk="yes")
@@ -575,7 +928,7 @@ def test_no_password_stands_in_the_repr_or_the_attributes(password: Any) -> None
 
 def test_the_repr_shows_the_arguments_and_nothing_twice() -> None:
     shown = re.findall(r"(\w+)=", repr(make_options(cookie_options={"path": None})))
-    attributes = [one.name for one in dataclasses.fields(CookieOptions)]
+    attributes = [one.name for one in dataclasses.fields(CookieOptions) if one.init]
     assert [name for name in shown if name not in attributes] == [
         "cookie_name",
         "ttl",
@@ -587,6 +940,8 @@ def test_the_repr_shows_the_arguments_and_nothing_twice() -> None:
         "schema",
         "migrate",
         "on_unseal",
+        "former_scopes",
+        "keep_opened",
         "passwords",
         "ids",
     ]
@@ -620,6 +975,7 @@ def locals_shown(error: BaseException) -> str:
         {"chunk": "yes"},
         {"on_unseal_error": 5},
         {"ttl": 60, "renew_after": 60},
+        {"former_scopes": [{}]},
     ],
 )
 @pytest.mark.parametrize("password", [PASSWORD, {1: PASSWORD}])
@@ -671,7 +1027,7 @@ def test_two_options_share_no_state() -> None:
 def test_what_is_no_options_is_told_so(options: Any) -> None:
     with pytest.raises(ConfigurationError, match=r"SessionOptions\(password=…, cookie_name=…\)"):
         check_options(options)
-    with pytest.raises(ConfigurationError, match="must be a SessionOptions"):
+    with pytest.raises(ConfigurationError, match=r"^options must be a SessionOptions"):
         get_iron_session(HeaderJar(), options)
 
 

@@ -222,6 +222,29 @@ def test_the_methods_of_a_dict_do_what_a_dict_does() -> None:
         assert not one
 
 
+def test_set_and_unset_are_the_mapping_by_other_names() -> None:
+    session = session_of(cookie_of('{"a":1,"b":2}'))
+    session.set("c", {"d": [3]})
+    session.unset("a")
+    assert session == {"b": 2, "c": {"d": [3]}}
+    assert session.modified
+
+
+def test_unset_does_not_mind_a_key_that_is_missing() -> None:
+    session = session_of(cookie_of('{"b":2}'))
+    session.unset("a")
+    assert session == {"b": 2}
+    assert not session.modified
+    assert session.accessed
+
+
+def test_set_refuses_at_once_what_json_can_not_carry() -> None:
+    session = session_of("")
+    with pytest.raises(NotSerializableError, match=r'^session\["when"\] is a datetime'):
+        session.set("when", datetime.now(UTC))
+    assert session == {}
+
+
 @pytest.mark.parametrize("attribute", ["save", "destroy", "update_config", "commit", "jar", "seal"])
 def test_methods_can_not_be_replaced(attribute: str) -> None:
     """`session.save = …` is a mistake for `session["save"] = …`."""
@@ -249,7 +272,7 @@ def test_keys_named_like_methods_are_only_keys(browser: Browser) -> None:
 def test_a_key_that_is_no_text_is_refused_at_once(key: Any) -> None:
     """JSON would turn 1 into "1", and the next request would not find it."""
     session = session_of("")
-    with pytest.raises(NotSerializableError, match=r"session has a key of type.*use str\(…\)"):
+    with pytest.raises(NotSerializableError, match=r"^session has a key of type.*use str\(…\)"):
         session[key] = 1
     assert session == {}
 
@@ -266,6 +289,7 @@ def test_a_key_that_is_no_text_is_refused_at_once(key: Any) -> None:
         ({"b": [0, {"c": object()}]}, 'session["a"]["b"][1]["c"]'),
         ([1, [float("nan")]], 'session["a"][1][0]'),
         ({"b": {1: 2}}, 'session["a"]["b"]'),
+        ({"b": [{"__proto__": 1}]}, 'session["a"]["b"][0]["__proto__"]'),
         (({"x"},), 'session["a"][0]'),
         (len, 'session["a"]'),
     ],
@@ -322,6 +346,36 @@ def test_what_becomes_unfit_later_is_refused_on_save_with_its_path(browser: Brow
     assert browser.request(options) == {"cart": [{"id": 1}]}
 
 
+@pytest.mark.parametrize("write", [Session.save, Session.commit])
+@pytest.mark.parametrize("value", [1, {"admin": True}])
+def test_the_key_proto_is_refused_before_it_is_written(
+    browser: Browser, value: Any, write: Callable[[Session], object]
+) -> None:
+    """A visitor's dict may hold it; the session that the browser has stays as it is."""
+
+    def take_over() -> None:
+        session.update({"__proto__": value})
+        write(session)
+
+    options = make_options()
+    browser.visit(options, user=1)
+    session = browser.request(options)
+    with pytest.raises(NotSerializableError) as caught:
+        take_over()
+    assert caught.value.path == 'session["__proto__"]'
+    assert str(caught.value).endswith(": leave it out")
+    assert browser.answer() == {}
+    assert browser.request(options) == {"user": 1}
+
+
+@pytest.mark.parametrize("value", [1, "a", None, {"admin": True}])
+def test_the_key_proto_is_refused_at_once(value: Any) -> None:
+    session = session_of("")
+    with pytest.raises(NotSerializableError, match="prototype"):
+        session["__proto__"] = value
+    assert session == {}
+
+
 def test_a_value_that_contains_itself_is_refused() -> None:
     session = session_of("")
     session["a"] = []
@@ -337,7 +391,7 @@ def test_the_reserved_name_is_refused_wherever_it_is_set() -> None:
         lambda: session.update({"$iron": None}),
         lambda: session.setdefault("$iron", "x"),
     ):
-        with pytest.raises(NotSerializableError, match=r'session\["\$iron"\] is a reserved name'):
+        with pytest.raises(NotSerializableError, match=r'^session\["\$iron"\] is a reserved name'):
             store()
     session["nested"] = {"$iron": 1}
     session.save()
@@ -531,11 +585,11 @@ def test_a_session_with_a_bound_on_its_life_knows_when_it_began(
         ('{"a":1}', None),
         ('{"a":1,"$iron":{"created":1000}}', at(1000)),
         ('{"a":1,"$iron":{"created":"x"}}', None),
-        ('{"a":1,"$iron":{"created":8640000000000000}}', datetime.max.replace(tzinfo=UTC)),
+        ('{"a":1,"$iron":{"created":8640000000000000}}', at(NOW)),
     ],
 )
 def test_when_a_session_began_is_known_where_it_was_written_down(
-    json: str, expected: datetime | None
+    clock: Clock, json: str, expected: datetime | None
 ) -> None:
     assert session_of(cookie_of(json)).created_at == expected
 
@@ -772,7 +826,7 @@ def test_a_ttl_that_is_none_is_refused_and_nothing_written(browser: Browser, ttl
     assert open_text(browser.answer()[NAME].value) == {"user": 1}
 
 
-NEVER = "ttl=0 never expires, and there is a max_lifetime"
+NEVER = "ttl=0 never expires: give one of at most max_lifetime"
 TOO_LONG = "ttl must not be longer than max_lifetime"
 
 
@@ -791,7 +845,7 @@ def test_a_ttl_beyond_the_absolute_lifetime_is_refused(
 ) -> None:
     session = browser.request(make_options(ttl=50, max_lifetime=100))
     session["user"] = 1
-    with pytest.raises(ConfigurationError, match=f"^{message}$"):
+    with pytest.raises(ConfigurationError, match=rf"^{message}$"):
         session.save(ttl=ttl)
     assert browser.answer() == {}
 
@@ -897,7 +951,7 @@ def test_an_expires_in_the_past_is_refused_when_saving(
     session = browser.request(make_options(cookie_options={"expires": at(NOW + offset_ms)}))
     session["user"] = 1
     if refused:
-        with pytest.raises(ConfigurationError, match="expires is in the past"):
+        with pytest.raises(ConfigurationError, match=r"^cookie_options\.expires is in the past"):
             session.save()
     else:
         session.save()
@@ -972,6 +1026,56 @@ def test_a_deletion_repeats_every_other_attribute(
     }
 
 
+# What a browser identifies a cookie by, or asks of one that would replace it: RFC 6265bis, 5.7.
+IDENTITIES: dict[str, tuple[str, CookieOptions]] = {
+    "defaults": (NAME, CookieOptions()),
+    "not secure": (NAME, CookieOptions(secure=False)),
+    "not http only": (NAME, CookieOptions(http_only=False)),
+    "path": (NAME, CookieOptions(path="/app")),
+    "domain": (NAME, CookieOptions(domain="example.com")),
+    "partitioned": (NAME, CookieOptions(same_site="none", partitioned=True)),
+    "strict": (NAME, CookieOptions(same_site="strict", priority="high")),
+    "no max age": (NAME, CookieOptions(max_age=None)),
+    "host prefix": (f"__Host-{NAME}", CookieOptions()),
+    "secure prefix": (f"__Secure-{NAME}", CookieOptions(domain="example.com")),
+}
+
+
+@pytest.mark.parametrize("kind", IDENTITIES)
+def test_the_cookie_has_the_attributes_that_were_asked_for(browser: Browser, kind: str) -> None:
+    name, wanted = IDENTITIES[kind]
+    browser.visit(make_options(cookie_name=name, cookie_options=wanted), a=1)
+    header = ReceivedCookie.parse(browser.jar.set_cookie_headers[0])
+    attributes = header.attributes
+    assert header.name == name
+    assert attributes.get("Path") == wanted.path
+    assert attributes.get("Domain") == wanted.domain
+    assert ("Secure" in attributes) is wanted.secure
+    assert ("HttpOnly" in attributes) is wanted.http_only
+    assert ("Partitioned" in attributes) is wanted.partitioned
+    assert attributes["SameSite"] == (wanted.same_site or "").capitalize()
+    assert ("Max-Age" in attributes) is (wanted.max_age is not None)
+    assert attributes.get("Priority") == (wanted.priority.capitalize() if wanted.priority else None)
+
+
+@pytest.mark.parametrize("end", [Session.clear, Session.destroy])
+@pytest.mark.parametrize("kind", IDENTITIES)
+def test_the_cookie_is_expired_with_the_attributes_that_it_was_set_with(
+    browser: Browser, kind: str, end: Callable[[Session], object]
+) -> None:
+    """Else browsers would keep it: path and domain name it, prefixes demand Secure."""
+    name, wanted = IDENTITIES[kind]
+    options = make_options(cookie_name=name, cookie_options=wanted)
+    was_set = browser.visit(options, a=1)[name].attributes
+    session = browser.request(options)
+    end(session)
+    session.commit()
+    expired = browser.answer()[name].attributes
+    assert expired.pop("Max-Age") == "0"
+    was_set.pop("Max-Age", None)
+    assert expired == was_set
+
+
 def test_destroying_needs_no_look_at_the_session(failures: Failures) -> None:
     """A logout works with a cookie that does not open, and unseals nothing."""
     jar = HeaderJar(f"{NAME}=junk")
@@ -997,7 +1101,9 @@ def test_destroying_is_final(browser: Browser) -> None:
     session["user"] = 2
     assert {"destroyed", "is_unsaved"} <= flags(session)
     for write in (session.commit, session.save):
-        with pytest.raises(SessionDestroyedError, match="destroyed session"):
+        with pytest.raises(
+            SessionDestroyedError, match=r"^data was written into a destroyed session"
+        ):
             write()
     assert browser.jar.set_cookie_headers == before
     session.clear()
@@ -1043,7 +1149,7 @@ def test_other_options_hold_for_the_data_at_hand(browser: Browser) -> None:
     assert browser.answer() == {}
     session.save()
     received = browser.answer()
-    assert list(received) == ["other"]
+    assert [name for name, one in received.items() if one.max_age] == ["other"]
     assert received["other"].max_age == 1
     assert received["other"].attributes["Path"] == "/a"
     session["text"] = "x" * 4000
@@ -1153,11 +1259,15 @@ def empty(session: Session) -> None:
         ),
         # An empty one there.
         (cookie_of("{}"), look, {}, None),
-        (cookie_of("{}"), empty, {}, None),
+        (cookie_of("{}"), empty, {}, "expire"),
+        (cookie_of("{}"), lambda session: session.pop("a", None), {}, None),
         (cookie_of("{}"), lambda session: session.update(a=1), {}, "write"),
         # What does not open.
         (f"{NAME}=junk", look, {}, None),
-        (f"{NAME}=junk", empty, {}, None),
+        (f"{NAME}=junk", empty, {}, "expire"),
+        (f"{NAME}=junk", lambda session: session.replace({}), {}, "expire"),
+        (f"{NAME}=junk", lambda session: session.pop("a", None), {}, None),
+        (f"{NAME}=", empty, {}, None),
         (f"{NAME}=junk", lambda session: session.update(a=1), {}, "write"),
         (f"{NAME}=junk", Session.destroy, {}, "expire"),
         # Opened by an old password.

@@ -1,1 +1,1 @@
-"""Integrations: one file a framework. They hold no policy; import the one that you use."""
+"""Integrations: one module per framework, without policy. Import the one that you use."""

@@ -2,18 +2,23 @@
 
 app.session_interface = IronSessionInterface(options)           # then: quart.session
 
+@app.get("/")
+@with_iron_session(options)                                     # one view; then the same
+async def view(): ...
+
 session = get_iron_session(request, response, options)          # then: session.save()
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from functools import partial
-from typing import Any, cast
+from collections.abc import AsyncIterator, Callable
+from typing import Any, TypeVar, cast
 
 try:
     import quart
     from quart import Quart, Request, Response, Websocket, request, websocket
+    from quart.ctx import after_this_websocket
+    from quart.globals import request_ctx, websocket_ctx
     from quart.sessions import SecureCookieSessionInterface
     from quart.typing import ResponseTypes
     from quart.wrappers.response import IterableBody
@@ -21,89 +26,149 @@ try:
 except ImportError as _cause:
     raise ImportError("iron_session.integrations.quart needs Quart: pip install quart") from _cause
 
-from iron_session.doors import check_not_served, find_session, join_cookie_headers, responses
-from iron_session.doors.group import FIRST, SessionGroup, group_of
-from iron_session.doors.headers import WerkzeugHeaders
-from iron_session.doors.interface import SharedInterface, behind
+from iron_session._frames import guarded
 from iron_session.errors import IronSessionError
-from iron_session.integrations.flask import INSTALL, FlaskSession
-from iron_session.sessions import session as core
-from iron_session.sessions.options import SessionOptions, T
+from iron_session.http.heads import ScopeHead
+from iron_session.http.request import RequestSessions, find_session, session_by_hand
+from iron_session.http.response import take_off_noted
+from iron_session.integrations.flask.headers import WerkzeugHeaders
+from iron_session.integrations.flask.interface import (
+    FIRST,
+    SharedInterface,
+    behind,
+    expire_unreadable,
+    explain,
+    misused,
+    on_logout,
+    sessions_of,
+)
+from iron_session.integrations.flask.session import INSTALL, FlaskSession
+from iron_session.integrations.flask.wrapping import (
+    InPlace,
+    decorated,
+    lend,
+    put,
+    put_back,
+    report_uncarried,
+)
+from iron_session.sessions import HeaderJar, Session
+from iron_session.sessions.events import WEBSOCKET_REFUSED
+from iron_session.sessions.options import SessionOptions, T, check_options
 
-__all__ = ["IronSessionInterface", "get_iron_session", "get_session"]
+__all__ = ["IronSessionInterface", "get_iron_session", "get_session", "with_iron_session"]
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class IronSessionInterface(SharedInterface, SecureCookieSessionInterface):  # as Quart types it
-    """Flask's, in coroutines; a WebSocket is accepted with what was written before that."""
+    """Flask's interface in coroutines; when a WebSocket is accepted, its session is written."""
+
+    application_type = Quart
 
     def listen(self, app: Quart) -> None:
-        """Have sessions left as they are when a request fails, and see a WebSocket's end."""
+        """Abandon sessions on failure, expire unreadable ones at a logout, end a WebSocket's."""
         quart.got_request_exception.connect(_abandon, app)
         quart.got_websocket_exception.connect(_abandon, app)
         quart.websocket_tearing_down.connect(_end_websocket, app)
+        on_logout(app, _expire_unreadable)
 
-    async def open_session(self, app: Quart, request: Any) -> Any:
-        """Begin the request's sessions; nothing is read before somebody looks."""
-        headers = request.headers  # not the request: that would be a circle
-        make = partial(FlaskSession, app, lambda: join_cookie_headers(headers.getlist("Cookie")))
-        session = self.begin(app, request, request.scope, make)
+    async def open_session(self, app: Quart, request: Any = None) -> Any:
+        """Begin the request's sessions; none is read before it is used."""
+        if request is None:
+            raise misused(self, app)
+        session = self.begin(app, request, request.scope, _maker(app, request))
         if isinstance(request, Websocket):
-            _write_at_accept(request, group_of(request))
+            _write_at_accept(request, sessions_of(request))
         return session
 
     async def save_session(self, app: Quart, session: Any, response: Any) -> None:
-        """Write the request's sessions into the response; nothing but headers is left to be sent.
+        """Write the request's sessions into the response.
 
-        What can't be written is the application's to answer, if it has a handler for the error.
+        If one can't be written, the application's handler for the error answers, if it has one.
         """
-        is_touched = session.accessed or self.others or quart.has_websocket_context()
+        is_touched = (
+            session.accessed
+            or quart.has_websocket_context()
+            or len(sessions_of(behind(request)).by_key) > 1
+        )
         if not (is_touched or isinstance(response.response, IterableBody)):
-            session.jar.close()
-            responses.take_off_noted(response.headers, WerkzeugHeaders)
+            session.detach()
+            take_off_noted(response.headers, WerkzeugHeaders)
             return
-        in_websocket = quart.has_websocket_context() and group_of(websocket).get(FIRST) is session
+        in_websocket = quart.has_websocket_context() and (
+            sessions_of(websocket).by_key.get(FIRST) is session
+        )
         asked: Request | Websocket = behind(websocket if in_websocket else request)
-        group = group_of(asked)
-        refusable = "websocket.http.response" in (asked.scope.get("extensions") or {})
-        if in_websocket and (response is None or group.started or not refusable):
+        sessions = sessions_of(asked)
+        if in_websocket and not _is_answerable(asked, sessions, response):
             return
         try:
-            group.write(responses.NotedHeaders(response.headers, WerkzeugHeaders))
+            sessions.write_noted(response.headers, WerkzeugHeaders(response.headers))
         except IronSessionError as error:
-            if group.in_test:
+            if sessions.in_test:
                 raise
             answer = await app.make_response(await app.handle_user_exception(error))
             process = app.postprocess_websocket if in_websocket else app.process_response
             await _become(response, await process(answer))
             return
-        if isinstance(response.response, IterableBody):  # others run no code of the application
-            response.response.iter = _watched(response.response.iter, group)
+        if not in_websocket or isinstance(response.response, IterableBody):
+            _end_with(response, sessions)
+
+
+def _is_answerable(asked: Request | Websocket, sessions: RequestSessions, response: Any) -> bool:
+    """Return whether a WebSocket is refused with a response that can carry cookies."""
+    refusable = "websocket.http.response" in (asked.scope.get("extensions") or {})
+    return refusable and response is not None and not sessions.started
+
+
+def _end_with(response: Any, sessions: RequestSessions) -> None:
+    """End the sessions when a response has been sent."""
+    if isinstance(response.response, IterableBody):  # others run no code of the app
+        response.response.iter = _watched(response.response.iter, sessions)
+    else:
+        sessions.end()
+
+
+def _maker(app: Any, asked: Request | Websocket) -> Callable[[SessionOptions], FlaskSession]:
+    """Return a function that makes a session for a request."""
+    head = ScopeHead(cast(dict[str, Any], asked.scope))  # not the request: a reference cycle
+    varies = not isinstance(asked, Websocket)
+
+    def make(one: SessionOptions) -> FlaskSession:
+        jar = HeaderJar(head.cookie_header, head)
+        jar.varies = varies
+        return FlaskSession(app, jar, one)
+
+    return make
 
 
 async def _become(response: Any, answer: Any) -> None:
-    """Turn the response at hand into another: Quart goes on with the one that it has."""
+    """Turn this response into another one: Quart goes on with the object that it has."""
     data = answer.get_data()
     response.status, response.headers = answer.status, answer.headers
     response.set_data(await data if isinstance(answer, Response) else data)
 
 
-async def _watched(parts: Any, group: SessionGroup) -> AsyncIterator[Any]:
+async def _watched(parts: Any, sessions: RequestSessions) -> AsyncIterator[Any]:
     try:
         async for part in parts:
             yield part
     finally:
         if hasattr(parts, "aclose"):
             await parts.aclose()
-        group.report_late_changes()
+        sessions.end()
 
 
-def _write_at_accept(websocket: Websocket, group: SessionGroup) -> None:
+def _write_at_accept(websocket: Websocket, sessions: RequestSessions) -> None:
     async def accept(headers: Any = None, subprotocol: str | None = None) -> None:
         headers = Headers(headers)
-        if not group.started:
-            group.write(WerkzeugHeaders(headers))
-        vars(websocket).pop("accept", None)  # once is enough, and a circle less
-        await websocket.accept(headers, subprotocol)
+        try:
+            if not sessions.started:
+                sessions.write(WerkzeugHeaders(headers))
+            vars(websocket).pop("accept", None)  # once is enough; breaks a reference cycle
+            await websocket.accept(headers, subprotocol)
+        finally:
+            del headers  # error reports show mappings, and this one has the cookie
 
     websocket.accept = accept  # type: ignore[method-assign]  # Quart itself calls it, at first use
 
@@ -112,38 +177,131 @@ def _current() -> Request | Websocket:
     return behind(request if quart.has_request_context() else websocket)
 
 
-async def _abandon(_app: Quart, **_: object) -> None:
-    group_of(_current()).abandon()
+async def _abandon(_app: Quart, exception: object = None, **_: object) -> None:
+    explain(exception)
+    sessions_of(_current()).abandon()
+
+
+def _expire_unreadable(_app: Quart, **_: object) -> None:
+    expire_unreadable(sessions_of(_current()))
 
 
 async def _end_websocket(_app: Quart, exc: BaseException | None, **_: object) -> None:
-    group_of(behind(websocket)).report_end(failed=exc is not None)
+    sessions = sessions_of(behind(websocket))
+    sessions.end(None if sessions.started or exc is not None else WEBSOCKET_REFUSED)
 
 
 def get_session(*, key: str = FIRST) -> FlaskSession:
-    """Give `quart.session`, with its type known to type checkers, or another of the request's.
+    """Return `quart.session`, with its type for type checkers, or another session by its key.
 
     Raises:
-        ConfigurationError: the interface is not installed, or has no session of this key.
+        ConfigurationError: the interface is not installed, or has no session with this key.
     """
-    return cast(FlaskSession, find_session(group_of(_current()), key, INSTALL))
+    return cast(FlaskSession, find_session(sessions_of(_current()).by_key, key, INSTALL))
 
 
+@guarded
 def get_iron_session(
     request: Request | Websocket, response: ResponseTypes, options: SessionOptions[T]
-) -> core.Session[T]:
-    """Give the session of a request; only its `save()` and `destroy()` write, to this response.
+) -> Session[T]:
+    """Return the request's session. Only its `save()` and `destroy()` write, to this response.
 
     Args:
         request: `quart.request` or `quart.websocket`.
-        response: the one that will be returned.
+        response: the response that will be returned.
         options: built once, at import time.
 
     Raises:
-        ConfigurationError: the options are no `SessionOptions`, or the interface serves this
-            cookie already: of two sessions in one request, the one could undo the other's logout.
+        ConfigurationError: `options` is not a `SessionOptions`, or the interface already manages
+            this cookie: one of two sessions could undo the other's logout.
     """
-    check_not_served(cast(dict[str, Any], request.scope), options)
-    headers, answer = request.headers, WerkzeugHeaders(response.headers)
-    jar = responses.ResponseJar(lambda: join_cookie_headers(headers.getlist("Cookie")), answer)
-    return core.get_iron_session(jar, options)
+    scope = cast(dict[str, Any], request.scope)
+    return session_by_hand(scope, options, ScopeHead(scope), WerkzeugHeaders(response.headers))
+
+
+@guarded
+def with_iron_session(options: SessionOptions, *, key: str = FIRST) -> Callable[[F], F]:
+    """Return a decorator that gives one view a session, or one WebSocket.
+
+    While the view runs, `quart.session` is this session, also in error handlers and in what
+    `stream_with_context` runs. Quart's own session is put back before Quart saves it. The session
+    is written into whatever answers the request, also if that is an error handler, and a WebSocket
+    sends it when it is accepted. Later changes are logged as lost. Quart's settings for its own
+    cookie do not apply. Views that call each other share the session if they are decorated with the
+    same options.
+
+    Args:
+        options: built once, at import time.
+        key: `get_session` finds the session by it. With another key than the default,
+            `quart.session` stays Quart's own. A second session needs another key.
+
+    Raises:
+        ConfigurationError: the options are no `SessionOptions`; at a request: the interface or
+            another decorator already serves this cookie or key.
+    """
+    check_options(options)
+    quart.got_request_exception.connect(_abandon)
+    quart.got_websocket_exception.connect(_abandon)
+    quart.request_finished.connect(_finish)
+    quart.websocket_tearing_down.connect(_end_websocket)
+    return lambda view: decorated(view, lambda: _begin(options, key))
+
+
+@guarded
+def _begin(options: SessionOptions, key: str) -> InPlace:
+    """Begin a view's session; it is not read before it is used."""
+    asked, context = _current(), _context()
+    mapping = cast(dict[str, Any], asked.scope)
+    sessions, is_first = lend(asked, mapping, key, options, _maker(context.app, asked))
+    if is_first:
+        on_logout(context.app, _expire_unreadable)
+        if isinstance(asked, Websocket):
+            after_this_websocket(_write)
+            _write_at_accept(asked, sessions)
+        else:
+            quart.after_this_request(_write)
+    return InPlace(context, sessions, key)
+
+
+def _context() -> Any:
+    return behind(request_ctx if quart.has_request_context() else websocket_ctx)
+
+
+async def _write(response: Any) -> Any:
+    """Write the sessions of views into a response; a WebSocket that was accepted has none.
+
+    If one can't be written, the application's handler for the error answers, if it has one.
+    """
+    context, asked = _context(), _current()
+    sessions = sessions_of(asked)
+    put_back(context, sessions)
+    if isinstance(asked, Websocket) and not _is_answerable(asked, sessions, response):
+        return response
+    for _ in sessions.by_key:  # each of them raises once at most
+        try:
+            _write_into(response, sessions)
+        except IronSessionError as error:
+            put(context, sessions)
+            try:
+                answer = await context.app.handle_user_exception(error)
+                response = await context.app.make_response(answer)
+            finally:
+                put_back(context, sessions)
+        else:
+            break
+    else:
+        _write_into(response, sessions)
+    return response
+
+
+def _write_into(response: Any, sessions: RequestSessions) -> None:
+    sessions.reopen()  # an earlier response may have been dropped for this one
+    sessions.write_noted(response.headers, WerkzeugHeaders(response.headers))
+
+
+async def _finish(_app: Quart, response: Any, **_: object) -> None:
+    """End the sessions of views with the response that is sent in the end."""
+    sessions = sessions_of(_current())
+    if sessions.are_of_views:
+        report_uncarried(sessions, response.headers.getlist("Set-Cookie"))
+        _end_with(response, sessions)

@@ -1,51 +1,62 @@
-"""The WSGI gateway: a session in the environ of every request.
+"""WSGI: a session in the environ of every request.
 
 app = IronSessionMiddleware(app, options)      # then: environ["iron_session"]
+
+@with_iron_session(options)                    # one application; then the same
+def app(environ, start_response): ...
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from functools import partial, wraps
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from iron_session.doors.headers import ListedHeaders
-from iron_session.doors.requests import (
-    adopt_replacement,
-    begin_session,
-    check_not_served,
-    environ_cookie_header,
+from iron_session._frames import clear_frames, guarded
+from iron_session.errors import IronSessionError
+from iron_session.http.headers import ListedHeaders
+from iron_session.http.heads import EnvironHead
+from iron_session.http.request import (
+    RequestSessions,
     find_session,
+    session_by_hand,
+    warn_of_foreign_session,
 )
-from iron_session.doors.responses import ResponseJar, header_jar, report_late_changes, write_session
-from iron_session.sessions import session as core
+from iron_session.http.response import header_jar
 from iron_session.sessions.options import SessionOptions, T, check_options
 from iron_session.sessions.session import Session
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-__all__ = ["IronSessionMiddleware", "get_iron_session", "get_session"]
+__all__ = ["IronSessionMiddleware", "get_iron_session", "get_session", "with_iron_session"]
+
+A = TypeVar("A", bound=Callable[..., Iterable[bytes]])
 
 _KEY = "iron_session"
+_REMOVE = "Remove one of the two, or give this one another key"
 
 
 class IronSessionMiddleware:
-    """Give each request a session, and write it when the application starts its response.
+    """Put a session into each environ, and write it when the application starts its response.
 
-    A response that an application starts with `exc_info` takes the place of one that has failed:
-    it gets no cookie.
+    A response started with `exc_info` replaces one that has failed, so it gets no cookie, unless
+    it answers an `IronSessionError`.
 
     Args:
-        app: the application within.
+        app: the wrapped application.
         options: built once, at import time.
-        key: where in the environ the session lies. A second session takes another key.
-        session_type: the session's class, where the framework within asks for one of its own.
+        key: the session's key in the environ. A second session needs another one.
+        session_type: the session's class, for a framework that needs one of its own.
+        abandon_500: whether a response of status 500 gets no cookie, for a framework that answers
+            unhandled exceptions itself, without `exc_info`.
 
     Raises:
-        ConfigurationError: the options are no `SessionOptions`; at a request: the middleware is
+        ConfigurationError: `options` is not a `SessionOptions`; at a request: the middleware is
             installed twice for one cookie.
     """
 
+    @guarded
     def __init__(
         self,
         app: WSGIApplication,
@@ -53,70 +64,132 @@ class IronSessionMiddleware:
         *,
         key: str = _KEY,
         session_type: type[Session] = Session,
+        abandon_500: bool = False,
     ) -> None:
         self.app: WSGIApplication = app
         self.options: SessionOptions = check_options(options)
         self.key: str = key
         self.session_type: type[Session] = session_type
+        self.abandon_500: bool = abandon_500
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Run the application with a session in its environ."""
-        key = self.key
-        cookies = environ_cookie_header(environ, self.options.cookie_name)
-        session = begin_session(environ, key, self.options, cookies, self.session_type)
+        key, outer, head = self.key, environ.get(self.key), EnvironHead(environ)
+        sessions = RequestSessions()
 
-        def start(
+        def begin(
             status: str, headers: list[tuple[str, str]], exc_info: Any = None, /
         ) -> Callable[[bytes], object]:
-            if exc_info is not None:
+            session = sessions.by_key[key]
+            if self._has_failed(status, exc_info):
                 session.abandon()
             else:
-                adopt_replacement(environ, key, session)
+                _adopt_replacement(environ, key, session, head)
             if session.accessed:
                 headers = list(headers)
-                write_session(session, ListedHeaders(headers))
-            header_jar(session).close()
-            return start_response(status, headers, exc_info)
+                sessions.write(ListedHeaders(headers))
+            else:
+                sessions.close()
+            found = environ.get(key)
+            if outer is not None:  # the application around this one finds its own session
+                environ[key] = outer
+            write = start_response(status, headers, exc_info)
+            environ[key] = found
+            return write
 
-        return _watched(self.app(environ, start), session, environ)
+        def start(*args: Any) -> Callable[[bytes], object]:
+            try:
+                return begin(*args)
+            except BaseException as error:
+                del args
+                clear_frames(error)
+                raise
+
+        try:
+            nested = _is_nested(outer, head)
+            sessions.begin(environ, key, self.options, head, self.session_type, nested=nested)
+            body = self.app(environ, start)
+        except BaseException as error:
+            del environ  # error reports show variables: here, the request's cookies
+            clear_frames(error)
+            raise
+        if outer is not None:
+            environ[key] = outer
+        return _watched(body, sessions, environ)
+
+    def _has_failed(self, status: str, exc_info: Any) -> bool:
+        """Return whether the response answers an exception that nobody handled."""
+        if exc_info is not None:
+            return not isinstance(exc_info[1], IronSessionError)
+        return self.abandon_500 and status.startswith("500")
 
 
-def _watched(body: Iterable[bytes], session: Session, environ: WSGIEnvironment) -> Iterable[bytes]:
-    """Have late changes reported once the body has been sent.
+def _is_nested(outer: object, head: EnvironHead) -> bool:
+    """Return whether the session under our key is that of an application around this one."""
+    if not isinstance(outer, Session):
+        return False
+    around = header_jar(outer).request
+    return isinstance(around, EnvironHead) and around.place != head.place
 
-    A body that runs no code of the application is handed on as it is: of a file the server may have
-    a quicker way to send it.
+
+def _adopt_replacement(
+    environ: WSGIEnvironment, key: str, session: Session, head: EnvironHead
+) -> None:
+    """Store a plain dict that the application has put in the session's place.
+
+    A dict that a mounted application has put there is not stored: it is that application's own.
     """
-    if isinstance(body, (list, tuple)):
-        report_late_changes(session)
-        return body
+    found = environ.get(key)
+    if found is session or isinstance(found, Session):
+        return
+    if type(found) is dict and environ.get("SCRIPT_NAME", "") == head.place:
+        if not session.abandoned:
+            environ[key] = session  # first, so that a dict that is refused raises only once
+            session.replace(found)
+    elif found is not None:
+        warn_of_foreign_session(type(found), key, session.options.cookie_name, _REMOVE)
+
+
+def _watched(
+    body: Iterable[bytes], sessions: RequestSessions, environ: WSGIEnvironment
+) -> Iterable[bytes]:
+    """Return a body that reports late changes once it has been sent.
+
+    A body that runs no code of the application is returned as it is: the server may have a quicker
+    way to send a file.
+    """
     wrapper = environ.get("wsgi.file_wrapper")  # a class, or with some servers a function
     is_file = isinstance(wrapper, type) and isinstance(body, wrapper)
-    return body if is_file else _WatchedBody(body, session)
+    if is_file or isinstance(body, (list, tuple)):
+        sessions.end()
+        return body
+    return _WatchedBody(body, sessions)
 
 
 class _WatchedBody:
     """A body that reports late changes when it is closed."""
 
-    def __init__(self, body: Iterable[bytes], session: Session) -> None:
+    def __init__(self, body: Iterable[bytes], sessions: RequestSessions) -> None:
         self._body = body
-        self._session = session
+        self._sessions = sessions
 
     def __iter__(self) -> Iterator[bytes]:
         return iter(self._body)
 
     def close(self) -> None:
-        """Close the body, as the server does at the end, and at a connection that broke."""
+        """Close the body; the server does so at the end, and when the connection breaks."""
+        self._sessions.stop_varying()  # no part of the body is left that could depend on it
         try:
             close = getattr(self._body, "close", None)
             if close is not None:
                 close()
         finally:
-            report_late_changes(self._session)
+            self._sessions.end()
 
 
+@guarded
 def get_session(environ: WSGIEnvironment, *, key: str = _KEY) -> Session:
-    """Give the middleware's session, with its type known to type checkers.
+    """Return the middleware's session, with its type for type checkers.
 
     Raises:
         ConfigurationError: the middleware is not installed.
@@ -124,21 +197,48 @@ def get_session(environ: WSGIEnvironment, *, key: str = _KEY) -> Session:
     return find_session(environ, key, "app = IronSessionMiddleware(app, options)")
 
 
+@guarded
 def get_iron_session(
     environ: WSGIEnvironment, headers: list[tuple[str, str]], options: SessionOptions[T]
 ) -> Session[T]:
-    """Give the session of a request; only its `save()` and `destroy()` write, to these headers.
+    """Return the request's session. Only its `save()` and `destroy()` write, to these headers.
 
     Args:
         environ: the request.
-        headers: the list that `start_response` will be given.
+        headers: the list that will be passed to `start_response`.
         options: built once, at import time.
 
     Raises:
-        ConfigurationError: the options are no `SessionOptions`, or the middleware serves this
-            cookie already: of two sessions in one request, the one could undo the other's logout.
+        ConfigurationError: `options` is not a `SessionOptions`, or the middleware already manages
+            this cookie: one of two sessions could undo the other's logout.
     """
-    check_not_served(environ, options)
-    cookies = environ_cookie_header(environ, options.cookie_name)
-    jar = ResponseJar(cookies, ListedHeaders(headers))
-    return core.get_iron_session(jar, options)
+    return session_by_hand(environ, options, EnvironHead(environ), ListedHeaders(headers))
+
+
+@guarded
+def with_iron_session(options: SessionOptions, *, key: str = _KEY) -> Callable[[A], A]:
+    """Return a decorator that gives one WSGI application a session: a function, or a method.
+
+    It is `IronSessionMiddleware` around the application, which stays a function of its name.
+
+    Args:
+        options: built once, at import time.
+        key: the environ's key for the session. A second session needs another key.
+
+    Raises:
+        ConfigurationError: the options are no `SessionOptions`; at a request: another middleware or
+            decorator already serves this cookie or key.
+    """
+    check_options(options)
+
+    def decorate(app: A) -> A:
+        @guarded
+        @wraps(app)
+        def call(*args: Any) -> Iterable[bytes]:
+            # A method gets its object first.
+            middleware = IronSessionMiddleware(partial(app, *args[:-2]), options, key=key)
+            return middleware(*args[-2:])
+
+        return cast(A, call)
+
+    return decorate

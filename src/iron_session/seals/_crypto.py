@@ -1,11 +1,11 @@
-"""Keys, macs and ciphers: the only file that touches hashlib and cryptography.
+"""Keys, macs and ciphers: the only file that uses hashlib, cryptography and the native core.
 
-PBKDF2 with its usual one iteration, and HMAC-SHA256, are put together here from smaller public
-parts instead of being called whole. The reason is the GIL: `hashlib.pbkdf2_hmac` and `hmac.digest`
-release it at every call, and beside one busy thread each call then waits for a whole switch
+PBKDF2 with its usual one iteration, and HMAC-SHA256, are built here from smaller public parts
+instead of being called whole. The reason is the GIL: `hashlib.pbkdf2_hmac` and `hmac.digest`
+release it at every call, and while another thread is busy, each call then waits for a whole switch
 interval (5 ms) to get it back, so that in a threaded server a seal may take a hundred times as
 long. cryptography's `HMAC` keeps the GIL, and so do `hashlib` objects for up to 2047 bytes. The
-tests hold both against the standard library's own functions.
+tests compare both with the standard library's own functions.
 """
 
 from __future__ import annotations
@@ -15,13 +15,16 @@ import os
 from hmac import compare_digest
 from typing import NamedTuple, Protocol
 
-from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext
+from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC, CTR
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.hmac import HMAC
 
+from iron_session.seals import _speedups
+
 __all__ = [
+    "BLOCK_BYTES",
     "CIPHERS",
     "IV_BYTES",
     "MAC_KEY_BYTES",
@@ -35,67 +38,73 @@ __all__ = [
     "random_bytes",
 ]
 
+BLOCK_BYTES = 16
 IV_BYTES = 16
 MAC_KEY_BYTES = 32
 
 random_bytes = os.urandom
 equal = compare_digest
-"""Compare two ASCII texts, or bytes, in a time that depends on their lengths only."""
+"""Compare two ASCII texts, or bytes, in a time that depends only on their lengths."""
 
 _IPAD = bytes(byte ^ 0x36 for byte in range(256))
 _OPAD = bytes(byte ^ 0x5C for byte in range(256))
 _HASH_BLOCK = 64  # of SHA-256, in bytes
-_SHA1_BYTES = 20
 
 
 class KeySource(Protocol):
-    """What a key comes from: a password, or a key itself."""
+    """What a key is derived from: a password, or the key itself."""
 
     salted: bool
     length: int
+    native: _speedups.NativeKey | None  # the same password in the native core, if there is one
 
     def derive(self, salt: bytes, size: int, iterations: int) -> bytes:
         """Make the key of `size` bytes for this salt."""
         ...
 
 
+# PBKDF2 makes a key in blocks, which it numbers: two are enough for every key of a seal.
+_DERIVED_BLOCK = 20  # of SHA-1, in bytes
+_FIRST, _SECOND = b"\0\0\0\1", b"\0\0\0\2"
+
+
 class PasswordKey:
     """A text password, from which PBKDF2-HMAC-SHA1 makes a key for each salt (RFC 8018, 5.2).
 
-    The state that HMAC starts from depends on the password alone, so it is made once and copied for
-    every seal.
+    HMAC's initial state depends only on the password, so it is made once and copied for every seal.
     """
 
-    __slots__ = ("_hmac", "_password", "length")
+    __slots__ = ("_hmac", "_password", "length", "native")
 
     salted = True
 
     def __init__(self, password: str) -> None:
-        # JavaScript counts UTF-16 units, and the minimum length is agreed with it.
+        # In UTF-16 units, as JavaScript counts: the minimum length must be the same there.
         self.length = len(password.encode("utf-16-le")) // 2
         self._password = password.encode("utf-8")
         # SHA-1 is the format's choice; inside HMAC its known weaknesses do not apply.
         self._hmac = HMAC(self._password, SHA1())  # noqa: S303 - the format's choice, harmless inside HMAC
+        self.native: _speedups.NativeKey | None = (
+            _speedups.core.key(password) if _speedups.core else None
+        )
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, PasswordKey) and equal(self._password, other._password)
 
     def __hash__(self) -> int:
-        return hash(PasswordKey)  # nothing of the password shows in it
+        return hash(PasswordKey)  # it reveals nothing of the password
 
     def derive(self, salt: bytes, size: int, iterations: int) -> bytes:
         """Make the key of `size` bytes (at most 40) for this salt."""
         if iterations != 1:
             return hashlib.pbkdf2_hmac("sha1", self._password, salt, iterations, size)
-        key = self._first_round(salt + b"\0\0\0\1")
-        if size > _SHA1_BYTES:
-            key += self._first_round(salt + b"\0\0\0\2")
-        return key[:size]
-
-    def _first_round(self, salt_and_block: bytes) -> bytes:
-        hmac = self._hmac.copy()
-        hmac.update(salt_and_block)
-        return hmac.finalize()
+        first = self._hmac.copy()
+        first.update(salt + _FIRST)
+        if size <= _DERIVED_BLOCK:
+            return first.finalize()[:size]
+        second = self._hmac.copy()
+        second.update(salt + _SECOND)
+        return (first.finalize() + second.finalize())[:size]
 
 
 class RawKey:
@@ -104,13 +113,14 @@ class RawKey:
     __slots__ = ("_key", "length")
 
     salted = False
+    native: _speedups.NativeKey | None = None
 
     def __init__(self, key: bytes) -> None:
         self.length = len(key)
         self._key = key
 
     def derive(self, salt: bytes, size: int, iterations: int) -> bytes:
-        """Give the key back: its size was checked when the options were."""
+        """Return the key: its size was checked against the options before."""
         return self._key
 
 
@@ -136,30 +146,26 @@ CIPHERS = {
 
 
 def encrypt(algorithm: str, key: bytes, iv: bytes, plaintext: bytes) -> bytes:
-    """Encrypt with one of `CIPHERS`, padding as PKCS#7 where its mode needs it."""
+    """Encrypt with one of `CIPHERS`, with PKCS#7 padding where the mode needs it."""
     kind = CIPHERS[algorithm]
     if kind.padded:
         missing = 16 - len(plaintext) % 16
         plaintext += bytes((missing,)) * missing
-    return _run(Cipher(AES(key), kind.mode(iv)).encryptor(), plaintext)
+    context = Cipher(AES(key), kind.mode(iv)).encryptor()
+    return context.update(plaintext) + context.finalize()
 
 
 def decrypt(algorithm: str, key: bytes, iv: bytes, ciphertext: bytes) -> bytes:
-    """Undo `encrypt`; ValueError if the sizes or the padding are wrong.
+    """Undo `encrypt`; raise ValueError if the sizes or the padding are wrong.
 
-    The padding is no oracle: nothing is decrypted whose mac has not been verified.
+    The padding is no oracle: nothing is decrypted before its mac has been verified.
     """
     kind = CIPHERS[algorithm]
-    padded = _run(Cipher(AES(key), kind.mode(iv)).decryptor(), ciphertext)
-    return _without_padding(padded) if kind.padded else padded
-
-
-def _run(context: CipherContext, data: bytes) -> bytes:
-    return context.update(data) + context.finalize()
-
-
-def _without_padding(padded: bytes) -> bytes:
+    context = Cipher(AES(key), kind.mode(iv)).decryptor()
+    padded = context.update(ciphertext) + context.finalize()
+    if not kind.padded:
+        return padded
     count = padded[-1] if padded else 0
-    if not 1 <= count <= 16 or padded[-count:] != bytes((count,)) * count:
+    if not 1 <= count <= BLOCK_BYTES or padded[-count:] != bytes((count,)) * count:
         raise ValueError("wrong padding")
     return padded[:-count]

@@ -1,7 +1,7 @@
 """Base64url without padding, strict in both directions.
 
-`base64.urlsafe_b64decode` drops characters that it does not know and takes `+` and `/` as well,
-so one value would have many spellings.
+`base64.urlsafe_b64decode` drops characters outside its alphabet and takes `+` and `/` as well, so
+one value would have many spellings.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ def base64url_encode(raw: bytes) -> str:
 
 
 def base64url_decode(text: str) -> bytes:
-    """Read unpadded base64url; ValueError for anything outside its alphabet or of a wrong length.
+    """Read unpadded base64url; raise ValueError for other characters, or for a wrong length.
 
-    Spare bits in the last character are not looked at: what this reads is covered by a mac, and
-    the mac itself is compared as text, never decoded.
+    Spare bits in the last character are not checked: a mac covers what this reads, and the mac
+    itself is compared as text, never decoded.
     """
     encoded = text.encode("ascii").translate(_FROM_URL)
     return a2b_base64(encoded + _PADDING[len(encoded) % 4], strict_mode=True)

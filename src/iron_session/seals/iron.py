@@ -2,11 +2,11 @@
 
     Fe26.2*<password id>*<encryption salt>*<iv>*<ciphertext>*<expiration>*<mac salt>*<mac>
 
-Sources of the rules: @hapi/iron 7.0.1 (`lib/index.js`) and iron-webcrypto 2.0.0. Where the two
-differ, and where this reader is stricter than both, is said at the line that does it.
+Sources of the rules: @hapi/iron 7.0.1 (`lib/index.js`) and iron-webcrypto 2.0.0. A comment marks
+each line where the two differ, or where this reader is stricter than both.
 
-The public functions stand on two private ones, `seal_bytes` and `open_seal`, which take the time
-and the random bytes as arguments: every seal can be made again, byte for byte.
+The public functions call two private ones, `seal_bytes` and `open_seal`, which take the time and
+the random bytes as arguments, so that every seal can be reproduced byte for byte.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, NoReturn, Self, TypeAlias
 
+from iron_session import _json, _time
+from iron_session._frames import guarded, shown
 from iron_session.errors import ConfigurationError, NotSerializableError, UnsealError
-from iron_session.seals import _crypto, _json, _time
+from iron_session.seals import _crypto, _speedups
 from iron_session.seals._encoding import base64url_decode, base64url_encode
 
 __all__ = ["KeyOptions", "SealOptions", "Secret", "seal", "unseal"]
@@ -28,8 +30,8 @@ MIN_PASSWORD_LENGTH = 32
 Key: TypeAlias = "str | bytes"
 """A text password, from which keys are derived, or the bytes of a key itself."""
 
-# [0-9] and not \d, fullmatch and not $: Python's classes know Unicode, its $ allows a newline.
-# 21 digits are what JavaScript writes before it changes to 1e+21, which no reader takes.
+# [0-9] and not \d, fullmatch and not $: in Python \d matches Unicode digits, $ allows a newline.
+# JavaScript writes up to 21 digits, and then changes to 1e+21, which no reader accepts.
 _EXPIRATION = re.compile(r"[1-9][0-9]{0,20}")
 _PASSWORD_ID = re.compile(r"[A-Za-z0-9_]+")
 _LONGEST_ID_TOLD = 32
@@ -76,17 +78,18 @@ def _require_int(name: str, value: object, *, least: int) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SealOptions:
-    """Everything that @hapi/iron lets one choose; the defaults are its own.
+    """All options of @hapi/iron, with its own defaults.
 
     Args:
         encryption: key and cipher of the ciphertext.
         integrity: key of the mac.
         ttl: life of a new seal, in seconds or as a timedelta; 0 never expires.
-        timestamp_skew: how long after its expiration a seal still opens, in seconds: other
-            machines' clocks.
-        localtime_offset: what to add to this machine's clock, in seconds; may be negative.
+        timestamp_skew: how long after its expiration a seal still opens, in seconds or as a
+            timedelta, since clocks of machines differ.
+        localtime_offset: what to add to this machine's clock, in seconds or as a timedelta; may be
+            negative.
         encode: turns data into text; by default JSON, with errors that name the path.
-        decode: turns the text back into data; by default JSON, strictly.
+        decode: turns the text back into data; by default strict JSON.
 
     Raises:
         ConfigurationError: a value out of its bounds, or an algorithm in the wrong place.
@@ -129,7 +132,7 @@ DEFAULTS = SealOptions()
 
 
 class KeepsSecrets:
-    """Is its own copy, so that no second one lies about, and does not let itself be pickled."""
+    """A base of objects with secrets: a copy is the object itself, and pickling is refused."""
 
     __slots__ = ()
 
@@ -137,7 +140,7 @@ class KeepsSecrets:
         return self
 
     def __deepcopy__(self, memo: object) -> Self:
-        """Give itself: frameworks copy the options that hold it."""
+        """Return the object itself: frameworks copy the options that hold it."""
         return self
 
     def __reduce__(self) -> NoReturn:
@@ -148,7 +151,7 @@ class Secret(KeepsSecrets):
     """A password with an id, or separate passwords for encryption and integrity.
 
     Args:
-        id: what a seal names it by: ASCII letters, digits and `_`, or empty.
+        id: the id by which a seal names it: ASCII letters, digits and `_`, or empty.
         secret: one password for both uses, as text or as the bytes of a key.
         encryption: instead of `secret`: the password of the ciphertext.
         integrity: instead of `secret`: the password of the mac.
@@ -158,8 +161,9 @@ class Secret(KeepsSecrets):
             `secret` and the pair.
     """
 
-    __slots__ = ("encryption_key", "id", "integrity_key")
+    __slots__ = ("encryption_key", "id", "integrity_key", "native")
 
+    @guarded
     def __init__(
         self,
         id: str = "",
@@ -169,7 +173,9 @@ class Secret(KeepsSecrets):
         integrity: Key | None = None,
     ) -> None:
         if not isinstance(id, str) or (id and not _PASSWORD_ID.fullmatch(id)):
-            raise ConfigurationError("a password's id is ASCII letters, digits and _, or empty")
+            raise ConfigurationError(
+                "a password's id must be ASCII letters, digits and _, or empty"
+            )
         self.id: str = id
         self.encryption_key: _crypto.KeySource
         self.integrity_key: _crypto.KeySource
@@ -180,12 +186,16 @@ class Secret(KeepsSecrets):
             self.integrity_key = _key_source(integrity)
         else:
             raise ConfigurationError("give either secret, or both encryption and integrity")
+        # The native core knows only one password for both uses.
+        is_one = self.encryption_key is self.integrity_key
+        self.native: _speedups.NativeKey | None = self.encryption_key.native if is_one else None
 
+    @shown
     def __repr__(self) -> str:
         return f"Secret(id={self.id!r})"
 
     def require_fit(self, options: SealOptions) -> None:
-        """Raise ConfigurationError if one of the passwords is too short, or a key of wrong size."""
+        """Raise ConfigurationError if a password is too short, or a key has the wrong size."""
         _require_key_fit(self.encryption_key, options.encryption, "encryption", exact=True)
         _require_key_fit(self.integrity_key, options.integrity, "integrity", exact=False)
 
@@ -214,7 +224,7 @@ def _require_key_fit(key: _crypto.KeySource, options: KeyOptions, use: str, *, e
                 f"{options.min_password_length}: make one with `iron-session generate-password`"
             )
     elif key.length < options.key_bytes or (exact and key.length > options.key_bytes):
-        # Both JavaScript packages fail on a longer encryption key too, only later.
+        # Both JavaScript packages fail on a longer encryption key too, but later.
         exactly = "exactly" if exact else "at least"
         raise ConfigurationError(
             f"the {use} key has {key.length} bytes and {options.algorithm} needs {exactly} "
@@ -225,6 +235,7 @@ def _require_key_fit(key: _crypto.KeySource, options: KeyOptions, use: str, *, e
 # --- sealing ---------------------------------------------------------------------------------
 
 
+@guarded
 def seal(data: Any, password: Key | Secret, options: SealOptions = DEFAULTS) -> str:
     """Encrypt and sign data as one Fe26.2 text, safe in a cookie or a URL.
 
@@ -241,7 +252,9 @@ def seal(data: Any, password: Key | Secret, options: SealOptions = DEFAULTS) -> 
     secret.require_fit(options)
     expires = _time.now_ms() + options.offset_ms + options.ttl_ms if options.ttl_ms else None
     if expires is not None and expires <= 0:
-        raise ConfigurationError("localtime_offset lies before 1970: no reader takes such a seal")
+        raise ConfigurationError(
+            "localtime_offset puts the seal's expiration before 1970: use a larger one"
+        )
     return seal_bytes(_encode(data, options), secret, options, expires)
 
 
@@ -268,31 +281,48 @@ def seal_bytes(
     random_bytes: Callable[[int], bytes] = _crypto.random_bytes,
 ) -> str:
     """Seal a plaintext, given the expiration in ms and the source of randomness."""
+    if secret.native and options is DEFAULTS:
+        made = _seal_natively(plaintext, secret.native, secret.id, expires, random_bytes)
+        if made:
+            return made
     encryption, integrity = options.encryption, options.integrity
-    # One call for both salts and the iv. A key in bytes takes no salt.
+    # One call for both salts and the iv. A key in bytes needs no salt.
     size = encryption.salt_bits // 8 if secret.encryption_key.salted else 0
     both = size + integrity.salt_bits // 8 if secret.integrity_key.salted else size
     randomness = random_bytes(both + _crypto.IV_BYTES)
     hexadecimal, iv = randomness.hex(), randomness[both:]
     salt, mac_salt = hexadecimal[: 2 * size], hexadecimal[2 * size : 2 * both]
 
-    # The salt of PBKDF2 is the hex text, not the bytes that it stands for.
+    # PBKDF2 gets the salt as hex text, not as the bytes that it encodes.
     key = secret.encryption_key.derive(salt.encode(), encryption.key_bytes, encryption.iterations)
     ciphertext = base64url_encode(_crypto.encrypt(encryption.algorithm, key, iv, plaintext))
     expiration = "" if expires is None else expires
     signed = f"{PREFIX}*{secret.id}*{salt}*{base64url_encode(iv)}*{ciphertext}*{expiration}"
-    return f"{signed}*{mac_salt}*{_mac(signed, secret, options, mac_salt)}"
+    return f"{signed}*{mac_salt}*{_mac(signed, secret, integrity, mac_salt)}"
 
 
-def _mac(signed: str, secret: Secret, options: SealOptions, salt: str) -> str:
-    integrity = options.integrity
-    key = secret.integrity_key.derive(salt.encode(), integrity.key_bytes, integrity.iterations)
+def _seal_natively(
+    plaintext: bytes,
+    key: _speedups.NativeKey,
+    id_: str,
+    expires: int | None,
+    random_bytes: Callable[[int], bytes],
+) -> str | None:
+    """Return the same seal, made by the native core; None if it can't."""
+    is_usual = random_bytes is _crypto.random_bytes  # the core asks the system itself
+    randomness = None if is_usual else random_bytes(_speedups.RANDOM_BYTES)
+    return key.seal(plaintext, id_, expires, randomness)
+
+
+def _mac(signed: str, secret: Secret, options: KeyOptions, salt: str) -> str:
+    key = secret.integrity_key.derive(salt.encode(), options.key_bytes, options.iterations)
     return base64url_encode(_crypto.hmac_sha256(key, signed.encode()))
 
 
 # --- unsealing -------------------------------------------------------------------------------
 
 
+@guarded
 def unseal(
     text: str,
     password: Key | Secret | Mapping[str, Key | Secret],
@@ -302,9 +332,9 @@ def unseal(
 
     Args:
         text: what `seal`, @hapi/iron or iron-webcrypto made.
-        password: one password, which opens a seal whatever id that names, or a mapping of ids to
-            passwords, in which `"default"` stands for a seal without an id.
-        options: the ones that the seal was made with.
+        password: one password, which is tried whatever id the seal names, or a mapping of ids to
+            passwords, with `"default"` for seals without an id.
+        options: those that the seal was made with.
 
     Raises:
         UnsealError: the text is not a seal, has expired, or none of these passwords made it.
@@ -327,7 +357,7 @@ def _as_secrets(password: object, options: SealOptions) -> Secrets:
         raise ConfigurationError("the mapping of passwords is empty")
     if not all(isinstance(id_, str) for id_ in password):
         raise ConfigurationError('password ids are text, as they stand in a seal: {"1": …}')
-    # All are checked, not only the one that the text names: the text must not choose the error.
+    # All are checked, not only the one that the text names: the text must not decide the error.
     secrets = {id_: _as_secret(value) for id_, value in password.items()}
     for secret in secrets.values():
         secret.require_fit(options)
@@ -335,110 +365,105 @@ def _as_secrets(password: object, options: SealOptions) -> Secrets:
 
 
 class OpenedSeal(NamedTuple):
-    """An authentic seal's content: plaintext, id of the password, expiration in ms or None."""
+    """The content of an authentic seal: plaintext, password id, expiration in ms or None."""
 
     plaintext: bytes
     password_id: str
     expires: int | None
 
 
-class _Parts(NamedTuple):
-    password_id: str
-    salt: str
-    iv: str
-    ciphertext: str
-    expiration: str
-    mac_salt: str
-    mac: str
-    signed: str
-
-
 def open_seal(text: str, secrets: Secrets, options: SealOptions, now: int) -> OpenedSeal:
     """Verify and decrypt a seal at the time `now` (in ms), in @hapi/iron's order of steps."""
-    parts = _split(text)
-    expires = _check_expiration(parts, options, now)
-    secret = _pick_secret(parts, secrets)
-    _verify(parts, secret, options)
-    return OpenedSeal(_decrypt(parts, secret, options), parts.password_id, expires)
+    earliest = now - options.skew_ms
+    answer = None
+    if _speedups.core and options is DEFAULTS:
+        answer = _open_natively(text, secrets, earliest)
+    if answer:
+        return answer
+    _, id_, salt, iv, ciphertext, expiration, mac_salt, mac = _split(text)
+    expires = _read_expiration(expiration, id_) if expiration else None
+    if expires is not None and expires <= earliest:
+        raise _failure("the seal has expired", "expired", id_)
+    secret = secrets if isinstance(secrets, Secret) else secrets.get(id_ or "default")
+    if secret is None:
+        raise _failure("the seal names a password that is not known", "unknown-password", id_)
+    # A password without a salt: @hapi/iron would make one, and then refuse the seal.
+    unsalted = (secret.integrity_key.salted and not mac_salt) or (
+        secret.encryption_key.salted and not salt
+    )
+    signed = text[: -(len(mac_salt) + len(mac) + 2)]
+    # Compared as text, not as bytes, so that padding, `+` or spare bits allow no second spelling.
+    # What the native core found forged is not computed again: garbage must cost less than a seal.
+    if (
+        unsalted
+        or answer is False
+        or not _crypto.equal(_mac(signed, secret, options.integrity, mac_salt), mac)
+    ):
+        raise _failure("the seal was changed, or made with another password", "invalid", id_)
+    plaintext = _decrypt(iv, ciphertext, secret, options.encryption, salt)
+    if plaintext is None:
+        raise _failure("the seal can't be decrypted", "invalid", id_)
+    return OpenedSeal(plaintext, id_, expires)
 
 
-def _split(text: str) -> _Parts:
+def _open_natively(
+    text: str, secrets: Secrets, earliest: int
+) -> OpenedSeal | Literal[False] | None:
+    """Return what the native core opens, False for a wrong mac; None for all that it can't tell."""
+    if not isinstance(text, str) or not text.isascii():
+        return None
+    id_ = text[len(PREFIX) + 1 : text.find("*", len(PREFIX) + 1)]  # the core checks the prefix
+    secret = secrets if isinstance(secrets, Secret) else secrets.get(id_ or "default")
+    if secret is None or secret.native is None:
+        return None
+    answer = secret.native.open(text, earliest)
+    return OpenedSeal(answer[0], id_, answer[1]) if answer else answer
+
+
+def _split(text: str) -> list[str]:
+    """Return the eight parts of a seal, the mac last; what they are is checked elsewhere."""
     if not isinstance(text, str):
         raise ConfigurationError(f"a seal is a str, not {type(text).__name__}")
-    pieces = text.split("*", 8)  # one more than there may be: a text of stars stays cheap
+    pieces = text.split("*", 8)  # at most one part too many, so a text of stars stays cheap
     if len(pieces) != 8 or pieces[0] != PREFIX or not text.isascii():
         raise UnsealError("not a seal: it does not have the eight parts of Fe26.2")
-    _, password_id, salt, iv, ciphertext, expiration, mac_salt, mac = pieces
-    signed = text[: -(len(mac_salt) + len(mac) + 2)]
-    return _Parts(password_id, salt, iv, ciphertext, expiration, mac_salt, mac, signed)
+    return pieces
 
 
 def claimed_expiration(text: str) -> int | None:
-    """Read, in ms, when a text says that it expires; None if it does not. Not authenticated."""
+    """Return when a text says that it expires, in ms; None if it does not. Not authenticated."""
     try:
-        expiration = _split(text).expiration
+        expiration = _split(text)[5]
     except UnsealError:
         return None
     return int(expiration) if _EXPIRATION.fullmatch(expiration) else None
 
 
-def _check_expiration(parts: _Parts, options: SealOptions, now: int) -> int | None:
-    expiration = parts.expiration
-    if not expiration:
-        return None
+def _read_expiration(expiration: str, password_id: str) -> int:
     if not _EXPIRATION.fullmatch(expiration):  # a leading zero too: iron-webcrypto's rule
-        raise _failure("not a seal: its expiration is not a number", "invalid", parts)
-    expires = int(expiration)
-    if expires <= now - options.skew_ms:
-        raise _failure("the seal has expired", "expired", parts)
-    return expires
+        raise _failure("not a seal: its expiration is not a number", "invalid", password_id)
+    return int(expiration)
 
 
-def _pick_secret(parts: _Parts, secrets: Secrets) -> Secret:
-    if isinstance(secrets, Secret):
-        return secrets
-    secret = secrets.get(parts.password_id or "default")
-    if secret is None:
-        raise _failure("the seal names a password that is not known", "unknown-password", parts)
-    return secret
-
-
-def _verify(parts: _Parts, secret: Secret, options: SealOptions) -> None:
-    unsalted = _lacks_salt(secret.integrity_key, parts.mac_salt) or _lacks_salt(
-        secret.encryption_key, parts.salt
-    )
-    # The texts are compared, not the bytes: padding, `+` and spare bits make no second spelling.
-    if unsalted or not _crypto.equal(
-        _mac(parts.signed, secret, options, parts.mac_salt), parts.mac
-    ):
-        raise _failure("the seal was changed, or made with another password", "invalid", parts)
-
-
-def _lacks_salt(key: _crypto.KeySource, salt: str) -> bool:
-    """Tell of a text password without a salt: @hapi/iron would make one, and never open it."""
-    return key.salted and not salt
-
-
-def _decrypt(parts: _Parts, secret: Secret, options: SealOptions) -> bytes:
-    encryption = options.encryption
-    key = secret.encryption_key.derive(
-        parts.salt.encode(), encryption.key_bytes, encryption.iterations
-    )
+def _decrypt(
+    iv: str, ciphertext: str, secret: Secret, options: KeyOptions, salt: str
+) -> bytes | None:
+    """Return the plaintext; None if the texts are no base64url, or the sizes or padding wrong."""
+    key = secret.encryption_key.derive(salt.encode(), options.key_bytes, options.iterations)
     try:
-        iv, ciphertext = base64url_decode(parts.iv), base64url_decode(parts.ciphertext)
-        return _crypto.decrypt(encryption.algorithm, key, iv, ciphertext)
-    except ValueError:
-        pass  # and raise outside this block: the error's traceback leads to the key
-    raise _failure("the seal can't be decrypted", "invalid", parts)
+        return _crypto.decrypt(
+            options.algorithm, key, base64url_decode(iv), base64url_decode(ciphertext)
+        )
+    except ValueError:  # its traceback leads to the key
+        return None
 
 
 def _failure(
-    message: str, reason: Literal["expired", "unknown-password", "invalid"], parts: _Parts
+    message: str, reason: Literal["expired", "unknown-password", "invalid"], password_id: str
 ) -> UnsealError:
-    id_ = parts.password_id
-    # The id is anybody's text: it is passed on to logs only where it has the form of one.
-    told = id_ if len(id_) <= _LONGEST_ID_TOLD and _PASSWORD_ID.fullmatch(id_) else None
-    return UnsealError(message, reason=reason, password_id=told)
+    # Anybody may have written the id: it reaches logs only if it has the form of one.
+    is_told = len(password_id) <= _LONGEST_ID_TOLD and _PASSWORD_ID.fullmatch(password_id)
+    return UnsealError(message, reason=reason, password_id=password_id if is_told else None)
 
 
 def _decode(plaintext: bytes, options: SealOptions) -> Any:
@@ -451,14 +476,16 @@ def _decode_text(plaintext: bytes) -> str:
     try:
         return plaintext.decode("utf-8")
     except UnicodeDecodeError:
-        pass  # and raise outside this block: the decoder's error holds the whole plaintext
+        pass  # raise outside this block: the decoder's error holds the whole plaintext
     raise UnsealError("the seal's content is not UTF-8")
 
 
 def decode_json(plaintext: bytes) -> Any:
-    """Read a seal's content; UnsealError if it is not JSON."""
+    """Read a seal's content; raise UnsealError if it is not JSON, or has the key `__proto__`."""
     try:
         return _json.decode(plaintext)
+    except _json.PrototypeKeyError:
+        problem = "has the key __proto__"
     except (ValueError, RecursionError):
-        pass  # and raise outside this block, as above
-    raise UnsealError("the seal's content is not JSON")
+        problem = "is not JSON"
+    raise UnsealError(f"the seal's content {problem}")  # outside both blocks, as above

@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, NamedTuple, Self, TypeAlias
+from typing import Any, Final, NamedTuple, Self, TypeAlias
 
+from iron_session._frames import clear_frames, guarded, shown
+from iron_session._log import warn_once
 from iron_session.errors import ConfigurationError
 from iron_session.seals.iron import DEFAULTS, KeepsSecrets, Secret
 
-__all__ = ["PasswordInput", "Passwords", "generate_password"]
+__all__ = ["TESTING_PASSWORD", "PasswordInput", "Passwords", "generate_password"]
 
 _ID = re.compile(r"0|[1-9][0-9]*")
 _DIGITS = re.compile(r"[0-9]+")
@@ -23,23 +27,26 @@ _MOST_DIGITS = 16
 
 
 class Passwords(KeepsSecrets):
-    """The passwords that open seals; one of them, mostly that with the highest id, makes new ones.
+    """The passwords that open seals; one of them, usually that with the highest id, makes new ones.
 
     Args:
         password: one password, which gets the id 1 as in JavaScript, or a mapping of ids (whole
-            numbers, as int or text) to passwords. Each needs at least 32 characters, counted as
-            JavaScript counts them, in UTF-16 units.
-        seal_with: the id of the one that seals, as a whole number or its text, while servers that
-            do not know the highest yet are still to open what is sealed here; None, or "" as of an
-            empty variable, for the highest.
+            numbers, as int or text) to passwords. Each needs at least 32 characters, counted in
+            UTF-16 units as in JavaScript, and 6 different ones. Texts that protect nothing are
+            refused: `$(…)` or `${…}` that no shell has expanded, quotes around the whole, a list as
+            text, a short text repeated, the sample passwords of JavaScript's packages.
+        seal_with: the id of the password that seals, as a whole number or its text. Set it while
+            servers that do not know the highest id yet must open what is sealed here. None, or ""
+            as from an empty variable, means the highest.
 
     Raises:
-        ConfigurationError: a password too short, an id that is not a whole number, no password, or
-            none of the id `seal_with`.
+        ConfigurationError: a password too short or too simple, an id that is not a whole number,
+            no password, or none of the id `seal_with`.
     """
 
     __slots__ = ("_held", "_source")
 
+    @guarded
     def __init__(
         self,
         password: str | Mapping[int, str] | Mapping[str, str],
@@ -50,16 +57,29 @@ class Passwords(KeepsSecrets):
         secrets = {str(id_): _secret(id_, value) for id_, value in by_id.items()}
         asked_for = None if seal_with in (None, "") else str(_known(seal_with, by_id))
         primary = secrets[asked_for or str(max(by_id))]
-        # In one piece, so that `reload` replaces all of it at once for other threads.
+        # One object, so that for other threads `reload` replaces everything at once.
         self._held = _Held(MappingProxyType(secrets), primary, asked_for)
         self._source: _Source | None = None  # what `reload` reads again
 
     @classmethod
     def of(cls, password: PasswordInput) -> Passwords:
-        """Give Passwords back as they are, and make them of anything else."""
-        return password if isinstance(password, Passwords) else cls(password)
+        """Return Passwords as they are, and make Passwords of anything else.
+
+        What was made of text, or of a dict of texts, is remembered: to prepare a password takes
+        nearly as long as to seal with it.
+        """
+        if isinstance(password, Passwords):
+            return password
+        known = _exactly(password)
+        try:
+            return cls(password) if known is None else _prepared(known)
+        except ConfigurationError as error:
+            del password, known
+            clear_frames(error)
+            raise
 
     @classmethod
+    @guarded
     def from_env(
         cls,
         name: str = "SESSION_PASSWORD",
@@ -67,7 +87,7 @@ class Passwords(KeepsSecrets):
         *,
         seal_with: int | str | None = None,
     ) -> Self:
-        """Read passwords from the environment, in the one of four ways that is set.
+        """Read passwords from the environment, in whichever of four ways they are set.
 
         `NAME` holds one password, or a JSON object of them (`{"1": "…", "2": "…"}`); `NAME_1`,
         `NAME_2`, … hold one each; `NAME_FILE` names a file that holds what `NAME` would.
@@ -78,53 +98,47 @@ class Passwords(KeepsSecrets):
             seal_with: as for `Passwords`.
 
         Raises:
-            ConfigurationError: none is set, more than one way is, or what is there can't be used.
+            ConfigurationError: no way is set, or more than one is, or what is set can't be used.
         """
 
         def read() -> str | dict[str, str]:
             return _read_environment(name, environ)
 
-        passwords = cls._read_from(read, seal_with)
+        passwords = cls(read(), seal_with=seal_with)
         passwords._source = read
         return passwords
 
+    @guarded
     def reload(self, *, seal_with: int | str | None = None) -> bool:
-        """Read them again from where `from_env` has, for all options that were built with them.
+        """Read the passwords again, as `from_env` did, for all options that were built with them.
 
-        A running process sees what has changed in the file that `NAME_FILE` names, and what it
-        has itself written into its environment. Call it by a signal or a timer: it reads a file.
+        A running process sees changes in the file that `NAME_FILE` names, and changes that it has
+        made in its own environment. Call this on a signal or a timer: it reads a file.
 
         Args:
-            seal_with: as for `Passwords`. None leaves it as `from_env`, or the last `reload` that
-                said, has it, for as long as there is a password of that id.
+            seal_with: as for `Passwords`. None keeps the value that `from_env` or an earlier
+                `reload` got, as long as there is a password with that id.
 
         Returns:
-            Whether there are other passwords now, or another one seals.
+            Whether the passwords changed, or which of them seals.
 
         Raises:
             ConfigurationError: they do not come from the environment, or what is there now can't be
-                used; then those from before go on.
+                used; the passwords from before stay in use.
         """
         if self._source is None:
-            raise ConfigurationError("only Passwords.from_env(…) can be read again: by reload()")
-        now = self._read_from(self._source, seal_with)
+            raise ConfigurationError(
+                "reload() needs passwords that come from Passwords.from_env(…)"
+            )
+        now = type(self)(self._source(), seal_with=seal_with)
         if seal_with in (None, ""):
             now._held = now._held.sealing_as(self._held)
         changed = self != now
         self._held = now._held
         return changed
 
-    @classmethod
-    def _read_from(cls, source: _Source, seal_with: int | str | None) -> Self:
-        try:
-            return cls(source(), seal_with=seal_with)
-        except ConfigurationError as error:
-            # Its frames would show an error tracker what was read.
-            failure = error.with_traceback(None)
-        raise failure
-
     def __eq__(self, other: object) -> bool:
-        """Tell whether both have the same passwords under the same ids, and seal by the same."""
+        """Return whether both have the same passwords by the same ids, and seal with the same."""
         return isinstance(other, Passwords) and self._held.is_same(other._held)
 
     def __hash__(self) -> int:
@@ -132,43 +146,72 @@ class Passwords(KeepsSecrets):
 
     @property
     def by_id(self) -> Mapping[str, Secret]:
-        """The prepared secrets, by the id that stands in a seal."""
+        """The prepared secrets, by the id that a seal names."""
         return self._held.by_id
 
     @property
     def primary(self) -> Secret:
-        """The one that seals: the newest, or that of `seal_with`."""
+        """The password that seals: the one with the highest id, or that of `seal_with`."""
         return self._held.primary
 
     @property
     def ids(self) -> tuple[int, ...]:
-        """All ids, the newest first."""
+        """All ids, the highest first."""
         return tuple(sorted(map(int, self.by_id), reverse=True))
 
     def is_outdated(self, password_id: str | None) -> bool:
-        """Tell whether a session of this password is to be written again, by the one that seals.
+        """Return whether a session sealed with this password should be sealed again.
 
-        One of a higher id is not: another server has gone on to it already.
+        Not if its id is higher than the one that seals: another server has moved on to it already.
         """
         primary = self.primary.id
         if password_id == primary:
             return False
         return password_id is None or int(password_id) < int(primary)
 
+    def shares_one_with(self, other: Passwords) -> bool:
+        """Return whether seals made with one of these passwords open with one of `other`."""
+        return any(
+            id_ in other.by_id and secret.encryption_key == other.by_id[id_].encryption_key
+            for id_, secret in self.by_id.items()
+        )
+
+    @shown
     def __repr__(self) -> str:
         ids, primary = list(self.ids), self.primary.id
         return f"Passwords(ids={ids}{'' if primary == str(ids[0]) else f', seal_with={primary}'})"
 
 
+_Known: TypeAlias = "str | tuple[tuple[int | str, str], ...]"
+_MOST_REMEMBERED = 16
+
+
+def _exactly(password: object) -> _Known | None:
+    """Return what is equal only for the same password or passwords; None for unusual types."""
+    if type(password) is str:
+        return password
+    if type(password) is dict and all(
+        type(id_) in (int, str) and type(value) is str for id_, value in password.items()
+    ):
+        return tuple(password.items())
+    return None
+
+
+@lru_cache(maxsize=_MOST_REMEMBERED)
+def _prepared(known: _Known) -> Passwords:
+    password: Any = known if isinstance(known, str) else dict(known)
+    return Passwords(password)
+
+
 class _Held(NamedTuple):
-    """The secrets, by id; the one that seals; and the id that was asked for by `seal_with`."""
+    """The secrets, by id; the one that seals; and the id that `seal_with` asked for."""
 
     by_id: Mapping[str, Secret]
     primary: Secret
     asked_for: str | None
 
     def is_same(self, other: _Held) -> bool:
-        """Tell whether they open and seal alike."""
+        """Return whether both open and seal alike."""
         if self.primary.id != other.primary.id or self.by_id.keys() != other.by_id.keys():
             return False
         return all(
@@ -177,7 +220,7 @@ class _Held(NamedTuple):
         )
 
     def sealing_as(self, before: _Held) -> _Held:
-        """Have the one seal that was asked for before, if it is still there."""
+        """Return these secrets, sealing with the id that was asked for before, if it is there."""
         asked_for = before.asked_for
         if asked_for is None or asked_for not in self.by_id:
             return self
@@ -186,7 +229,7 @@ class _Held(NamedTuple):
 
 _Source: TypeAlias = "Callable[[], str | dict[str, str]]"
 PasswordInput: TypeAlias = "str | Mapping[int, str] | Mapping[str, str] | Passwords"
-"""What a password argument takes."""
+"""What a password argument accepts."""
 
 
 def generate_password() -> str:
@@ -197,6 +240,11 @@ def generate_password() -> str:
 
 
 def _by_number(password: object) -> dict[int, Any]:
+    if password is None:
+        raise ConfigurationError(
+            "password is None: is its environment variable set? Passwords.from_env(…) reads "
+            "a variable, and names it if it is missing"
+        )
     if not isinstance(password, Mapping):
         raise ConfigurationError(
             f"password must be a str, a mapping of ids to str, or Passwords, "
@@ -214,7 +262,7 @@ def _by_number(password: object) -> dict[int, Any]:
 
 
 def _number(id_: object) -> int:
-    """Read an id; the message does not repeat it, somebody may have put the password there."""
+    """Read an id; the message does not repeat it, since the password may be in its place."""
     if isinstance(id_, str) and len(id_) <= _MOST_DIGITS and _ID.fullmatch(id_):
         id_ = int(id_)
     if isinstance(id_, int) and not isinstance(id_, bool) and 0 <= id_ <= _HIGHEST_ID:
@@ -225,23 +273,29 @@ def _number(id_: object) -> int:
 
 
 def _known(id_: object, by_id: Mapping[int, object]) -> int:
-    """Read an id, as `_number` does, that one of the passwords must have."""
+    """Read an id as `_number` does, and require that one of the passwords has it."""
     with suppress(ConfigurationError):
         number = _number(id_)
         if number in by_id:
             return number
     ids = ", ".join(map(str, sorted(by_id, reverse=True)))
-    raise ConfigurationError(f"seal_with must be the id of one of the passwords, which are: {ids}")
+    raise ConfigurationError(f"seal_with must be one of the passwords' ids, which are: {ids}")
 
 
 def _secret(id_: int, value: object) -> Secret:
+    if value is None:
+        raise ConfigurationError(f"password {id_} is None: is its environment variable set?")
     if not isinstance(value, str):
         raise ConfigurationError(
             f"password {id_} must be a str, not {type(value).__name__} "
             "(keys in bytes are for iron_session.seals)"
         )
     if not value:
-        raise ConfigurationError(f"password {id_} is empty")
+        raise ConfigurationError(
+            f"password {id_} is empty: the variable or file that it comes from holds nothing"
+        )
+    if problem := _find_wrapping(value.strip()):
+        raise ConfigurationError(f"password {id_} {problem}")
     secret = Secret(str(id_), value)
     length, least = secret.encryption_key.length, DEFAULTS.encryption.min_password_length
     if length < least:
@@ -249,7 +303,111 @@ def _secret(id_: int, value: object) -> Secret:
             f"password {id_} has {length} characters and needs at least {least}: make one with "
             "`iron-session generate-password`"
         )
+    if problem := _find_weakness(value):
+        raise ConfigurationError(
+            f"password {id_} {problem}: make one with `iron-session generate-password`"
+        )
+    if value == TESTING_PASSWORD and not _is_test_run():
+        warn_once(
+            (TESTING_PASSWORD,),
+            "the password of iron_session.testing is in use outside of a test run: it is published "
+            "with the package, so anybody can make a session. Make a password of your own with "
+            "`iron-session generate-password`",
+        )
     return secret
+
+
+# --- texts that are no passwords -------------------------------------------------------------
+
+# Each must match the whole text, since a password may begin with any character.
+_WRAPPINGS: Final = [
+    (
+        # A shell's $(command), `command`, ${NAME} and $NAME, %NAME% of Windows, {{ a template's }}.
+        r"\$\(.*\)|`.*`|\$\{.*\}|\$[A-Za-z_]\w*|%[A-Za-z_]\w*%|\{\{.*\}\}",
+        "is a command or a variable that nothing has expanded, as $(…) or ${…} where no shell "
+        "reads it: put the password itself there, made with `iron-session generate-password`",
+    ),
+    (
+        # Also as word processors write them. Only letters, digits and _+/=.~- between plain quotes:
+        # a random password of all characters may begin and end with a quote.
+        r"\"[\w+/=.~-]*\"|'[\w+/=.~-]*'|\u201c.*\u201d|\u2018.*\u2019",
+        "has quotes around it, and not everything that reads variables strips them (docker's "
+        "--env-file does not): remove them",
+    ),
+    (
+        r"\[[\s{]*[\"'].*[\"'][\s}]*\]",  # of texts, or of objects as in next-iron-session
+        'is a list, written as text: give several passwords ids, {"1": "…", "2": "…"}',
+    ),
+]
+
+
+def _find_wrapping(text: str) -> str | None:
+    """Return what is in the place of a password, in words that do not repeat it."""
+    if text[:1].isalnum():  # almost all passwords begin so, and none of those texts
+        return None
+    for pattern, problem in _WRAPPINGS:
+        if re.fullmatch(pattern, text, re.ASCII | re.DOTALL):
+            return problem
+    return None
+
+
+_FEWEST_DIFFERENT = 6
+_LONGEST_UNIT = 16
+
+# Published with JavaScript's packages: the examples of iron-session and next-iron-session, the
+# READMEs of @hapi/iron and iron-webcrypto, the documentation of hapi's plugins, nuxt-auth-utils
+# and h3.
+_SAMPLES = frozenset(
+    {
+        "2gyZ3GDw3LHZQKDhPmPDL3sjREVRXPr8",
+        "Zp-p!QhpyU_0q!@taxoceA.4q35B7@4q",
+        "another_password_at_least_32_characters_long",
+        "some_not_random_password_that_is_at_least_32_characters",
+        "a_long_random_secret_please_change_me",
+        "!wsYhFA*C2U6nz=Bu^%A@^F#SF3&kSR6",
+        "password-should-be-32-characters",
+        "the-password-must-be-at-least-32-characters-long",
+        "cookie_encryption_password_secure",
+        "password-with-at-least-32-characters",
+        "80d42cfb-1cd2-462c-8f17-e3237d9027e9",
+    }
+)
+# The sample in iron-session's README, which people also make longer, as with `_for_development`.
+_COPIED_SAMPLE = "complex_password_at_least_32_characters"
+
+
+def _find_weakness(text: str) -> str | None:
+    """Return why a text of 32 characters or more protects nothing, without repeating it."""
+    if text in _SAMPLES or _COPIED_SAMPLE in text:
+        return "is a sample that everybody can read in the documentation it was copied from"
+    if len(set(text)) < _FEWEST_DIFFERENT:
+        return f"has fewer than {_FEWEST_DIFFERENT} different characters"
+    if _is_repetition(text):
+        return "is a short text, repeated"
+    return None
+
+
+def _is_repetition(text: str) -> bool:
+    """Return whether a text repeats a unit of at most 16 characters; the last may be cut off."""
+    longest = min(_LONGEST_UNIT, len(text) // 2)
+    if text.find(text[:-longest], 1) < 0:  # no unit; one search is quicker than sixteen
+        return False
+    return any(text[size:] == text[:-size] for size in range(1, longest + 1))
+
+
+# Everybody can read it here, and its text says so to those who find it in a deployment.
+TESTING_PASSWORD: Final = "only for tests: this password is published with iron-session"  # noqa: S105 - it protects nothing
+"""The password of `iron_session.testing`."""
+
+_TEST_RUNNERS = ("pytest", "unittest")
+_SET_BY_PYTEST = ("PYTEST_VERSION", "PYTEST_CURRENT_TEST")  # also in processes that tests start
+
+
+def _is_test_run() -> bool:
+    """Return whether this process has loaded a test runner, or was started by one."""
+    return any(name in sys.modules for name in _TEST_RUNNERS) or any(
+        name in os.environ for name in _SET_BY_PYTEST
+    )
 
 
 # --- the environment -------------------------------------------------------------------------
@@ -310,7 +468,7 @@ def _one_or_many(text: str, source: str) -> str | dict[str, str]:
 
 
 def _read_pairs(text: str) -> list[tuple[str, str]] | None:
-    """Read a JSON object of texts; None for anything else, since json's errors hold the text."""
+    """Read a JSON object of texts; return None for anything else: json's errors hold the text."""
     try:
         pairs = json.loads(text, object_pairs_hook=list)
     except (ValueError, RecursionError):

@@ -1,6 +1,6 @@
-"""Sessions: cookies ⇄ session. Knows no framework."""
+"""Sessions: cookies ⇄ session. Independent of frameworks."""
 
-from iron_session.sessions.cookies import SetCookie
+from iron_session.sessions.cookie_text import SetCookie
 from iron_session.sessions.events import Unsealed, UnsealFailure
 from iron_session.sessions.flashes import Flash
 from iron_session.sessions.jar import CookieJar, HeaderJar

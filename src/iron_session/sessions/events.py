@@ -1,40 +1,47 @@
-"""What became of a cookie: calls of the application's hooks, and records in the log."""
+"""What the application and its operators are told: calls of hooks, and the words of the log."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
+from iron_session._log import log, log_some
 from iron_session.errors import CookieTooLargeError, UnsealError, UnsealReason
 
 __all__ = [
+    "AFTER_HEADERS",
+    "AFTER_REQUEST",
+    "UNSENT",
+    "WEBSOCKET_REFUSED",
     "UnsealFailure",
     "Unsealed",
-    "report",
     "report_lost",
     "report_refusal",
     "report_too_large",
+    "report_two_writers",
+    "report_unreadable",
     "report_unsealed",
+    "report_unvaried",
 ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnsealFailure:
-    """What `on_unseal_error` is told.
+    """A cookie that could not be read: the argument of `on_unseal_error`.
 
     Attributes:
         reason: see `UnsealReason`; docs/watching.md says what a burst of each means.
-        cookie_name: the session's cookie.
-        password_id: the id that the cookie named, if it has the form of one; not authenticated,
-            and so no label for a counter: anybody could make as many of them as they like.
+        cookie_name: the name of the session's cookie.
+        password_id: the id in the cookie, if it has the form of an id, else None; not
+            authenticated. Don't use it as a label of a counter: anybody could make any number of
+            them.
         error: the error itself; it holds nothing secret.
-        age: how long ago it was sealed, by its expiration and the options' ttl; None where that
-            does not tell. Not authenticated: below 0 where somebody made it up, or where the
-            session was given a longer ttl of its own.
-        size: how many characters the sealed text has.
+        age: how long ago it was sealed, by its expiration and the options' ttl; None if these do
+            not say, or the age would be below 0: the expiration is made up, or the session has a
+            longer ttl of its own. Not authenticated.
+        size: the number of characters of the sealed text.
     """
 
     reason: UnsealReason
@@ -47,17 +54,17 @@ class UnsealFailure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unsealed:
-    """What `on_unseal` is told.
+    """A cookie that was read: the argument of `on_unseal`.
 
     Attributes:
-        cookie_name: the session's cookie.
-        password_id: the password that opened it.
-        outdated: whether that is an older one than the one that seals: sessions of such are
-            written again when they are looked at.
-        age: how long ago it was sealed, by its expiration and its ttl; None where it never expires.
-            Where `max_lifetime` ends it earlier, or Node has sealed it by another ttl, it is off
-            by as much.
-        size: how many characters the sealed text has.
+        cookie_name: the name of the session's cookie.
+        password_id: the id of the password that opened it.
+        outdated: whether that password is older than the one that seals; such sessions are written
+            again when they are read.
+        age: how long ago it was sealed, by its expiration and its ttl; None if it never expires.
+            If `max_lifetime` ends it earlier, or Node has sealed it with another ttl, the age is
+            wrong by the difference.
+        size: the number of characters of the sealed text.
     """
 
     cookie_name: str
@@ -67,8 +74,10 @@ class Unsealed:
     size: int = 0
 
 
-def report(failure: UnsealFailure, hook: Callable[[UnsealFailure], object] | None) -> None:
-    """Log that a cookie could not be read and call the hook, whatever the hook does."""
+def report_unreadable(
+    failure: UnsealFailure, hook: Callable[[UnsealFailure], object] | None
+) -> None:
+    """Log that a cookie could not be read, and call the hook; a hook that raises is only logged."""
     about: dict[str, Any] = {
         "reason": failure.reason,
         "cookie_name": failure.cookie_name,
@@ -76,7 +85,8 @@ def report(failure: UnsealFailure, hook: Callable[[UnsealFailure], object] | Non
         "age": None if failure.age is None else failure.age.total_seconds(),
         "size": failure.size,
     }
-    _log(
+    log_some(
+        (failure.cookie_name, failure.reason),
         "DEBUG" if failure.reason == "expired" else "WARNING",
         "session cookie %r could not be read (%s, password id %s, age %s s, %s characters): %s",
         *(failure.cookie_name, failure.reason, failure.password_id, about["age"], failure.size),
@@ -88,7 +98,7 @@ def report(failure: UnsealFailure, hook: Callable[[UnsealFailure], object] | Non
 
 
 def report_unsealed(about: Unsealed, hook: Callable[[Unsealed], object]) -> None:
-    """Call the hook for a cookie that was read, whatever the hook does."""
+    """Call the hook for a cookie that was read; a hook that raises is only logged."""
     _call("on_unseal", hook, about)
 
 
@@ -96,46 +106,64 @@ def _call(name: str, hook: Callable[[Any], object], about: object) -> None:
     try:
         hook(about)
     except Exception:
-        _log("ERROR", "%s raised; the request goes on", name, with_traceback=True)
+        log("ERROR", "%s raised; the request goes on", name, with_traceback=True)
+
+
+AFTER_HEADERS: Final = (
+    "it came after the response's headers were sent: change it before the response starts"
+)
+AFTER_REQUEST: Final = (
+    "it came after the request had ended: change the session before the response starts"
+)
+UNSENT: Final = "its response could not be sent"
+WEBSOCKET_REFUSED: Final = (
+    "the WebSocket was refused, with a response without cookies: accept it first"
+)
 
 
 def report_lost(cookie_name: str, why: str) -> None:
     """Log that the browser will not get what the application has changed."""
     about = {"cookie_name": cookie_name}
-    _log("ERROR", "the change of session %r is lost: %s", cookie_name, why, about=about)
+    log("ERROR", "the change to session %r is lost: %s", cookie_name, why, about=about)
+
+
+def report_two_writers(cookie_name: str) -> None:
+    """Log that a response sets a session's cookie twice, and that only one was sent."""
+    about = {"cookie_name": cookie_name}
+    log(
+        "ERROR",
+        "the response sets the cookie %r twice, for the session and in another way; the session "
+        "was sent. To log out, call session.destroy(), not the framework's delete_cookie; if one "
+        "application is mounted in another, change the session in only one of them",
+        cookie_name,
+        about=about,
+    )
+
+
+def report_unvaried(cookie_name: str) -> None:
+    """Log that a response depends on a session, but no header tells caches so."""
+    about = {"cookie_name": cookie_name}
+    log_some(
+        (cookie_name, "unvaried"),
+        "ERROR",
+        "session %r was first read after the response's headers were sent, so the response has no "
+        "Vary: Cookie and a cache may hand it to others: read the session before the response "
+        "starts",
+        cookie_name,
+        about=about,
+    )
 
 
 def report_too_large(cookie_name: str, error: CookieTooLargeError) -> None:
     """Log that a session that was only read could not be written again; the browser keeps it."""
     about = {"cookie_name": cookie_name}
-    _log("ERROR", "session %r was not renewed: %s", cookie_name, error, about=about)
+    log("ERROR", "session %r was not renewed: %s", cookie_name, error, about=about)
 
 
 def report_refusal(
     text: str, reason: str, about: object, hook: Callable[[Any], object] | None
 ) -> None:
-    """Log that a request was refused and call the hook, whatever the hook does."""
-    _log("WARNING", "%s", text, about={"reason": reason})
+    """Log that a request was refused, and call the hook; a hook that raises is only logged."""
+    log_some(("refused", reason), "WARNING", "%s", text, about={"reason": reason})
     if hook is not None:
         _call("on_refused", hook, about)
-
-
-def _log(
-    level: str,
-    message: str,
-    *values: object,
-    about: dict[str, Any] | None = None,
-    with_traceback: bool = False,
-) -> None:
-    """Log, whatever the application's own filters and handlers do.
-
-    `about` becomes attributes of the record, for logs that are written as JSON.
-    """
-    import logging  # noqa: PLC0415 - here, as it takes longer to import than most of this package
-
-    with suppress(Exception):
-        number, logger = logging.getLevelNamesMapping()[level], logging.getLogger("iron_session")
-        try:
-            logger.log(number, message, *values, exc_info=with_traceback, extra=about)
-        except KeyError:  # the application's own records have attributes of these names
-            logger.log(number, message, *values, exc_info=with_traceback)

@@ -1,6 +1,6 @@
-"""Messages for the page that is shown next: pure functions on what a session keeps of them.
+"""Messages for the next page that is shown: pure functions on the list that a session keeps.
 
-A list of `[category, message]` under the key that Flask and Quart use for theirs.
+The list has items `[category, message]`, under the key that Flask and Quart use for theirs.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ KEY: Final = "_flashes"
 
 
 class Flash(NamedTuple):
-    """A message, and the category that it was given."""
+    """A message and its category."""
 
     message: str
     category: str
 
 
 def added(kept: object, message: str, category: str) -> list[Any]:
-    """Give what is kept with one more at its end.
+    """Return the messages kept so far, with one more at the end.
 
     Raises:
         NotSerializableError: the message or its category is no text.
@@ -35,9 +35,9 @@ def added(kept: object, message: str, category: str) -> list[Any]:
 
 
 def split(kept: object, category: str | None) -> tuple[list[Flash], list[Any]]:
-    """Give the messages of a category, or all; and what is to be kept on.
+    """Return the messages of a category, or all if it is None; and the items to keep.
 
-    What is no message, JavaScript may have put it there, is dropped with the others.
+    Items that are no messages, which JavaScript may have added, are dropped.
     """
     taken: list[Flash] = []
     left: list[Any] = []

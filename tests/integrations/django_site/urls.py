@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import path
 
-from tests.contract.doors import django as contract
+from tests.contract.integrations import django as contract
 from tests.integrations.django_site import views
 
 handler500 = contract.answer_error

@@ -161,6 +161,15 @@ class Forging(msgspec.Struct, rename={"csrf": "_csrf"}):
     csrf: str = ""
 
 
+class Prototype(msgspec.Struct, rename={"prototype": "__proto__"}, omit_defaults=True):
+    prototype: int = 0
+
+
+@dataclass
+class WithPrototype:
+    x: dict[str, int] = field(default_factory=lambda: {"__proto__": 1})
+
+
 class WrongDefault(pydantic.BaseModel):
     x: int = "secret"  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]  # on purpose
 
@@ -196,7 +205,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "None of these": (NotOne, "schema must be a dataclass, a TypedDict, an attrs class, a "),
     "a dict": (dict, "dict is none of these"),
     "a NamedTuple": (Tuple, "Tuple is none of these"),
-    "a generic": (Box[int], "of a generic type make a class: class OfInt(Of[int])"),
+    "a generic": (Box[int], "make a class of a generic type: class OfInt(Of[int])"),
     "a union": (Box | Model, "none of these"),
     "array_like": (Array, "Array must be written as an object"),
     "RootModel": (Root, "Root must be written as an object"),
@@ -221,6 +230,8 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "read by name": (ReadByName, "ReadByName.x is written as 'alias' and read as 'x'"),
     "$iron": (Mark, "Mark can't have the key '$iron', which sessions use themselves"),
     "_flashes": (Flashing, "Flashing can't have the key '_flashes'"),
+    "__proto__": (Prototype, "Prototype can't have the key '__proto__', which JavaScript takes"),
+    "__proto__ below": (WithPrototype, 'kept: session.data["x"]["__proto__"] is a key that'),
     "_csrf": (Forging, "Forging can't have the key '_csrf'"),
     "a wrong default": (WrongDefault, "has a default that can't be kept: session.data.x is not"),
     "a wrong default there": (WrongDefaultToo, "has a default that can't be kept: session.data.x"),
@@ -339,6 +350,10 @@ def test_what_can_work_is_taken(browser: Browser, type_: Any, keys: set[str]) ->
             session[key] = 1
         with pytest.raises(ConfigurationError, match="belongs to the schema"):
             del session[key]
+        with pytest.raises(ConfigurationError, match="belongs to the schema"):
+            session.set(key, 1)
+        with pytest.raises(ConfigurationError, match="belongs to the schema"):
+            session.unset(key)
     session["other"] = 1
     assert session == {"other": 1}
 
@@ -360,12 +375,17 @@ def test_nothing_of_them_is_loaded_where_no_schema_asks_for_it() -> None:
     program = (
         "import sys\n"
         "from iron_session import HeaderJar, SessionOptions, get_iron_session\n"
-        "options = SessionOptions(password='x' * 32, cookie_name='a')\n"
+        "options = SessionOptions(password='a password of 32 characters here', cookie_name='a')\n"
         "get_iron_session(HeaderJar('a=1'), options)['b'] = 1\n"
         "print({'msgspec', 'pydantic', 'attr', 'dataclasses_json'} & sys.modules.keys())\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     assert done.stdout.decode().strip() == "set()"
+
+
+def test_options_with_one_schema_are_equal() -> None:
+    assert make_options(schema=Box) == make_options(schema=Box)
+    assert make_options(schema=Box) != make_options(schema=BoxOfInt)
 
 
 def test_options_without_a_schema_prepare_none() -> None:

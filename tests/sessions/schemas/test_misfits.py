@@ -115,6 +115,54 @@ def test_what_the_applications_code_raises_in_whatever_way_is_a_misfit(
     assert read({"value": {"value": "alice"}}, schema=schema).startswith("the session does not fit")
 
 
+class Tiring:
+    """A descriptor that can be read only so often."""
+
+    left: int | None = None
+
+    def __get__(self, of: Any, type_: type) -> Any:
+        if of is None:
+            return ""  # the default
+        if self.left is not None:
+            self.left -= 1
+            if self.left < 0:
+                raise LookupError("alice")
+        return of.__dict__["tiring"]
+
+    def __set__(self, of: Any, value: str) -> None:
+        of.__dict__["tiring"] = value
+
+
+TIRING: Any = Tiring()
+
+
+@dataclass
+class Weary:
+    tiring: str = TIRING  # a descriptor gives a field its default
+
+
+@dataclass
+class Patient:
+    weary: Weary = field(default_factory=Weary)
+
+
+# msgspec asks whether it is there, and Python 3.13 prints what that raises.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_data_that_can_be_read_only_so_often_is_a_misfit_and_no_exception(
+    browser: Browser, failures: Failures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = make_options(schema=Patient, on_unseal_error=failures)
+    browser.cookies["myapp"] = seal_text('{"weary": {"tiring": "alice"}}')
+    for often in range(6):
+        monkeypatch.setattr(TIRING, "left", often)
+        browser.request(options).pop("other", None)
+    told = {str(failure.error) for failure in failures}
+    assert told == {
+        "the session does not fit the schema Patient",
+        "the session could not be read as Patient: LookupError",
+    }
+
+
 class Validating(pydantic.BaseModel):
     name: str = ""
 
@@ -129,6 +177,19 @@ class Validating(pydantic.BaseModel):
 def test_what_a_validator_of_pydantics_raises_is_a_misfit(read: Callable[..., str]) -> None:
     told = read({"name": "alice"}, schema=Validating)
     assert told == "the session does not fit the schema Validating"
+
+
+class Strict(pydantic.BaseModel, strict=True):
+    seen: datetime | None = None
+    age: int = 0
+
+
+def test_the_field_in_error_is_told_though_a_strict_model_has_a_time_before_it(
+    read: Callable[..., str],
+) -> None:
+    """In JSON, text may be a time in such a model; in Python it may not."""
+    told = read({"seen": "2027-01-15T08:00:00Z", "age": "alice"}, schema=Strict)
+    assert told == "the session does not fit the schema Strict at age"
 
 
 class Inner(msgspec.Struct, forbid_unknown_fields=True):
@@ -182,7 +243,7 @@ def test_a_migration_that_fails_is_an_empty_session(
 ) -> None:
     migrate, error = MIGRATIONS[migration]
     told = read({"name": "alice"}, schema=User, migrate=migrate)
-    assert told == f"the session could not be brought into the shape of User: {error}"
+    assert told == f"the session could not be migrated: {error}"
 
 
 def test_a_migration_that_gives_another_misfit_is_told_as_one(read: Callable[..., str]) -> None:

@@ -313,6 +313,21 @@ def test_items_of_other_lengths_are_others() -> None:
     assert [one.get("avatar") for one in session["items"]] == [None, None]
 
 
+class Trimming(pydantic.BaseModel):
+    name: Annotated[str, pydantic.StringConstraints(strip_whitespace=True)] = ""
+
+
+class TrimmedNames(pydantic.BaseModel):
+    items: list[Trimming] = []
+
+
+def test_objects_whose_texts_a_validator_trims_are_read_and_lose_their_strays() -> None:
+    session = open_session({"items": [{"name": " ada ", "avatar": "a"}]}, TrimmedNames)
+    assert [one.name for one in session.data.items] == ["ada"]
+    session.data.items[0].name = "bob"
+    assert session["items"] == [{"name": "bob"}]
+
+
 class Renamed(pydantic.BaseModel):
     user_id: Annotated[
         int,
@@ -390,6 +405,13 @@ def test_strays_never_move_where_objects_in_json_are_none_in_python() -> None:
     assert session["second"] == {"inner": {"text": "a"}}
 
 
+def test_strays_of_a_text_that_is_written_as_an_object_do_not_go_with_the_text() -> None:
+    first = {"inner": {"text": "a"}, "theme": "dark"}
+    session = open_session({"first": first}, Wrapped)
+    session.data.second = session.data.first
+    assert session["second"] == {"inner": {"text": "a"}}
+
+
 @dataclass
 class Cart:
     items: list[Item] = field(default_factory=list)
@@ -452,6 +474,12 @@ def test_objects_in_a_set_are_written_as_their_type_has_them() -> None:
     assert session["items"] == [{"name": "a"}, {"name": "b"}, {"name": "c"}]
 
 
+def test_even_the_only_object_in_a_set_loses_its_strays() -> None:
+    session = open_session({"items": [{"name": "a", "avatar": "a"}]}, Tags)
+    session.data.items.add(Tag("b"))
+    assert session["items"] == [{"name": "a"}, {"name": "b"}]
+
+
 class Account(pydantic.BaseModel):
     id: int = pydantic.Field(0, validation_alias=pydantic.AliasChoices("id", "uid"))
     role: str = "user"
@@ -489,6 +517,24 @@ class ShortAccounts(msgspec.Struct):
         self.all = sorted(self.all, key=lambda one: one.id, reverse=True)
 
 
+class BriefAccount(Account):
+    @pydantic.model_serializer(mode="wrap")
+    def omit_defaults(self, handler: pydantic.SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields = type(self).model_fields
+        return {key: one for key, one in handler(self).items() if one != fields[key].default}
+
+
+ADMINS_LAST = pydantic.BeforeValidator(lambda there: sorted(there, key=lambda one: "admin" in one))
+
+
+class AdminsLast(pydantic.BaseModel):
+    all: Annotated[list[Account], ADMINS_LAST] = []
+
+
+class BriefAdminsLast(pydantic.BaseModel):
+    all: Annotated[list[BriefAccount], ADMINS_LAST] = []
+
+
 @pytest.mark.parametrize(
     ("schema", "there"),
     [
@@ -499,6 +545,9 @@ class ShortAccounts(msgspec.Struct):
         (Accounts, [{"admin": True, "role": "user"}, {"id": 2, "role": "user"}]),
         (ShortAccounts, [{"admin": True}, {"id": 5}]),
         (ShortAccounts, [{"admin": True, "role": "x"}, {"id": 5, "role": "x"}]),
+        # What has no known field, and is equal by its defaults.
+        (AdminsLast, [{"id": 0, "role": "user", "admin": True}, {}]),
+        (BriefAdminsLast, [{"admin": True}, {}]),
         # What has been dropped, so that the others have moved up.
         (LastTwo, [{"id": 1, "admin": True}, {"id": 1}, {"id": 1}]),
     ],
@@ -522,10 +571,13 @@ class Sharing(pydantic.BaseModel):
     n: int = 0
 
 
+@pytest.mark.parametrize("whose", ["first", "second"])
 def test_strays_of_several_that_became_one_object_are_nobody_s(
-    browser: Browser, monkeypatch: pytest.MonkeyPatch
+    browser: Browser, monkeypatch: pytest.MonkeyPatch, whose: str
 ) -> None:
-    browser.visit(make_options(), first={"id": 0}, second={"id": 0, "admin": True})
+    there: dict[str, Any] = {"first": {"id": 0}, "second": {"id": 0}}
+    there[whose]["admin"] = True
+    browser.visit(make_options(), **there)
     session: Session[Any] = browser.request(make_options(schema=Sharing))
     session.data.n = 1
     monkeypatch.setattr(SHARED, "role", "other")

@@ -1,4 +1,4 @@
-"""Typed data: a type of the application's in the place of plain JSON values."""
+"""Typed data: the application's own type instead of plain JSON values."""
 
 from iron_session.sessions.schemas.schema import Misfit, Schema
 from iron_session.sessions.schemas.typed import TypedData

@@ -18,7 +18,7 @@ T = TypeVar("T")
 _OBJECTS: Final = (inspect.StructType, inspect.DataclassType, inspect.TypedDictType)
 _UNWRITABLE: Final = (inspect.CustomType, inspect.RawType, inspect.ExtType)
 _PLACE: Final = " - at `$"
-# Not by the types themselves: a subclass may have another idea of its text.
+# Not str(…) and the like: a subclass may override how it is converted.
 _BARE: Final[dict[type, Any]] = {str: str.__str__, int: int.__int__, float: float.__float__}
 
 
@@ -42,12 +42,12 @@ class MsgspecSchema(Schema[T]):
         self._set_fields(names if tag is None else [*names, tag])
 
     def _learn(self, about: Any) -> None:
-        """Keep how the fields of one of the types are called in JSON."""
+        """Remember how the fields of a type are called in JSON."""
         if isinstance(about, _UNWRITABLE):
             name = getattr(about, "cls", msgspec.Raw).__name__
             raise ConfigurationError(
                 f"schema: {self.name} has a field of type {name}, which msgspec can neither read "
-                "nor write as JSON; pydantic's types go into pydantic's models and dataclasses"
+                "nor write as JSON; use pydantic's types in pydantic's models and dataclasses"
             )
         if not isinstance(about, _OBJECTS):
             return
@@ -67,14 +67,14 @@ class MsgspecSchema(Schema[T]):
         try:
             instance = msgspec.convert(data, self._type, str_keys=True)
             self._complete(instance)
-        except Exception as error:  # ValidationError, and what the application's own code raises
+        except Exception as error:  # ValidationError, and whatever the application's code raises
             place = _place(error)
         else:
             return instance
         raise Misfit(place)
 
     def _complete(self, value: Any) -> None:
-        """Set in dataclasses what msgspec leaves to the class, and then would not write."""
+        """Set attributes in dataclasses that msgspec leaves to the class and so would not write."""
         names = self._names.get(type(value))
         if names is not None:
             found = {name: getattr(value, name) for name in names.values()}
@@ -96,7 +96,7 @@ class MsgspecSchema(Schema[T]):
         return _dump(instance.get(name) if isinstance(instance, dict) else getattr(instance, name))
 
     def names(self, type_: type) -> Mapping[str, str]:
-        """Give a class's attributes by the keys that they have in JSON; nothing if it has none."""
+        """Return a class's attributes, by their keys in JSON; empty if it has none."""
         return self._names.get(type_, {})
 
 
@@ -105,7 +105,7 @@ def _dump(value: object) -> Any:
 
 
 def _dump_subclass(value: object) -> object:
-    """Write subclasses of text and numbers, as markup is, by their value: as JSON does."""
+    """Return the plain value of subclasses of text and numbers, such as Markup, as JSON does."""
     for type_, bare in _BARE.items():
         if isinstance(value, type_):
             return bare(value)
@@ -113,8 +113,8 @@ def _dump_subclass(value: object) -> object:
 
 
 def _place(error: Exception) -> str:
-    """Give the field of which msgspec tells: `user.id`; keys of dicts are not told there."""
-    # Of what the application's own code says, nobody knows what is in it.
+    """Return the field that msgspec's error names, as `user.id`; it names no keys of dicts."""
+    # A message from the application's own code could hold anything.
     if not isinstance(error, msgspec.ValidationError) or error.__cause__ is not None:
         return ""
     _, found, place = str(error).rpartition(_PLACE)
@@ -122,7 +122,7 @@ def _place(error: Exception) -> str:
 
 
 def _walk(about: Any, seen: set[type]) -> Iterator[Any]:
-    """Give everything that a type is made of, each class once."""
+    """Yield all types that a type is made of, each class once."""
     if isinstance(about, _OBJECTS):
         if about.cls in seen:
             return

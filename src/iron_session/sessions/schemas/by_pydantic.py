@@ -10,8 +10,8 @@ import pydantic
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema
 
+from iron_session import _json
 from iron_session.errors import ConfigurationError, NotSerializableError
-from iron_session.seals import _json
 from iron_session.sessions.schemas.schema import ROOT, Misfit, Schema
 
 __all__ = ["PydanticSchema"]
@@ -43,29 +43,29 @@ class PydanticSchema(Schema[T]):
             raise ConfigurationError(f"schema: {self.name} must be written as an object")
         if _config(type_).get("extra") == "allow":
             raise ConfigurationError(
-                f'schema: {self.name} has extra="allow", so that nobody could tell whose a key is; '
-                "without it, what the model does not know stays in session[…]"
+                f'schema: {self.name} has extra="allow", which would claim every key of the '
+                "session: remove it, and keys that the model does not know stay in session[…]"
             )
 
     def _check_keys(self, type_: type) -> None:
-        """Demand that each field is read by the key that it is written under."""
+        """Require that each field is read from the key that it is written to."""
         for name, field in _fields(type_).items():
             written, read = _written_key(name, field), _read_keys(type_, name, field)
             if written not in read and not field.exclude:
                 keys = " or ".join(map(repr, sorted(read))) or "a path"
                 raise ConfigurationError(
                     f"schema: {self.name}.{name} is written as {written!r} and read as {keys}: "
-                    "its aliases must agree"
+                    "make its aliases agree"
                 )
 
     def _check_secrets(self) -> None:
         about: Any = {}
-        with suppress(Exception):  # not everything that can be written can be described
+        with suppress(Exception):  # not every type that can be written has a JSON schema
             about = self._adapter.json_schema(mode="serialization", schema_generator=_Quiet)
         if any(one.get("writeOnly") is True for one in _objects(about)):
             raise ConfigurationError(
                 f"schema: {self.name} has a secret, which pydantic writes as asterisks: give it "
-                "a serializer that reveals it, for the session is sealed; or take str"
+                "a serializer that reveals it, since the session is sealed; or use str"
             )
 
     def _required(self) -> list[str]:
@@ -82,16 +82,16 @@ class PydanticSchema(Schema[T]):
 
     def _validate(self, data: dict[str, Any]) -> T:
         try:
-            # As JSON: only so are strings taken for times where a model is strict.
+            # As JSON: only then does a strict model accept strings as times.
             return self._adapter.validate_json(_json.encode(data, ROOT))
         except pydantic.ValidationError as error:
             if error.errors(include_input=False)[0]["type"] != "json_invalid":
                 raise
-        # What its reader of JSON does not take: half an emoji, as JavaScript's slice leaves it.
+        # Its JSON parser refuses lone surrogates: half an emoji, as JavaScript's slice leaves it.
         return self._adapter.validate_python(data)
 
     def _first_field(self, error: pydantic.ValidationError) -> str:
-        """Give the field at which it happened; beneath it there may be keys that are data."""
+        """Return the first field in error; only that, since deeper keys may be data."""
         for one in error.errors(include_url=False, include_context=False, include_input=False):
             if one["loc"] and one["loc"][0] in self.fields:
                 return str(one["loc"][0])
@@ -116,7 +116,7 @@ class PydanticSchema(Schema[T]):
         return of.root if isinstance(of, pydantic.RootModel) else of
 
     def names(self, type_: type) -> Mapping[str, str]:
-        """Give a class's attributes by the keys that they have in JSON; nothing if it has none."""
+        """Return a class's attributes, by their keys in JSON; empty if it has none."""
         names = self._names.get(type_)
         if names is None:
             names = self._names[type_] = _names(type_)
@@ -124,14 +124,14 @@ class PydanticSchema(Schema[T]):
 
 
 class _Quiet(GenerateJsonSchema):
-    """Does not warn of defaults that it can't describe."""
+    """A generator of JSON schemas that does not warn about defaults that it can't describe."""
 
     def emit_warning(self, kind: str, detail: str) -> None:
-        """Do nothing."""
+        """Ignore the warning."""
 
 
 def _objects(about: Any) -> Iterator[dict[str, Any]]:
-    """Give all objects in some JSON."""
+    """Yield all objects in a JSON value."""
     if isinstance(about, dict):
         yield about
     for child in about.values() if isinstance(about, dict) else about:
@@ -160,7 +160,7 @@ def _written_key(name: str, field: FieldInfo) -> str:
 
 
 def _read_keys(type_: type, name: str, field: FieldInfo) -> set[str]:
-    """Give the keys of JSON that a field is read from; paths within JSON are none."""
+    """Return the keys of JSON that a field is read from; paths within JSON do not count."""
     alias, config = field.validation_alias or field.alias, _config(type_)
     choices = alias.choices if isinstance(alias, pydantic.AliasChoices) else [alias]
     found = {one for one in choices if isinstance(one, str)}

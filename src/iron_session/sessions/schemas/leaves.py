@@ -1,4 +1,4 @@
-"""How single values are written that JSON has no type for, or no place."""
+"""How single values are written that JSON has no type for, or can't hold: times, NaN."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import math
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from iron_session import _json
 from iron_session.errors import NotSerializableError
-from iron_session.seals import _json
 
 __all__ = ["require_finite", "settle_time", "sort_key"]
 
@@ -15,12 +15,12 @@ _SECONDS: Final = len("2027-01-15T08:00:00")
 
 
 def settle_time(moment: datetime, written: Any, path: _json.Path) -> Any:
-    """Write a datetime as JavaScript does: RFC 3339 in UTC, with a Z.
+    """Return a datetime as JavaScript writes it: RFC 3339 in UTC, with a Z.
 
     Args:
         moment: the datetime.
-        written: what its library wrote; kept where the application has a way of its own.
-        path: where it stands.
+        written: what its library wrote; kept if the application writes it in its own way.
+        path: where the value is.
 
     Raises:
         NotSerializableError: it has no time zone.
@@ -30,14 +30,14 @@ def settle_time(moment: datetime, written: Any, path: _json.Path) -> Any:
     if moment.utcoffset() is None:
         raise NotSerializableError(
             _json.show(path),
-            "is a datetime without a time zone, which is another moment elsewhere: use "
+            "is a datetime without a time zone, which other machines read as another time: use "
             "datetime.now(timezone.utc)",
         )
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _is_usual(moment: datetime, written: Any) -> bool:
-    # By their text: what clocks show twice in a year is equal to no datetime of another zone.
+    # Compared as text: a time that clocks show twice a year equals no datetime in another zone.
     return isinstance(written, str) and written[:_SECONDS] == moment.isoformat()[:_SECONDS]
 
 
@@ -54,7 +54,7 @@ def require_finite(number: float, written: Any, path: _json.Path) -> None:
 
 
 def sort_key(written: Any) -> tuple[int, float, bytes]:
-    """Order JSON values of any type: numbers by what they count, all others by their text."""
+    """Return a key that orders JSON values of any type: numbers by value, all others by text."""
     if isinstance(written, (int, float)):
         return 0, written, b""
     return 1, 0, _json.encode(written, "")

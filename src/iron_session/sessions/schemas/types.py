@@ -1,4 +1,4 @@
-"""Which library a schema's type belongs to; it is imported only then."""
+"""Which library a schema's type belongs to; it is imported only when needed."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def prepare_schema(type_: type[T]) -> Schema[T]:
     """Make a schema of a type.
 
     Raises:
-        ConfigurationError: not such a type, one that can't be read and written, one that does not
-            fit an empty session, or its library is not installed.
+        ConfigurationError: another kind of type, one that can't be read and written, one that does
+            not fit an empty session, or its library is not installed.
     """
     try:
         kind = _find_kind(type_)
@@ -65,5 +65,5 @@ def _refuse(given: object) -> NoReturn:
     name = given.__name__ if isinstance(given, type) else f"an object of {type(given).__name__}"
     hint = ""
     if get_origin(given) is not None:
-        hint = "; of a generic type make a class: class OfInt(Of[int])"
+        hint = "; make a class of a generic type: class OfInt(Of[int])"
     raise ConfigurationError(f"schema must be {_KINDS}; {name} is none of these{hint}")

@@ -1,0 +1,47 @@
+"""The clock, and spans of time: seconds outside, whole milliseconds inside, as on the wire."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from typing import TypeAlias
+
+from iron_session.errors import ConfigurationError
+
+__all__ = ["Seconds", "now_ms", "to_milliseconds"]
+
+Seconds: TypeAlias = "float | timedelta"
+"""A span of time: seconds as a number, or a timedelta."""
+
+# Over three hundred years; keeps every expiration inside what JavaScript's Date can hold.
+_MOST_SECONDS = 10**10
+
+
+def now_ms() -> int:
+    """Return the milliseconds since 1970: the only place where this package reads the time."""
+    return time.time_ns() // 1_000_000
+
+
+def to_milliseconds(value: Seconds, name: str, *, negative: bool = False) -> int:
+    """Turn a span of time into whole milliseconds.
+
+    A positive span never becomes 0, which means "never expires" where a ttl is asked for.
+
+    Raises:
+        ConfigurationError: not a number or timedelta, not finite, or out of bounds.
+    """
+    if type(value) is int and 0 <= value <= _MOST_SECONDS:
+        return value * 1000  # almost every call ends here
+    if isinstance(value, timedelta):
+        value = value.total_seconds()
+    # Whatever the annotation says: options come from files and environments too.
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ConfigurationError(
+            f"{name} must be seconds as a number, or a timedelta, not {type(value).__name__}"
+        )
+    if not abs(value) <= _MOST_SECONDS:  # in this form it refuses NaN too
+        raise ConfigurationError(f"{name} must be a finite number of at most {_MOST_SECONDS} s")
+    if value < 0 and not negative:
+        raise ConfigurationError(f"{name} must not be negative")
+    milliseconds = round(value * 1000)
+    return 1 if milliseconds == 0 and value > 0 else milliseconds

@@ -1,0 +1,39 @@
+"""The `iron-session` command."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from iron_session.seals import _speedups, generate_password
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status."""
+    parser = argparse.ArgumentParser(
+        prog="iron-session", description="Tools for sealed, stateless sessions."
+    )
+    parser.add_argument(
+        "--version",
+        action="version",
+        version=_version(),
+        help="show the version, and whether the native core makes the seals",
+    )
+    commands = parser.add_subparsers(required=True, metavar="command")
+    generate = commands.add_parser(
+        "generate-password",
+        help="print a random password for SESSION_PASSWORD (256 bits)",
+        description="Print a random password for SESSION_PASSWORD (256 bits).",
+    )
+    generate.set_defaults(run=lambda: print(generate_password()))
+    parser.parse_args(arguments).run()
+    return 0
+
+
+def _version() -> str:
+    core = _speedups.core
+    maker = f"iron-session-speedups {core.version}" if core else f"Python: {_speedups.reason}"
+    return f"iron-session {version('iron-session')} (seals are made by {maker})"
