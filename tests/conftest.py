@@ -47,6 +47,14 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(20_000, 20, 100)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
+    """Print no dots in CI: 22,000 of them in each environment would hide why a test has failed."""
+    if os.environ.get("CI") and report.when == "call" and report.passed:
+        return report.outcome, "", "PASSED"
+    return None
+
+
 @pytest.fixture(scope="session")
 def open_chromium() -> OpenChromium:
     """Return what opens a browser; a test that asks for it is marked `browser`."""

@@ -61,7 +61,7 @@ from tests.contract.server import serve_asgi, serve_wsgi
 from tests.examples.servers import Server, free_ports
 from tests.helpers.clock import Clock
 from tests.helpers.pages import ROOT, one_line, read_page, run_page
-from tests.helpers.waiting import wait_for
+from tests.helpers.waiting import WAIT, wait_for
 from tests.integrations.django_site.project import (
     NAME as ADA,
 )
@@ -245,7 +245,10 @@ def test_a_login_at_www_is_unknown_without_it_unless_there_is_a_domain() -> None
 
 def test_localhost_and_its_address_are_two_hosts() -> None:
     options = make_options(cookie_options={"secure": False})
-    with serve_asgi(make_site(options)) as address, httpx.Client(trust_env=False) as client:
+    with (
+        serve_asgi(make_site(options)) as address,
+        httpx.Client(timeout=WAIT, trust_env=False) as client,
+    ):
         port = address.rpartition(":")[2]
         client.get(f"http://127.0.0.1:{port}/login")
         assert client.get(f"http://127.0.0.1:{port}/me").json() == "ada"
@@ -305,9 +308,8 @@ def test_gunicorn_answers_431_to_8_kb_until_it_is_told_to_take_more(tmp_path: Pa
         server = Server(command, port, home)
         try:
             server.wait_for_start()
-            answer = httpx.get(
-                f"http://127.0.0.1:{port}/other", headers={"Cookie": LARGE}, trust_env=False
-            )
+            address = f"http://127.0.0.1:{port}/other"
+            answer = httpx.get(address, headers={"Cookie": LARGE}, timeout=WAIT, trust_env=False)
         finally:
             server.stop()
         assert answer.status_code == status
@@ -327,7 +329,7 @@ def test_aiohttp_answers_400_to_8_kb_until_it_is_told_to_take_more() -> None:
         (port,) = free_ports(1)
         await web.TCPSite(runner, "127.0.0.1", port).start()
         try:
-            async with httpx.AsyncClient(trust_env=False) as client:
+            async with httpx.AsyncClient(timeout=WAIT, trust_env=False) as client:
                 url = f"http://127.0.0.1:{port}/"
                 answer = await client.get(url, headers={"Cookie": LARGE})
                 return answer.status_code, answer.text
@@ -599,7 +601,7 @@ def test_two_applications_on_one_host_log_each_other_out() -> None:
         serve_asgi(make_site(cookie_options={"secure": False}, on_unseal_error=failures)) as one,
         serve_asgi(make_site(cookie_options={"secure": False}, password=FOREIGN)) as two,
         serve_asgi(make_site(cookie_options={"secure": False}, cookie_name="mine")) as three,
-        httpx.Client(trust_env=False) as client,
+        httpx.Client(timeout=WAIT, trust_env=False) as client,
     ):
         client.get(f"http://{one}/login")
         client.get(f"http://{three}/login")
@@ -776,12 +778,12 @@ def test_starlette_s_client_sends_no_secure_cookie_by_default() -> None:
 def test_httpx_and_requests_send_none_over_http_either() -> None:
     with serve_asgi(make_site()) as address:
         url = f"http://{address}/"
-        with httpx.Client(trust_env=False) as client, requests.Session() as session:
+        with httpx.Client(timeout=WAIT, trust_env=False) as client, requests.Session() as session:
             session.trust_env = False
             assert visits(client, url) == visits(session, url) == [1, 1, 1]
     with serve_asgi(make_site(cookie_options={"secure": "auto"})) as address:
         url = f"http://{address}/"
-        with httpx.Client(trust_env=False) as client, requests.Session() as session:
+        with httpx.Client(timeout=WAIT, trust_env=False) as client, requests.Session() as session:
             session.trust_env = False
             assert visits(client, url) == visits(session, url) == [1, 2, 3]
 
@@ -868,7 +870,7 @@ def test_django_s_counter_shows_1_1_1_over_http_until_the_setting_says_so() -> N
         with (
             override_settings(**settings),
             serve_wsgi(WSGIHandler()) as address,
-            httpx.Client(trust_env=False) as client,
+            httpx.Client(timeout=WAIT, trust_env=False) as client,
         ):
             assert visits(client, f"http://{address}/count") == shown
         assert visits(django.test.Client(), "/count") == [1, 2, 3]  # sends what browsers would not
@@ -886,7 +888,7 @@ def test_a_csrf_token_in_a_session_that_is_lost_is_a_403(
     with (
         override_settings(CSRF_USE_SESSIONS=in_session, SESSION_COOKIE_SECURE=secure),
         serve_wsgi(WSGIHandler()) as address,
-        httpx.Client(trust_env=False, base_url=f"http://{address}") as client,
+        httpx.Client(timeout=WAIT, trust_env=False, base_url=f"http://{address}") as client,
     ):
         token = client.get("/form").text
         answer = client.post("/form", data={"csrfmiddlewaretoken": token})

@@ -55,6 +55,7 @@ from iron_session.testing import (
 )
 from tests.contract.server import serve_wsgi
 from tests.helpers.clock import Clock
+from tests.helpers.waiting import WAIT
 from tests.sessions.browser import Failures, ReceivedCookie
 from tests.test_house import FRAMEWORKS
 
@@ -238,7 +239,7 @@ def test_a_copy_keeps_the_scopes_that_the_cookie_had_but_for_partitions() -> Non
 def test_a_cookie_that_is_secure_by_the_request_is_so_in_the_client_too() -> None:
     options = make_options(cookie_options={"secure": "auto"})
     for url, secure in (("http://shop.test", False), ("https://shop.test", True)):
-        client = httpx.Client(base_url=url)
+        client = httpx.Client(timeout=WAIT, base_url=url)
         log_in(client, options, {"user": 1})
         assert [(one.name, one.secure) for one in client.cookies.jar] == [("session", secure)]
         session = read_session(client, options)
@@ -392,7 +393,7 @@ def served() -> Iterator[str]:
 
 
 def test_requests_and_httpx_can_be_told_where_a_server_is() -> None:
-    with served() as url, requests.Session() as session, httpx.Client() as client:
+    with served() as url, requests.Session() as session, httpx.Client(timeout=WAIT) as client:
         for one in (session, client):
             log_in(one, OPTIONS, {"visits": 4}, url=url)
             response = one.get(url)
@@ -727,6 +728,7 @@ def test_redirects_that_led_to_a_response_count() -> None:
 
     set_cookies = [("Set-Cookie", each) for each in answered(fill)]
     with httpx.Client(
+        timeout=WAIT,
         transport=httpx.MockTransport(answer),
         base_url="http://testserver",
         follow_redirects=True,

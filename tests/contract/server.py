@@ -55,7 +55,9 @@ def serve_wsgi(app: Any) -> Iterator[str]:
     try:
         yield f"127.0.0.1:{server.effective_port}"
     finally:
-        server.task_dispatcher.shutdown()  # first: its threads wake the server when they are done
+        server.task_dispatcher.shutdown(
+            timeout=WAIT
+        )  # first: its threads wake the server when they are done
         server.trigger.pull_trigger(server.close)  # in its own thread, which may be in select()
         thread.join(WAIT)
         assert not thread.is_alive(), "the server did not stop"

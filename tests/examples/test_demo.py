@@ -26,6 +26,7 @@ from iron_session import (
     seal_data,
     unseal_data,
 )
+from tests.helpers.waiting import WAIT
 
 ROOT = Path(__file__).parents[2]
 PASSWORD = "the-password-of-the-demo's-tests-protects-nothing"
@@ -89,7 +90,7 @@ def browser(address: str) -> Iterator[httpx.Client]:
 
 
 def new_browser(address: str) -> httpx.Client:
-    return httpx.Client(base_url=address, follow_redirects=True, trust_env=False)
+    return httpx.Client(timeout=WAIT, base_url=address, follow_redirects=True, trust_env=False)
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ from starlette.routing import Route
 from iron_session.integrations.flask import IronSessionInterface
 from iron_session.integrations.starlette import IronSessionMiddleware
 from tests.contract.server import serve_asgi
+from tests.helpers.waiting import WAIT
 from tests.sessions.browser import NAME, make_options, session_of
 
 CLIENT_ID = "the-site"
@@ -154,7 +155,7 @@ def site(provider: Provider) -> Iterator[str]:
 @pytest.fixture
 def visitor(site: str) -> Iterator[httpx.Client]:
     """Open a client that keeps cookies and goes where it is told to."""
-    with httpx.Client(base_url=site, trust_env=False) as client:
+    with httpx.Client(timeout=WAIT, base_url=site, trust_env=False) as client:
         yield client
 
 
@@ -220,7 +221,7 @@ def test_a_callback_with_another_state_is_refused(visitor: httpx.Client, state: 
 def test_a_callback_without_the_cookie_is_refused(visitor: httpx.Client, site: str) -> None:
     """Of a visitor who was sent somebody else's callback."""
     callback = go_to_the_provider(visitor)
-    with httpx.Client(base_url=site, trust_env=False) as victim:
+    with httpx.Client(timeout=WAIT, base_url=site, trust_env=False) as victim:
         answer = victim.get(callback)
         assert (answer.status_code, answer.text) == (400, MISMATCH)
 

@@ -41,6 +41,7 @@ from wtforms import StringField
 from iron_session import NotSerializableError
 from iron_session.integrations.flask import IronSessionInterface
 from tests.contract.server import serve_asgi, serve_wsgi
+from tests.helpers.waiting import WAIT
 from tests.integrations.test_authlib import MISMATCH, USER, Provider
 from tests.sessions.browser import (
     FOREIGN,
@@ -427,7 +428,7 @@ def site() -> Iterator[str]:
 @pytest.fixture
 def visitor(site: str) -> Iterator[httpx.Client]:
     """Open a client that keeps cookies and goes where it is told to."""
-    with httpx.Client(base_url=site, trust_env=False) as client:
+    with httpx.Client(timeout=WAIT, base_url=site, trust_env=False) as client:
         yield client
 
 
@@ -443,6 +444,6 @@ def test_a_callback_without_the_session_that_asked_is_refused(
     visitor: httpx.Client, site: str
 ) -> None:
     back = visitor.get(visitor.get("/login").headers["location"]).headers["location"]
-    with httpx.Client(base_url=site, trust_env=False) as victim:
+    with httpx.Client(timeout=WAIT, base_url=site, trust_env=False) as victim:
         answer = victim.get(back)
     assert (answer.status_code, answer.text) == (400, MISMATCH)

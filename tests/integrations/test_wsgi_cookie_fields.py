@@ -18,6 +18,7 @@ import pytest
 from tests.contract.door import Visit
 from tests.contract.wire_driver import ServedApp
 from tests.examples.servers import Server, free_ports
+from tests.helpers.waiting import WAIT
 from tests.sessions.browser import FOREIGN, saved
 
 ROOT = Path(__file__).parents[2]
@@ -76,7 +77,7 @@ class Site:
     def get_by_http_2(self, *fields: str) -> dict[str, Any]:
         """Send a request with these `Cookie` fields over HTTP/2."""
         headers = [("Cookie", field) for field in fields]
-        with httpx.Client(http1=False, http2=True, trust_env=False) as client:
+        with httpx.Client(timeout=WAIT, http1=False, http2=True, trust_env=False) as client:
             answer = client.get(f"http://127.0.0.1:{self.port}/{self.door}", headers=headers)
         assert (answer.status_code, answer.http_version) == (200, "HTTP/2")
         seen: dict[str, Any] = answer.json()

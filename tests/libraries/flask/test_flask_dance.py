@@ -13,6 +13,7 @@ from flask_dance.consumer.storage.session import SessionStorage
 from oauthlib.oauth2 import OAuth2Error
 
 from tests.contract.server import serve_wsgi
+from tests.helpers.waiting import WAIT
 from tests.libraries.flask.provider import CLIENT_ID, CLIENT_SECRET, USER, make_provider
 from tests.libraries.flask.site import is_expired, is_written, make_site
 from tests.sessions.browser import NAME, session_of
@@ -125,7 +126,7 @@ def other_site(provider: str) -> Iterator[str]:
 @pytest.fixture
 def visitor() -> Iterator[httpx.Client]:
     """Open a browser: of one host, it sends a cookie to every port."""
-    with httpx.Client(trust_env=False, follow_redirects=True) as client:
+    with httpx.Client(timeout=WAIT, trust_env=False, follow_redirects=True) as client:
         yield client
 
 

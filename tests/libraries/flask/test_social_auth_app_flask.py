@@ -16,6 +16,7 @@ from sqlalchemy import String, create_engine
 from sqlalchemy.orm import Mapped, mapped_column, scoped_session, sessionmaker
 
 from tests.contract.server import serve_wsgi
+from tests.helpers.waiting import WAIT
 from tests.libraries.flask.provider import CLIENT_ID, CLIENT_SECRET, USER, make_provider
 from tests.libraries.flask.site import is_expired, make_site
 from tests.sessions.browser import NAME, session_of
@@ -126,7 +127,7 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]
 @pytest.fixture
 def visitor() -> Iterator[httpx.Client]:
     """Open a browser: of one host, it sends a cookie to every port."""
-    with httpx.Client(trust_env=False, follow_redirects=True) as client:
+    with httpx.Client(timeout=WAIT, trust_env=False, follow_redirects=True) as client:
         yield client
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 
 from tests.examples.servers import Server, free_ports
+from tests.helpers.waiting import WAIT
 from tests.sessions.browser import NAME
 
 ROOT = Path(__file__).parents[3]
@@ -69,7 +70,7 @@ def serving(command: str, folder: Path) -> Iterator[tuple[str, str]]:
 def visiting(servers: tuple[str, str], *, http_2: bool = False) -> Iterator[Visitor]:
     """Open a browser of one version of HTTP for the length of a block."""
     with httpx.Client(
-        http1=not http_2, http2=http_2, trust_env=False, follow_redirects=True
+        timeout=WAIT, http1=not http_2, http2=http_2, trust_env=False, follow_redirects=True
     ) as client:
         yield Visitor(client, *servers)
 

@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 
 from iron_session import SessionOptions
 from iron_session.integrations.fastapi import IronSessionMiddleware
+from tests.helpers.waiting import WAIT
 from tests.libraries.starlette.serving import plain_options, serve
 from tests.sessions.browser import make_options
 
@@ -66,7 +67,7 @@ def client() -> Iterator[httpx.Client]:
     gradio.mount_gradio_app(
         app, demo, "/demo", auth_dependency=lambda request: request.session.get("user")
     )
-    with serve(app) as address, httpx.Client(base_url=address) as client:
+    with serve(app) as address, httpx.Client(timeout=WAIT, base_url=address) as client:
         yield client
 
 

@@ -27,6 +27,7 @@ from starlette.routing import Route
 
 from iron_session.integrations.starlette import IronSessionMiddleware
 from iron_session.integrations.wsgi import IronSessionMiddleware as WsgiMiddleware
+from tests.helpers.waiting import WAIT
 from tests.sessions.browser import ReceivedCookie, make_options, saved
 
 NAME = "__Host-app"
@@ -108,7 +109,7 @@ def address(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 def client(address: str) -> Iterator[httpx.Client]:
     trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # the certificate was made a moment ago
     trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
-    with httpx.Client(base_url=address, http2=True, verify=trusting) as client:
+    with httpx.Client(timeout=WAIT, base_url=address, http2=True, verify=trusting) as client:
         yield client
 
 

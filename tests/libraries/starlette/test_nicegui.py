@@ -9,6 +9,7 @@ import httpx
 import pytest
 from socketio import SimpleClient
 
+from tests.helpers.waiting import WAIT
 from tests.libraries.starlette.serving import PATIENCE, run_site
 from tests.sessions.browser import NAME, session_of
 
@@ -23,7 +24,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def client(address: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=address) as client:
+    with httpx.Client(timeout=WAIT, base_url=address) as client:
         yield client
 
 
@@ -66,7 +67,7 @@ def test_each_browser_has_a_storage_of_its_own(client: httpx.Client, address: st
     again = client.get("/")
     assert "2 visits, 0 likes" in again.text
     assert "set-cookie" not in again.headers
-    assert "1 visits" in httpx.get(address).text
+    assert "1 visits" in httpx.get(address, timeout=WAIT).text
 
 
 def test_an_event_writes_to_the_storage_of_its_visitor(client: httpx.Client, address: str) -> None:
@@ -74,4 +75,4 @@ def test_an_event_writes_to_the_storage_of_its_visitor(client: httpx.Client, add
     assert "1 likes" in click(client, page)
     assert "2 likes" in click(client, client.get("/").text)
     assert "3 visits, 2 likes" in client.get("/").text
-    assert "1 visits, 0 likes" in httpx.get(address).text
+    assert "1 visits, 0 likes" in httpx.get(address, timeout=WAIT).text

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
+from tests.helpers.waiting import WAIT
 from tests.libraries.starlette.serving import run_site
 from tests.sessions.browser import NAME, session_of
 
@@ -26,7 +27,7 @@ def address(
 
 @pytest.fixture
 def client(address: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=address, follow_redirects=True) as client:
+    with httpx.Client(timeout=WAIT, base_url=address, follow_redirects=True) as client:
         yield client
 
 
@@ -60,7 +61,7 @@ def test_a_session_around_its_own_is_told_of_in_the_log(tmp_path: Path) -> None:
     log = tmp_path / "log"
     with (
         run_site("fasthtml_site", log, "by_add_middleware") as address,
-        httpx.Client(base_url=address, follow_redirects=True) as client,
+        httpx.Client(timeout=WAIT, base_url=address, follow_redirects=True) as client,
     ):
         assert "ann, visit 1" in client.post("/login", data={"user": "ann"}).text
         assert list(client.cookies) == ["session_"]

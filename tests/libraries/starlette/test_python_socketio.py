@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 
 from iron_session.integrations.starlette import IronSessionMiddleware
+from tests.helpers.waiting import WAIT
 from tests.libraries.starlette.serving import plain_options, serve
 from tests.sessions.browser import NAME
 
@@ -60,7 +61,7 @@ def address() -> Iterator[str]:
 
 
 def log_in(address: str, user: str) -> str:
-    return httpx.get(f"{address}/login/{user}").cookies[NAME]
+    return httpx.get(f"{address}/login/{user}", timeout=WAIT).cookies[NAME]
 
 
 def connect(address: str, cookie: str) -> socketio.SimpleClient:
@@ -91,7 +92,7 @@ def test_who_connects_by_polling_is_read_from_the_session(
     cookie = {"Cookie": f"{NAME}={log_in(address, user)}"}
     params = {"EIO": "4", "transport": "polling"}
     url = f"{address}/live/socket.io/"
-    with httpx.Client(headers=cookie, params=params) as client:
+    with httpx.Client(timeout=WAIT, headers=cookie, params=params) as client:
         params["sid"] = json.loads(client.get(url).text.removeprefix("0"))["sid"]
         client.params = params
         client.post(url, content="40")

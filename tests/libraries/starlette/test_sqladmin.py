@@ -16,6 +16,7 @@ from sqladmin.authentication import AuthenticationBackend
 from starlette.requests import Request
 
 from iron_session.integrations.fastapi import IronSessionMiddleware
+from tests.helpers.waiting import WAIT
 from tests.libraries.starlette.customers import Customer, one_customer
 from tests.libraries.starlette.serving import plain_options, serve
 from tests.sessions.browser import session_of
@@ -71,7 +72,7 @@ def client(name: str) -> Iterator[httpx.Client]:
     shop.add_middleware(IronSessionMiddleware, options=plain_options(cookie_name=name))
     with one_customer() as engine:
         Admin(office, engine, authentication_backend=backend).add_view(CustomerAdmin)
-        with serve(shop) as address, httpx.Client(base_url=address) as client:
+        with serve(shop) as address, httpx.Client(timeout=WAIT, base_url=address) as client:
             client.get("/log_in")
             yield client
 

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response, Stream
 from starlette.routing import Route
 
 from iron_session.integrations.starlette import IronSessionMiddleware
+from tests.helpers.waiting import WAIT
 from tests.libraries.starlette.serving import plain_options, serve
 from tests.sessions.browser import NAME, session_of
 
@@ -63,7 +64,7 @@ def address() -> Iterator[str]:
 
 @pytest.fixture
 def client(address: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=address) as client:
+    with httpx.Client(timeout=WAIT, base_url=address) as client:
         yield client
 
 

@@ -12,6 +12,7 @@ from starlette_admin.contrib.sqla import Admin, ModelView
 from starlette_admin.exceptions import LoginFailed
 
 from iron_session.integrations.starlette import IronSessionMiddleware
+from tests.helpers.waiting import WAIT
 from tests.libraries.starlette.customers import Customer, one_customer
 from tests.libraries.starlette.serving import plain_options, serve
 from tests.sessions.browser import NAME, session_of
@@ -47,7 +48,10 @@ def client(request: pytest.FixtureRequest) -> Iterator[httpx.Client]:
         admin = Admin(engine, auth_provider=provider, secret_key="a key", middlewares=middlewares)
         admin.add_view(ModelView(Customer))
         admin.mount_to(app)
-        with serve(app) as address, httpx.Client(base_url=address + "/admin") as client:
+        with (
+            serve(app) as address,
+            httpx.Client(timeout=WAIT, base_url=address + "/admin") as client,
+        ):
             yield client
 
 

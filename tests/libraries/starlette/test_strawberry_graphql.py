@@ -14,6 +14,7 @@ from strawberry.asgi import GraphQL
 from websockets.sync.client import connect
 
 from iron_session.integrations.starlette import IronSessionMiddleware
+from tests.helpers.waiting import WAIT
 from tests.libraries.starlette.serving import plain_options, serve
 from tests.sessions.browser import NAME, session_of
 
@@ -68,7 +69,7 @@ def address() -> Iterator[str]:
 
 @pytest.fixture
 def client(address: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=address) as client:
+    with httpx.Client(timeout=WAIT, base_url=address) as client:
         yield client
 
 
