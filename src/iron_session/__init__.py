@@ -7,6 +7,7 @@ from iron_session.errors import (
     IronSessionError,
     NotSerializableError,
     SessionDestroyedError,
+    SessionUnavailableError,
     UnsealError,
     UnsealReason,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "Session",
     "SessionDestroyedError",
     "SessionOptions",
+    "SessionUnavailableError",
     "UnsealError",
     "UnsealFailure",
     "UnsealReason",

@@ -2,7 +2,7 @@
 
 `ConfigurationError`, `NotSerializableError`, `CookieTooLargeError`, `HeadersAlreadySentError` and
 `SessionDestroyedError` are the programmer's fault; `UnsealError` is the text's, `CsrfError` the
-request's. No message holds a password, a payload, a token or a whole seal.
+request's, and `SessionUnavailableError` that of a store that can't be reached. No message holds a password, a payload, a token or a whole seal.
 """
 
 from __future__ import annotations
@@ -18,17 +18,28 @@ __all__ = [
     "IronSessionError",
     "NotSerializableError",
     "SessionDestroyedError",
+    "SessionUnavailableError",
     "UnsealError",
     "UnsealReason",
     "stems_from",
 ]
 
-UnsealReason: TypeAlias = Literal["expired", "unknown-password", "invalid", "purpose", "schema"]
+UnsealReason: TypeAlias = Literal[
+    "expired",
+    "unknown-password",
+    "invalid",
+    "purpose",
+    "schema",
+    "ended",
+    "refused",
+    "unavailable",
+]
 """Why a seal could not be opened.
 
 `"expired"` and `"unknown-password"` are read from text that nobody has authenticated: use them in
-a log, never for a decision. `"purpose"` and `"schema"` come up only once the seal has proven
-authentic; `"schema"` is for sessions only.
+a log, never for a decision. The others but `"invalid"` come up only once the seal has proven
+authentic. The last four are for sessions only: `"ended"` by `revocations`, `"refused"` by `accept`,
+`"unavailable"` if one of the two could not tell.
 """
 
 
@@ -118,6 +129,13 @@ class HeadersAlreadySentError(IronSessionError):
 
 class SessionDestroyedError(IronSessionError):
     """Data written into a destroyed session and then saved."""
+
+
+class SessionUnavailableError(IronSessionError):
+    """A session written while it can't be told whether the visitor's own has ended: answer 503.
+
+    The browser keeps its cookie, and a later request can use the session again.
+    """
 
 
 def stems_from(error: BaseException | None, failure: BaseException) -> bool:
