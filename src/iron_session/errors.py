@@ -2,7 +2,8 @@
 
 `ConfigurationError`, `NotSerializableError`, `CookieTooLargeError`, `HeadersAlreadySentError` and
 `SessionDestroyedError` are the programmer's fault; `UnsealError` is the text's, `CsrfError` the
-request's, and `SessionUnavailableError` that of a store that can't be reached. No message holds a password, a payload, a token or a whole seal.
+request's, and `SessionUnavailableError` that of a store that can't be reached. No message holds a
+password, a payload, a token or a whole seal.
 """
 
 from __future__ import annotations
