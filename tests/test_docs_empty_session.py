@@ -61,6 +61,7 @@ from tests.contract.server import serve_asgi, serve_wsgi
 from tests.examples.servers import Server, free_ports
 from tests.helpers.clock import Clock
 from tests.helpers.pages import ROOT, one_line, read_page, run_page
+from tests.helpers.revoker import Ledger
 from tests.helpers.waiting import WAIT, wait_for
 from tests.integrations.django_site.project import (
     NAME as ADA,
@@ -369,8 +370,15 @@ def unreadable(reason: str) -> str:
             return seal_text('{"user":1}', password=FOREIGN)
         case "purpose":
             return seal_data({"user": 1}, password=PASSWORD, purpose="reset")
-        case _:
+        case "schema":
             return seal_text('{"user_ids":"text"}', expires=None)
+        case _:
+            return seal_text('{"user":1}')
+
+
+def user_of(data: dict[str, Any]) -> str:
+    """Return who is logged in."""
+    return str(data["user"])
 
 
 @pytest.mark.parametrize("reason", get_args(UnsealReason))
@@ -378,7 +386,12 @@ def test_every_reason_is_told_as_the_table_says(
     page: dict[str, Any], reason: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     failures = Failures()
-    changes = {"schema": page["Visitor"]} if reason == "schema" else {}
+    changes: dict[str, Any] = {
+        "schema": {"schema": page["Visitor"]},
+        "ended": {"revocations": Ledger(marks={"1": 1}), "user_of": user_of, "max_lifetime": 1e7},
+        "refused": {"accept": lambda data, about: False},
+        "unavailable": {"revocations": Ledger(reachable=False), "max_lifetime": 1e7},
+    }.get(reason, {})
     client = TestClient(make_site(on_unseal_error=failures, **changes), base_url=HTTPS)
     cookie = f"{NAME}={unreadable(reason)}"
     assert client.get("/me", headers={"Cookie": cookie}).json() is None

@@ -91,6 +91,7 @@ PUBLIC = {
     "CookieTooLargeError",
     "HeadersAlreadySentError",
     "SessionDestroyedError",
+    "SessionUnavailableError",
 }
 PUBLIC_IN_SEALS = {
     "seal",

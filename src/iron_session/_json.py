@@ -29,6 +29,7 @@ __all__ = [
     "check_item",
     "decode",
     "encode",
+    "is_unicode",
     "may_be_spelled_differently",
     "require_few",
     "show",
@@ -336,6 +337,11 @@ def _has_decimal_text(value: int) -> bool:
     except ValueError:  # CPython's limit on digits, sys.get_int_max_str_digits()
         return False
     return True
+
+
+def is_unicode(text: str) -> bool:
+    """Return whether a text is valid Unicode: it has no lone surrogate."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def show(path: Path) -> str:

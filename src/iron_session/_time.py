@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
 from iron_session.errors import ConfigurationError
 
-__all__ = ["Seconds", "now_ms", "to_milliseconds"]
+__all__ = ["Seconds", "moment", "monotonic", "now_ms", "to_milliseconds"]
 
 Seconds: TypeAlias = "float | timedelta"
 """A span of time: seconds as a number, or a timedelta."""
@@ -20,6 +20,21 @@ _MOST_SECONDS = 10**10
 def now_ms() -> int:
     """Return the milliseconds since 1970: the only place where this package reads the time."""
     return time.time_ns() // 1_000_000
+
+
+def monotonic() -> float:
+    """Return seconds of a clock that never goes back; only differences mean anything."""
+    return time.monotonic()
+
+
+def moment(milliseconds: int | None) -> datetime | None:
+    """Return a time in ms since 1970 as a datetime in UTC; None for None."""
+    if milliseconds is None:
+        return None
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, UTC)
+    except (OverflowError, ValueError, OSError):  # JavaScript's years go beyond 9999
+        return datetime.max.replace(tzinfo=UTC)
 
 
 def to_milliseconds(value: Seconds, name: str, *, negative: bool = False) -> int:

@@ -942,6 +942,9 @@ def test_the_repr_shows_the_arguments_and_nothing_twice() -> None:
         "on_unseal",
         "former_scopes",
         "keep_opened",
+        "revocations",
+        "accept",
+        "user_of",
         "passwords",
         "ids",
     ]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from iron_session import HeaderJar, Passwords, UnsealError, get_iron_session
-from iron_session.seals.mark import Mark
+from iron_session.seals.mark import NO_MARK, Mark
 from iron_session.seals.sealing import open_json, seal_json
 from iron_session.sessions import sealed
 from tests.sessions.browser import (
@@ -373,7 +373,7 @@ def test_a_session_knows_the_password_that_sealed_it_though_others_were_read_mea
         return text
 
     monkeypatch.setattr(sealed, "seal_json", seal_as_they_change)
-    stored = sealed.seal(sealed.prepare(b"{}", sealed.NOTHING, options, None, NOW))
+    stored = sealed.seal(sealed.prepare(b"{}", NO_MARK, options, None, NOW))
     assert (stored.password_id, password_id_of(stored.seal)) == ("1", "1")
     assert sealed.is_outdated(stored, options, NOW, at_navigation=True)
 

@@ -6,8 +6,9 @@ Duck-typed: no framework is imported here.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
+from iron_session.errors import SessionUnavailableError
 from iron_session.sessions.request_head import RequestHead
 
 __all__ = [
@@ -47,11 +48,14 @@ class ScopeHead:
     """The head of an ASGI request; it does not keep the scope itself, which holds the session.
 
     Attributes:
+        unavailable_error: see `RequestHead`; a framework's own subclass names another one.
         scheme: see `RequestHead`.
         place: the application of the scope, and the path that it is mounted at.
     """
 
     __slots__ = ("_headers", "place", "scheme")
+
+    unavailable_error: ClassVar[type[SessionUnavailableError]] = SessionUnavailableError
 
     def __init__(self, scope: Mapping[str, Any]) -> None:
         self.scheme: str = scope.get("scheme", "http")
@@ -72,11 +76,14 @@ class EnvironHead:
     """The head of a WSGI request: its environ.
 
     Attributes:
+        unavailable_error: as in `ScopeHead`.
         cookie_header: the `Cookie` header.
         place: the path that the application is mounted at.
     """
 
     __slots__ = ("_environ", "cookie_header", "place")
+
+    unavailable_error: ClassVar[type[SessionUnavailableError]] = SessionUnavailableError
 
     def __init__(self, environ: Mapping[str, Any]) -> None:
         self._environ = environ
@@ -102,9 +109,14 @@ class AnyHead:
     Args:
         get: returns all values of a header; an empty list if there is none.
         scheme: see `RequestHead`.
+
+    Attributes:
+        unavailable_error: as in `ScopeHead`.
     """
 
     __slots__ = ("_get", "scheme")
+
+    unavailable_error: ClassVar[type[SessionUnavailableError]] = SessionUnavailableError
 
     def __init__(self, get: Callable[[str], Sequence[str]], scheme: str) -> None:
         self._get = get

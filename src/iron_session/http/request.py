@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from itertools import combinations
 from typing import Any, Final
 
+from iron_session import _time
 from iron_session._frames import clear_frames, guarded
 from iron_session._log import warn_once
 from iron_session.errors import ConfigurationError, IronSessionError
@@ -27,6 +28,7 @@ from iron_session.http.response import (
 )
 from iron_session.sessions import session as core
 from iron_session.sessions.cookies import cookie_names
+from iron_session.sessions.endings import EndingInProgress
 from iron_session.sessions.jar import HeaderJar
 from iron_session.sessions.options import SessionOptions, T, check_options
 from iron_session.sessions.session import Session
@@ -45,6 +47,8 @@ __all__ = [
     "warn_of_foreign_session",
 ]
 
+_PATIENCE: Final = 1.0  # seconds
+
 REGISTRY: Final = "iron_session.registry"
 """The request's key for all of its sessions, a dict by cookie name."""
 
@@ -53,9 +57,9 @@ class RequestSessions:
     """The sessions of one request that one integration manages, from beginning to end.
 
     Call in this order: `begin`, for each session; `abandon`, if the request has failed; `write`,
-    when the response's headers are about to be sent, and `reopen`, if they were not sent after all;
-    `end`, when the request is over. `commit` may come before `write`, where the application can
-    still answer an error.
+    when the response's headers are about to be sent, then `settle` or `asettle`, and `reopen`, if
+    they were not sent after all; `end`, when the request is over. `commit` may come before `write`,
+    where the application can still answer an error.
 
     Attributes:
         by_key: the sessions, by the keys that the application uses for them.
@@ -167,6 +171,33 @@ class RequestSessions:
             if cookies:
                 note_cookies(owner, cookies, note)
         return cookies
+
+    @property
+    def endings(self) -> list[EndingInProgress]:
+        """What was ended in this request, and is not known to be in its store."""
+        return [ending for session in self.by_key.values() for ending in session.endings]
+
+    def settle(self) -> None:
+        """Wait for the store of endings, for at most a second, before a response is sent.
+
+        A visitor who reads that the logout is done may rely on it. What the store does not have by
+        then, it gets later.
+        """
+        last = _time.monotonic() + _PATIENCE
+        for ending in self._taken_endings():
+            ending.wait(max(0.0, last - _time.monotonic()))
+
+    async def asettle(self) -> None:
+        """Do the same in a coroutine."""
+        last = _time.monotonic() + _PATIENCE
+        for ending in self._taken_endings():
+            await ending.wait_async(max(0.0, last - _time.monotonic()))
+
+    def _taken_endings(self) -> list[EndingInProgress]:
+        taken = self.endings
+        for session in self.by_key.values():
+            session.endings = ()
+        return taken
 
     def close(self) -> None:
         """Refuse every later write: the headers were sent."""

@@ -207,13 +207,9 @@ def _key_source(key: Key) -> _crypto.KeySource:
         raise ConfigurationError("a password must not be empty")
     if not isinstance(key, str):
         return _crypto.RawKey(bytes(key))
-    if not _is_unicode(key):
+    if not _json.is_unicode(key):
         raise ConfigurationError("a password must be valid Unicode: it has a lone surrogate")
     return _crypto.PasswordKey(key)
-
-
-def _is_unicode(text: str) -> bool:
-    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _require_key_fit(key: _crypto.KeySource, options: KeyOptions, use: str, *, exact: bool) -> None:
@@ -268,7 +264,7 @@ def _encode(data: Any, options: SealOptions) -> bytes:
     if options.encode is None:
         return _json.encode(data, "data")
     text = options.encode(data)
-    if not isinstance(text, str) or not _is_unicode(text):
+    if not isinstance(text, str) or not _json.is_unicode(text):
         raise NotSerializableError("data", "was encoded to something that is not Unicode text")
     return text.encode("utf-8")
 

@@ -2,8 +2,10 @@
 
 It is inside the seal, only when it is needed, and JavaScript keeps it as an ordinary property. Its
 members: `"for"`, the purpose of the seal; `"created"`, when a session began, in milliseconds since
-1970 (with `max_lifetime`); `"ttl"`, a session's own life in seconds (after `save(ttl=…)`). Members
-that this version does not know are kept.
+1970 (with `max_lifetime`); `"ttl"`, a session's own life in seconds (after `save(ttl=…)`); `"id"`,
+what a session is ended by, `"user"` and `"login"`, who logged in and when (after `login()`); and
+`"since"`, from when on endings count, by the clock of their store. Members that this version does
+not know are kept.
 """
 
 from __future__ import annotations
@@ -24,6 +26,11 @@ RESERVED: Final = "$iron"
 _PURPOSE: Final = "for"
 _CREATED: Final = "created"
 _TTL: Final = "ttl"
+_ID: Final = "id"
+_USER: Final = "user"
+_LOGIN: Final = "login"
+_SINCE: Final = "since"
+_IDENTITY: Final = (_ID, _USER, _LOGIN, _SINCE)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -62,8 +69,35 @@ class Mark:
     @property
     def created_ms(self) -> int | None:
         """When the session began, in milliseconds since 1970; None if the mark does not say."""
-        created = self.members.get(_CREATED)
-        return created if isinstance(created, int) and not isinstance(created, bool) else None
+        return self._integer(_CREATED)
+
+    @property
+    def session_id(self) -> str | None:
+        """The session's id; None if the mark does not say."""
+        return self._text(_ID)
+
+    @property
+    def user_id(self) -> str | None:
+        """The id of the user who has logged in; None if the mark does not say."""
+        return self._text(_USER)
+
+    @property
+    def login_ms(self) -> int | None:
+        """When the user logged in, in milliseconds since 1970; None if the mark does not say."""
+        return self._integer(_LOGIN)
+
+    @property
+    def since_ms(self) -> int | None:
+        """From when on endings count, in ms of their store's clock; None if it does not say."""
+        return self._integer(_SINCE)
+
+    def _integer(self, name: str) -> int | None:
+        value = self.members.get(name)
+        return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+    def _text(self, name: str) -> str | None:
+        value = self.members.get(name)
+        return value if isinstance(value, str) and value else None
 
     @property
     def ttl_ms(self) -> int | None:
@@ -90,7 +124,24 @@ class Mark:
 
     def without_ttl(self) -> Mark:
         """Return a mark without the session's own ttl."""
-        return Mark({name: value for name, value in self.members.items() if name != _TTL})
+        return self._without(_TTL)
+
+    def with_identity(
+        self, session_id: str, user_id: str | None, login_ms: int | None, since_ms: int | None
+    ) -> Mark:
+        """Return a mark with these values, in place of all that it says about them."""
+        values = (session_id, user_id, login_ms, since_ms)
+        given = {
+            name: value for name, value in zip(_IDENTITY, values, strict=True) if value is not None
+        }
+        return Mark({**self.without_identity().members, **given})
+
+    def without_identity(self) -> Mark:
+        """Return a mark that names no session, user or login."""
+        return self._without(*_IDENTITY)
+
+    def _without(self, *names: str) -> Mark:
+        return Mark({name: value for name, value in self.members.items() if name not in names})
 
     def join(self, json: bytes) -> bytes:
         """Return an object's JSON text with this mark added; unchanged if the mark is empty."""

@@ -1,4 +1,4 @@
-"""What can end a session before its time: what `revocation` must do, as sessions see it.
+"""What can end a session before its time: `revocations`, and the application's own `accept`.
 
 A session is good, ended, or it can't be told. In the third case it is empty for this request, and
 the browser's cookie is left as it is.
@@ -6,10 +6,23 @@ the browser's cookie is left as it is.
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Literal, Protocol, TypeAlias
+import inspect
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias
 
-__all__ = ["EndingInProgress", "Revoker", "Verdict"]
+from iron_session import _json
+from iron_session._log import log
+from iron_session.errors import UnsealReason
+from iron_session.sessions.identity import user_in
+
+if TYPE_CHECKING:
+    from iron_session.seals.mark import Mark
+    from iron_session.sessions.events import Unsealed
+    from iron_session.sessions.options import SessionOptions
+
+__all__ = ["PROBLEMS", "Accept", "EndingInProgress", "Revoker", "Verdict", "judge"]
+
+Accept: TypeAlias = "Callable[[dict[str, Any], Unsealed], bool]"
 
 Verdict: TypeAlias = Literal["good", "ended", "unavailable"]
 """Whether a session may be used; `"unavailable"` if that can't be told right now."""
@@ -80,3 +93,58 @@ class Revoker(Protocol):
     def note_seen(self, session_id: str, user_id: str, expires_ms: int) -> None:
         """Note that a session was written again, if there is a directory."""
         ...
+
+
+PROBLEMS: Final[dict[UnsealReason, str]] = {
+    "ended": "the session was ended",
+    "refused": "the application's accept has refused the session",
+    "unavailable": "it can't be told whether the session was ended",
+}
+"""What is wrong with a session of which `judge` gives the reason."""
+
+
+def judge(
+    data: dict[str, Any],
+    mark: Mark,
+    options: SessionOptions[Any],
+    describe: Callable[[str | None], Unsealed],
+) -> tuple[UnsealReason | None, str | None]:
+    """Ask all that can end a session whether this one may be used.
+
+    Args:
+        data: its data.
+        mark: its mark.
+        options: its options.
+        describe: makes the second argument of `accept`, given the user's id.
+
+    Returns:
+        Why it may not be used, or None; and the user whose session it is, or None.
+    """
+    try:
+        user_id = user_in(data, mark, options)
+    except Exception:  # raised by the application's code, on data that it did not foresee
+        log("ERROR", "user_of raised; the session counts as empty", with_traceback=True)
+        return "unavailable", None
+    revoker = options.revocations
+    if revoker is not None:
+        users = {one for one in (user_id, mark.user_id) if one is not None}
+        verdict = revoker.judge(mark.session_id, users, mark.since_ms)
+        if verdict != "good":
+            return verdict, user_id
+    if options.accept is not None:
+        return _ask(options.accept, data, describe(user_id)), user_id
+    return None, user_id
+
+
+def _ask(accept: Accept, data: dict[str, Any], about: Unsealed) -> UnsealReason | None:
+    """Ask the application; it gets a copy, so that nothing it does to that is written."""
+    try:
+        answer: object = accept(_json.decode(_json.encode(data, "session")), about)
+        if inspect.iscoroutine(answer):
+            answer.close()
+        if not isinstance(answer, bool):  # a coroutine, for one, would count as true
+            raise TypeError(f"accept must return True or False, not {type(answer).__name__}")
+    except Exception:
+        log("ERROR", "accept raised; the session counts as empty", with_traceback=True)
+        return "unavailable"
+    return None if answer else "refused"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from iron_session._log import log, log_some
@@ -54,7 +54,7 @@ class UnsealFailure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unsealed:
-    """A cookie that was read: the argument of `on_unseal`.
+    """A cookie that was read: the argument of `on_unseal`, and the second one of `accept`.
 
     Attributes:
         cookie_name: the name of the session's cookie.
@@ -65,6 +65,9 @@ class Unsealed:
             If `max_lifetime` ends it earlier, or Node has sealed it with another ttl, the age is
             wrong by the difference.
         size: the number of characters of the sealed text.
+        session_id: the session's id; None if it has none.
+        user_id: the user whose session it is; None if nobody has logged in.
+        logged_in_at: when the user logged in (UTC); None if the session does not say.
     """
 
     cookie_name: str
@@ -72,6 +75,13 @@ class Unsealed:
     outdated: bool
     age: timedelta | None = None
     size: int = 0
+    session_id: str | None = None
+    user_id: str | None = None
+    logged_in_at: datetime | None = None
+
+
+_EXPECTED: Final = frozenset({"expired", "ended", "refused"})
+"""Reasons for which a cookie is not read that are part of a site's daily life."""
 
 
 def report_unreadable(
@@ -87,7 +97,7 @@ def report_unreadable(
     }
     log_some(
         (failure.cookie_name, failure.reason),
-        "DEBUG" if failure.reason == "expired" else "WARNING",
+        "DEBUG" if failure.reason in _EXPECTED else "WARNING",
         "session cookie %r could not be read (%s, password id %s, age %s s, %s characters): %s",
         *(failure.cookie_name, failure.reason, failure.password_id, about["age"], failure.size),
         failure.error,

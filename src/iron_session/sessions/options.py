@@ -32,7 +32,9 @@ from iron_session.seals.kept import KeptSeals
 from iron_session.seals.passwords import PasswordInput, Passwords
 from iron_session.seals.sealing import DEFAULT_TTL
 from iron_session.sessions.cookie_text import serialize_attributes
+from iron_session.sessions.endings import Accept, Revoker
 from iron_session.sessions.events import Unsealed, UnsealFailure
+from iron_session.sessions.identity import UserOf
 from iron_session.sessions.lifetime import cookie_max_age
 
 if TYPE_CHECKING:
@@ -274,6 +276,14 @@ class SessionOptions(_Options, Generic[T]):
         keep_opened: how many opened seals to keep in memory for up to a minute, so that a cookie
             that comes again is not decrypted again, as 1024; None: keep none. Their plaintexts stay
             in memory meanwhile. All else is checked at each request.
+        revocations: `iron_session.revocation.Revocations`, by which sessions can be ended wherever
+            they are; needs `max_lifetime`. None: a session ends in its own browser, or by its ttl.
+        accept: decides whether a session that opens may be used. It takes a copy of the data and an
+            `Unsealed`, and returns True or False; False gives an empty session with the reason
+            `"refused"`. Compare a `session_version` with the one in your database, say. It is
+            called at each request that uses the session.
+        user_of: returns the id of the user whose session it is, as text, from the data, or None;
+            for applications whose logins do not call `session.login()`.
 
     Attributes:
         passwords: the `password`, as `Passwords`; `seal_data` takes it too.
@@ -284,6 +294,7 @@ class SessionOptions(_Options, Generic[T]):
         former_cookies: the `former_scopes`, as `CookieOptions`.
         prepared_schema: the `schema`, prepared for reading and writing, or None.
         kept_seals: the store that `keep_opened` asks for, or None.
+        judged: whether `revocations`, `accept` or `user_of` is asked at each load.
 
     Raises:
         ConfigurationError: a value that can't work, or two that contradict each other.
@@ -305,6 +316,9 @@ class SessionOptions(_Options, Generic[T]):
     on_unseal: UnsealHook | None = None
     former_scopes: Sequence[Mapping[str, Any]] = field(default=(), compare=False)
     keep_opened: int | None = None
+    revocations: Revoker | None = None
+    accept: Accept | None = None
+    user_of: UserOf | None = None
 
     # The same values, prepared for sessions.
     passwords: Passwords = field(init=False, compare=False)
@@ -315,6 +329,7 @@ class SessionOptions(_Options, Generic[T]):
     former_cookies: tuple[CookieOptions, ...] = field(init=False, repr=False)
     prepared_schema: Schema[T] | None = field(init=False, repr=False, compare=False)
     kept_seals: KeptSeals | None = field(init=False, repr=False, compare=False)
+    judged: bool = field(init=False, repr=False, compare=False)
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: object, handler: object) -> NoReturn:
@@ -337,6 +352,7 @@ class SessionOptions(_Options, Generic[T]):
             "max_lifetime_ms": _optional_ms(self.max_lifetime, "max_lifetime"),
             "prepared_schema": _prepare(self.schema),
             "kept_seals": _make_store(self.keep_opened),
+            "judged": (self.revocations, self.accept, self.user_of) != (None, None, None),
         }
         for name, value in prepared.items():
             object.__setattr__(self, name, value)
@@ -346,9 +362,10 @@ class SessionOptions(_Options, Generic[T]):
         object.__setattr__(self, "former_cookies", former)
         object.__setattr__(self, "former_scopes", tuple(map(dict, self.former_scopes)))
         _require_bool("chunk", self.chunk)
-        for name in ("on_unseal_error", "on_unseal", "migrate"):
+        for name in ("on_unseal_error", "on_unseal", "migrate", "accept", "user_of"):
             check_function(name, getattr(self, name))
         _check_lifetimes(self)
+        _register(self)
         _warn_of_units(self)
         _warn_of_cookie(self.cookie_name, cookie)
 
@@ -535,6 +552,22 @@ def _check_lifetimes(options: SessionOptions[Any]) -> None:
             raise ConfigurationError("max_lifetime needs a ttl: ttl=0 never expires")
         if most < ttl:
             raise ConfigurationError("max_lifetime must not be shorter than ttl")
+
+
+def _register(options: SessionOptions[Any]) -> None:
+    """Tell what ends sessions how long they live."""
+    revoker, most = options.revocations, options.max_lifetime_ms
+    if revoker is None:
+        return
+    if not hasattr(revoker, "judge"):
+        raise ConfigurationError(
+            f"revocations must be iron_session.revocation.Revocations, not {type(revoker).__name__}"
+        )
+    if most is None:
+        raise ConfigurationError(
+            "revocations need a max_lifetime: what was ended could never be forgotten without it"
+        )
+    revoker.register(options.ttl_ms, most)
 
 
 # --- values that are seldom meant ------------------------------------------------------------

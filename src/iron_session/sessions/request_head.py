@@ -36,6 +36,9 @@ _LOOPBACK: Final = re.compile(r"127(?:\.[0-9]{1,3}){3}|\[::1\]")
 class RequestHead(Protocol):
     """What an integration provides of a request.
 
+    It may also have `unavailable_error`, a subclass of `SessionUnavailableError` that takes the
+    message, and that the framework answers with 503.
+
     Attributes:
         scheme: `"http"`, `"https"`, `"ws"` or `"wss"`, as the server reports it.
     """

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from iron_session import _json
+from iron_session import _json, _time
 from iron_session._log import warn_once
-from iron_session.errors import UnsealError
+from iron_session.errors import SessionUnavailableError, UnsealError
 from iron_session.seals.iron import Secret, claimed_expiration, decode_json
 from iron_session.seals.mark import NO_MARK, RESERVED, Mark, split_mark
 from iron_session.seals.sealing import expiration, open_json, seal_json, sealed_length
-from iron_session.sessions import cookies, events, lifetime
+from iron_session.sessions import cookies, endings, events, lifetime
+from iron_session.sessions.endings import Revoker
 from iron_session.sessions.events import UnsealFailure
 from iron_session.sessions.jar import CookieJar
 from iron_session.sessions.limits import LONGEST_SEAL
@@ -53,6 +55,8 @@ class Stored(NamedTuple):
         password_id: the id of the password that opened or made the seal; None without a seal.
         expires: when the seal expires, in ms; None for never.
         seal: the sealed text; empty if there is none.
+        user_id: the user whose session it is, if the options ask for that.
+        opened_at: when it was opened, by the clock of the store of endings; None if there is none.
     """
 
     json: bytes
@@ -60,6 +64,8 @@ class Stored(NamedTuple):
     password_id: str | None
     expires: int | None
     seal: str
+    user_id: str | None = None
+    opened_at: int | None = None
 
     def __repr__(self) -> str:
         """Show neither data nor seal: error pages show the variables of a failed save."""
@@ -96,10 +102,22 @@ class Opened(NamedTuple):
 
 
 class Unreadable(NamedTuple):
-    """A text that could not be opened, and why."""
+    """A text that could not be opened, and why.
+
+    Attributes:
+        text: the text.
+        error: why; it has no traceback.
+        session_id: the session's id, if it is authentic; a logout ends it all the same.
+    """
 
     text: str
     error: UnsealError
+    session_id: str | None = None
+
+    @property
+    def is_unavailable(self) -> bool:
+        """Whether it may be a good session: it can't be told right now."""
+        return self.error.reason == "unavailable"
 
     def __repr__(self) -> str:
         """Show nothing of the text: with another schema it may open."""
@@ -126,7 +144,8 @@ def load(jar: CookieJar, options: SessionOptions[Any], now: int) -> Opened | Unr
         if isinstance(found, Opened):
             _warn_of_rivals(found, texts, options, now)
             return found
-        failure = failure or found
+        if failure is None or (found.is_unavailable and not failure.is_unavailable):
+            failure = found
     return failure
 
 
@@ -156,7 +175,7 @@ def _warn_of_rivals(
             return
 
 
-def _open(text: str, options: SessionOptions[Any], now: int) -> Opened:
+def _open(text: str, options: SessionOptions[Any], now: int) -> Opened | Unreadable:
     if len(text) > LONGEST_SEAL:
         raise UnsealError("the text is longer than any session")
     kept, passwords = options.kept_seals, options.passwords
@@ -181,9 +200,36 @@ def _open(text: str, options: SessionOptions[Any], now: int) -> Opened:
     stored = Stored(json, mark, opened.password_id, opened.expires, text)
     if options.migrate is not None:
         data = _migrate(data, options.migrate, opened.password_id)
+    if options.judged:
+        judged = _judge(data, stored, options, now)
+        if isinstance(judged, Unreadable):
+            return judged
+        stored = judged
     if options.prepared_schema is None:
         return Opened(data, None, stored)
     return Opened(data, _fit(data, options.prepared_schema, opened.password_id), stored)
+
+
+def _judge(
+    data: dict[str, Any], stored: Stored, options: SessionOptions[Any], now: int
+) -> Stored | Unreadable:
+    """Return a session with what is known of its user, or why it may not be used."""
+    revoker, mark = options.revocations, stored.mark
+    opened_at = _time_of(revoker)  # first: an ending from here on is later
+    reason, user_id = endings.judge(
+        data, mark, options, lambda user_id: describe(stored, options, now, user_id)
+    )
+    if reason is None:
+        return stored._replace(user_id=user_id, opened_at=opened_at)
+    error = UnsealError(endings.PROBLEMS[reason], reason=reason, password_id=stored.password_id)
+    return Unreadable(stored.seal, error, mark.session_id)
+
+
+def _time_of(revoker: Revoker | None) -> int | None:
+    if revoker is not None:
+        with suppress(SessionUnavailableError):  # then `judge` says so too
+            return revoker.now()
+    return None
 
 
 def _fit(data: dict[str, Any], schema: Schema[Any], password_id: str) -> TypedData[Any]:
@@ -225,14 +271,19 @@ def _migrate(data: dict[str, Any], migrate: Migrate, password_id: str) -> dict[s
     )
 
 
-def describe(stored: Stored, options: SessionOptions[Any], now: int) -> events.Unsealed:
-    """Return the argument of `on_unseal` for a seal that was opened."""
+def describe(
+    stored: Stored, options: SessionOptions[Any], now: int, user_id: str | None
+) -> events.Unsealed:
+    """Return the argument of `on_unseal` and `accept` for a seal that was opened."""
     return events.Unsealed(
         cookie_name=options.cookie_name,
         password_id=stored.password_id or "",
         outdated=options.passwords.is_outdated(stored.password_id),
         age=_age(stored.expires, session_ttl_ms(stored.mark, options), now),
         size=len(stored.seal),
+        session_id=stored.mark.session_id,
+        user_id=user_id,
+        logged_in_at=_time.moment(stored.mark.login_ms),
     )
 
 
@@ -283,17 +334,16 @@ class Draft(NamedTuple):
 
 
 def prepare(
-    json: bytes, before: Stored, options: SessionOptions[Any], ttl_ms: int | None, now: int
+    json: bytes, mark: Mark, options: SessionOptions[Any], ttl_ms: int | None, now: int
 ) -> Draft:
     """Make a session's data, given as JSON text, ready to be sealed.
 
-    `before` is what the browser has; `ttl_ms` is this session's own ttl, None for the options'.
+    `mark` is its mark until now; `ttl_ms` is this session's own ttl, None for the options'.
     """
     secret = options.passwords.primary  # once: it may be another one after a reload
-    created = None if before.mark is NO_MARK else began_ms(before.mark, now)
+    created = None if mark is NO_MARK else began_ms(mark, now)
     if created is None and options.max_lifetime_ms is not None:
         created = now
-    mark = before.mark
     if created is not None or ttl_ms is not None:
         mark = mark.with_life(created_ms=created, ttl_ms=ttl_ms)
     life_ms = options.ttl_ms if ttl_ms is None else ttl_ms
@@ -308,7 +358,11 @@ def prepare(
 def seal(draft: Draft) -> Stored:
     """Seal a session, and return it as the browser will have it."""
     json, mark, plaintext, expires, secret, _ = draft
-    return Stored(json, mark, secret.id, expires, seal_json(plaintext, secret, expires))
+    text = seal_json(plaintext, secret, expires)
+    stored = Stored(json, mark, secret.id, expires, text)
+    if mark is NO_MARK:
+        return stored
+    return stored._replace(user_id=mark.user_id, opened_at=mark.since_ms)
 
 
 def may_be_outdated(stored: Stored, options: SessionOptions[Any]) -> bool:

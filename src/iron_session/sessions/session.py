@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from copy import deepcopy
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from pickle import dumps
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, NoReturn, Self
 
 from iron_session import _json, _time
 from iron_session._frames import GuardedMapping, clear_frames, guarded, shown
@@ -18,10 +19,12 @@ from iron_session.errors import (
     IronSessionError,
     NotSerializableError,
     SessionDestroyedError,
+    SessionUnavailableError,
 )
-from iron_session.seals.mark import NO_MARK, RESERVED
+from iron_session.seals.mark import NO_MARK, RESERVED, Mark
 from iron_session.sessions import cookies, flashes, lifetime, sealed
 from iron_session.sessions.cookies import SessionCookies
+from iron_session.sessions.endings import EndingInProgress, Revoker
 from iron_session.sessions.events import (
     AFTER_REQUEST,
     report_lost,
@@ -31,6 +34,12 @@ from iron_session.sessions.events import (
     report_unvaried,
 )
 from iron_session.sessions.flashes import Flash
+from iron_session.sessions.identity import (
+    check_carried,
+    check_label,
+    identified,
+    signed_in,
+)
 from iron_session.sessions.jar import CookieJar, HeaderJar, request_of
 from iron_session.sessions.limits import MAX_CHUNKS, MOST_JSON_ITEMS
 from iron_session.sessions.options import (
@@ -41,6 +50,7 @@ from iron_session.sessions.options import (
     override_cookie,
 )
 from iron_session.sessions.request_head import RequestHead, is_navigation
+from iron_session.sessions.sealed import Stored
 
 if TYPE_CHECKING:
     from iron_session.sessions.schemas import Schema, TypedData
@@ -94,6 +104,10 @@ class Session(GuardedMapping, Generic[T]):
 
     Attributes:
         accessed: whether the session was used, so that the response depends on the cookie.
+        unavailable: whether the browser's session may be good, and that can't be told right now. It
+            is empty for this request and can't be saved; the browser keeps its cookie. See
+            `SessionOptions(revocations=…)`.
+        endings: the endings by `destroy` or `clear` that are on their way to the store.
         abandoned: whether `abandon` was called.
         renewed: whether it was written though the application had changed nothing.
         restarted: whether the application has ended it; its data now was written after that.
@@ -114,16 +128,20 @@ class Session(GuardedMapping, Generic[T]):
         "_is_new",
         "_jar",
         "_lent",
+        "_login",
         "_options",
         "_renewal_failed",
         "_stored",
         "_typed",
+        "_unjudged_id",
         "_watch",
         "abandoned",
         "accessed",
         "detached",
+        "endings",
         "renewed",
         "restarted",
+        "unavailable",
     )
 
     most_chunks: ClassVar[int] = MAX_CHUNKS
@@ -149,11 +167,15 @@ class Session(GuardedMapping, Generic[T]):
         self._renewal_failed = False
         self._failure_known = False  # whether the application knows that it can't be written
         self._watch: _Watch | None = None
+        self._login: _Login | None = None  # until it is saved
+        self._unjudged_id: str | None = None  # of the session that is unavailable
         self.accessed: bool = False
         self.abandoned: bool = False
         self.renewed: bool = False
         self.restarted: bool = False
         self.detached: bool = False
+        self.endings: Sequence[EndingInProgress] = ()
+        self.unavailable: bool = False
 
     # --- the mapping ---------------------------------------------------------------------
 
@@ -257,9 +279,15 @@ class Session(GuardedMapping, Generic[T]):
         self.expire_unreadable()
         if self.detached:
             self._tell_lost()
-        if self._stored.mark:
-            self._stored = self._stored._replace(mark=NO_MARK)
+        self._begin_as(NO_MARK, None)
+
+    def _begin_as(self, mark: Mark, user_id: str | None) -> None:
+        """Let the session begin now: whatever the browser has is another one."""
+        if mark or self._stored.mark:
             self._forced = True  # the browser's seal has the old life, even if the data comes back
+        self._stored = self._stored._replace(mark=mark, user_id=user_id, opened_at=None)
+        self._login = None
+        self.unavailable = False
 
     @guarded
     def replace(self, data: Mapping[str, Any]) -> None:
@@ -349,6 +377,72 @@ class Session(GuardedMapping, Generic[T]):
             "a Session is no parameter or field by itself: in FastAPI write "
             "Annotated[Session, Depends(SessionDependency(options))]; to return it, dict(session)"
         )
+
+    # --- whose it is -------------------------------------------------------------------------
+
+    @guarded
+    def login(self, user_id: str, *, label: str | None = None, carry: Iterable[str] = ()) -> None:
+        """Begin anew, as the session of a user who has just proven who they are.
+
+        The session gets a new id, so that whoever knows the visitor's cookie from before the login
+        has nothing, and its life begins now. It loses all data but what `carry` names.
+
+        Args:
+            user_id: the user's id, text of 1 to 256 characters; whatever ends this user's sessions
+                names the same.
+            label: what the user will recognize the browser by, as "Firefox on a Mac", where
+                `Revocations(directory=True)` shows it.
+            carry: the keys that stay, as `("cart",)`.
+
+        Raises:
+            TypeError: the id is no text.
+            ConfigurationError: an id, a label or keys that can't be; the options have `user_of`,
+                which says whose session it is.
+            SessionUnavailableError: with `revocations`, while their store was never reached.
+            NotSerializableError: what is carried does not fit the schema alone.
+        """
+        schema, now = self._options.prepared_schema, _time.now_ms()
+        check_label(label)
+        keys = check_carried(carry)
+        # Now, not when it is saved: what ends the user in between must end this login too.
+        mark = self._mark_of(partial(signed_in, user_id, self._options, now))
+        data = self._load()
+        carried = {key: data[key] for key in keys if key in data}
+        typed = None if schema is None else _make_typed(schema, carried)
+        self._typed = None
+        data.clear()
+        data.update(carried)
+        self._changed, self._lent, self._typed = True, _NO_PRINT, typed
+        self._failure_known = False
+        self._ending = self.restarted = True
+        self._begin_as(mark, user_id)
+        self._login = _Login(label, now)
+        if self.detached:
+            self._tell_lost()
+
+    @property
+    def id(self) -> str | None:
+        """The session's id, which stays over all saves; None if it has none.
+
+        It has one after `login`, and with `revocations` once it was saved.
+        """
+        self._require_read()
+        return self._stored.mark.session_id
+
+    @property
+    def user_id(self) -> str | None:
+        """The id of the user whose session it is: by `login`, or the options' `user_of`."""
+        self._require_read()
+        return self._stored.user_id or self._stored.mark.user_id
+
+    @property
+    def logged_in_at(self) -> datetime | None:
+        """When the user logged in (UTC); later saves do not change it. None if nobody has.
+
+        Compare it with the time before you allow what needs a fresh login.
+        """
+        self._require_read()
+        return _time.moment(self._stored.mark.login_ms)
 
     # --- typed data ----------------------------------------------------------------------
 
@@ -531,7 +625,7 @@ class Session(GuardedMapping, Generic[T]):
         that was not saved yet.
         """
         self._require_read()
-        return _moment(sealed.end_ms(self._stored, self._options, _time.now_ms()))
+        return _time.moment(sealed.end_ms(self._stored, self._options, _time.now_ms()))
 
     @property
     def created_at(self) -> datetime | None:
@@ -540,7 +634,7 @@ class Session(GuardedMapping, Generic[T]):
         None if its seal does not say: only sessions with `max_lifetime` record it.
         """
         self._require_read()
-        return _moment(sealed.began_ms(self._stored.mark, _time.now_ms()))
+        return _time.moment(sealed.began_ms(self._stored.mark, _time.now_ms()))
 
     @property
     def ttl(self) -> timedelta:
@@ -590,6 +684,23 @@ class Session(GuardedMapping, Generic[T]):
         """
         self._require_read()
         self._ending = self.restarted = True
+        self.unavailable = False  # what is written from here on is no longer that session
+        self._end_id()
+        self._login = None
+        mark = self._stored.mark
+        if mark.session_id is not None:
+            self._stored = self._stored._replace(mark=mark.without_identity(), user_id=None)
+            self._forced = True
+
+    def _end_id(self) -> None:
+        """End the session's id, so that no copy of its cookie can be used any more."""
+        mark, revoker = self._stored.mark, self._options.revocations
+        session_id = mark.session_id or self._unjudged_id
+        self._unjudged_id = None
+        if revoker is not None and session_id is not None:
+            ending = revoker.end_soon(session_id, sealed.session_ttl_ms(mark, self._options))
+            if ending is not None:
+                self.endings = (*self.endings, ending)
 
     # --- after the request ---------------------------------------------------------------
 
@@ -656,8 +767,12 @@ class Session(GuardedMapping, Generic[T]):
             self._is_new = False
             self._data = data
             if options.on_unseal is not None:
-                report_unsealed(sealed.describe(self._stored, options, now), options.on_unseal)
+                stored = self._stored
+                about = sealed.describe(stored, options, now, self.user_id)
+                report_unsealed(about, options.on_unseal)
             return data
+        if isinstance(found, sealed.Unreadable) and found.is_unavailable:
+            self.unavailable, self._unjudged_id = True, found.session_id
         data = self._data = {}
         if isinstance(found, sealed.Unreadable):
             # Only now: the log's filters and the hook may use the session themselves.
@@ -689,6 +804,7 @@ class Session(GuardedMapping, Generic[T]):
             CookieTooLargeError: more than the cookie, or with `chunk` four of them, can hold.
             HeadersAlreadySentError: the response's headers were already sent.
             SessionDestroyedError: data was written into a destroyed session.
+            SessionUnavailableError: it can't be told whether the browser's session has ended.
             ConfigurationError: a ttl beyond `max_lifetime`, attributes that no browser would
                 accept, `expires` in the past.
 
@@ -712,11 +828,16 @@ class Session(GuardedMapping, Generic[T]):
         """Save; `json` is the data as JSON, if it was encoded already."""
         data = self._load()
         if self._destroyed:
-            if not data:
+            if not data and self._login is None:
                 return
             raise SessionDestroyedError(
                 "data was written into a destroyed session: saving it would log the visitor in "
                 "again. Destroy the session last, or use clear() to start over in it"
+            )
+        if self.unavailable:
+            raise self._unavailable_error(
+                "the session can't be saved: it can't be told right now whether the one that the "
+                "browser has was ended, and saving would replace that. Answer 503"
             )
         if ttl is None and cookie_options is None:
             ttl, cookie_options = self.own_terms()
@@ -734,7 +855,10 @@ class Session(GuardedMapping, Generic[T]):
         if json is None:
             self._changed = False  # before the data is read: another thread may be changing it
             json = self._to_json(data)
-        draft = sealed.prepare(json, before, options, own_ttl_ms, now)
+        mark = before.mark
+        if options.revocations is not None or options.user_of is not None:
+            mark = self._identified(data, now)
+        draft = sealed.prepare(json, mark, options, own_ttl_ms, now)
         life_ms = None if draft.expires is None else draft.expires - now
         # "Remember me" must outlast a browser that is closed in between.
         is_remembered = own_ttl_ms is not None and cookie_options is None and cookie.max_age is None
@@ -744,9 +868,36 @@ class Session(GuardedMapping, Generic[T]):
         stored = sealed.seal(draft)
         self._own_cookies().write(options, stored.seal, room, cookie, seconds)
         self._cookie, self._stored = cookie, stored
+        if options.revocations is not None:
+            self._note_user(options.revocations, stored)
+        self._login = None
         if self._lent is not None:
             self._lent = _NO_PRINT
         self._forced = self._ending = self.renewed = self._failure_known = False
+
+    def _identified(self, data: dict[str, Any], now: int) -> Mark:
+        """Return the mark of the session that is saved now.
+
+        Raises:
+            SessionUnavailableError, TypeError, ConfigurationError: as `identified`.
+        """
+        before = self._stored
+        mark = self._mark_of(partial(identified, data, before, self._options, now))
+        if before.user_id is not None and mark.user_id is None:
+            self._end_id()  # the application has logged its user out
+        return mark
+
+    def _note_user(self, revoker: Revoker, stored: Stored) -> None:
+        """Tell who is signed in by this session."""
+        session_id, user_id = stored.mark.session_id, stored.user_id
+        end = sealed.end_ms(stored, self._options, _time.now_ms())
+        if session_id is None or user_id is None or end is None:
+            return
+        login = self._login
+        if login is not None:
+            revoker.note_login(session_id, user_id, login.label, login.at, end)
+        else:
+            revoker.note_seen(session_id, user_id, end)
 
     def own_terms(
         self,
@@ -775,8 +926,13 @@ class Session(GuardedMapping, Generic[T]):
         Raises:
             HeadersAlreadySentError: the response's headers were already sent.
         """
+        if self._options.revocations is not None:
+            self._require_read()
+        self._end_id()  # even if the cookie can't be expired any more
         self._expire()
+        self._login = None
         self.accessed = True
+        self.unavailable = False
         self._destroyed = True
         self._typed = None
         if self._data is None:
@@ -836,7 +992,7 @@ class Session(GuardedMapping, Generic[T]):
             was_set, self._changed = self._changed, False
             json = self._write_down()
             is_change, is_empty = self._is_change(json, was_set=was_set), json == _EMPTY
-        if not is_empty:
+        if not is_empty or self._stored.mark.user_id is not None:
             # If the browser sends two cookies, the one read here may not be the visitor's own.
             is_ended_in_doubt = self._ending and self._own_cookies().came_twice(self._options)
             if is_change or self._forced or is_ended_in_doubt:
@@ -905,8 +1061,8 @@ class Session(GuardedMapping, Generic[T]):
         if self._data is None or self._failure_known or self.abandoned:
             return False
         if self._destroyed:
-            return self._encode() != _EMPTY
-        is_modified = not self._is_as_stored() and self.modified
+            return self._login is not None or self._encode() != _EMPTY
+        is_modified = self._login is not None or (not self._is_as_stored() and self.modified)
         return is_modified or (not self._data and self._is_emptied())
 
     def _own_ttl_ms(self, ttl: _time.Seconds) -> int:
@@ -951,6 +1107,18 @@ class Session(GuardedMapping, Generic[T]):
         self._stored = sealed.NOTHING
         self._forced = self._ending = self.renewed = self._failure_known = False
 
+    def _mark_of(self, make: Callable[[], Mark]) -> Mark:
+        try:
+            return make()
+        except SessionUnavailableError as error:
+            problem = str(error)
+        raise self._unavailable_error(problem)
+
+    def _unavailable_error(self, problem: str) -> SessionUnavailableError:
+        """Return the error in the form that the framework answers with 503, if it has one."""
+        kind = getattr(self._head(), "unavailable_error", SessionUnavailableError)
+        return kind(problem)
+
     def _head(self) -> RequestHead | None:
         """Return what is known about the request, if its jar was given that."""
         return request_of(self._jar)
@@ -991,6 +1159,13 @@ class _Watch:
             pass
 
 
+class _Login(NamedTuple):
+    """A login that is to be saved: the browser's label, and the time in ms."""
+
+    label: str | None
+    at: int
+
+
 _NO_PRINT = b""  # equal to none
 
 
@@ -1004,15 +1179,6 @@ def _print(data: object) -> bytes:
         return dumps(data, protocol=5)
     except Exception:  # raised by whatever the application may have put in
         return _NO_PRINT
-
-
-def _moment(milliseconds: int | None) -> datetime | None:
-    if milliseconds is None:
-        return None
-    try:
-        return datetime.fromtimestamp(milliseconds / 1000, UTC)
-    except (OverflowError, ValueError, OSError):  # JavaScript's years go beyond 9999
-        return datetime.max.replace(tzinfo=UTC)
 
 
 def _write(data: dict[str, Any]) -> bytes:

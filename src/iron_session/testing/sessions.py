@@ -15,6 +15,7 @@ from iron_session.seals.passwords import TESTING_PASSWORD
 from iron_session.sessions import lifetime, sealed
 from iron_session.sessions.cookie_text import is_expired, serialize_cookie
 from iron_session.sessions.cookies import cookie_names, split
+from iron_session.sessions.identity import identified, signed_in
 from iron_session.sessions.jar import HeaderJar
 from iron_session.sessions.options import (
     CookieOptions,
@@ -109,6 +110,7 @@ def session_cookie(
     *,
     ttl: Seconds | None = None,
     created_at: datetime | None = None,
+    user_id: str | None = None,
 ) -> dict[str, str]:
     """Return the cookies that a browser has after a session with this data was saved.
 
@@ -119,6 +121,7 @@ def session_cookie(
             that of the options.
         created_at: when it was saved, as a datetime with a time zone: if that is long ago, it has
             expired by now. None for now.
+        user_id: the user who has logged in, as `session.login` takes it; None for nobody.
 
     Returns:
         Names and values: one cookie, or with `chunk` up to four.
@@ -126,7 +129,8 @@ def session_cookie(
     Raises:
         NotSerializableError: data that JSON can't carry, or that does not fit the schema.
         CookieTooLargeError: more than the cookie can hold.
-        ConfigurationError: not `SessionOptions`, or a ttl or a time that can't work.
+        ConfigurationError: not `SessionOptions`, or a ttl, a time or a user's id that can't work.
+        TypeError: the user's id is no text.
     """
     session = get_iron_session(HeaderJar(), options)
     if isinstance(data, Mapping) or options.schema is None:
@@ -139,7 +143,11 @@ def session_cookie(
         own_ttl_ms = to_milliseconds(ttl, "ttl")
     now = _time.now_ms() if created_at is None else milliseconds(moment(created_at, "created_at"))
     json = _json.encode(dict(session), "session")
-    stored = sealed.seal(sealed.prepare(json, sealed.NOTHING, options, own_ttl_ms, now))
+    if user_id is not None:
+        mark = signed_in(user_id, options, now)
+    else:
+        mark = identified(dict(session), sealed.NOTHING, options, now)
+    stored = sealed.seal(sealed.prepare(json, mark, options, own_ttl_ms, now))
     life_ms = None if stored.expires is None else stored.expires - now
     max_age = lifetime.cookie_max_age(options.cookie.max_age, life_ms)
     return split(options.cookie_name, stored.seal, options.cookie, max_age, chunk=options.chunk)
@@ -151,12 +159,13 @@ def cookie_header(
     *,
     ttl: Seconds | None = None,
     created_at: datetime | None = None,
+    user_id: str | None = None,
 ) -> str:
     """Return the `Cookie` header that such a browser sends, as text, for any client.
 
     It takes the arguments of `session_cookie`, and raises the same errors.
     """
-    cookies = session_cookie(options, data, ttl=ttl, created_at=created_at)
+    cookies = session_cookie(options, data, ttl=ttl, created_at=created_at, user_id=user_id)
     return _join(cookies.items())
 
 
@@ -174,6 +183,7 @@ def log_in(
     *,
     ttl: Seconds | None = None,
     created_at: datetime | None = None,
+    user_id: str | None = None,
     url: str | None = None,
 ) -> None:
     """Put a session into a test client, as if the application had set it in a response.
@@ -187,6 +197,7 @@ def log_in(
         data: as for `session_cookie`.
         ttl: as for `session_cookie`.
         created_at: as for `session_cookie`.
+        user_id: as for `session_cookie`.
         url: the application's URL, if the client does not know it, or has another one.
 
     Raises:
@@ -194,8 +205,9 @@ def log_in(
             Secure one to an http:// URL; whatever `session_cookie` refuses.
         NotSerializableError: as `session_cookie`.
         CookieTooLargeError: as `session_cookie`.
+        TypeError: as `session_cookie`.
     """
-    cookies = session_cookie(options, data, ttl=ttl, created_at=created_at)
+    cookies = session_cookie(options, data, ttl=ttl, created_at=created_at, user_id=user_id)
     store = store_of(client, url, options.cookie)
     names = cookie_names(options.cookie_name)
     store.forget(names)

@@ -1,0 +1,149 @@
+"""Whose session it is: ids of sessions and of users, and the mark that a save gives them."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from iron_session._json import is_unicode
+from iron_session.errors import ConfigurationError
+from iron_session.seals.mark import NO_MARK, Mark
+
+if TYPE_CHECKING:
+    from iron_session.sessions.options import SessionOptions
+    from iron_session.sessions.sealed import Stored
+
+__all__ = [
+    "UserOf",
+    "check_carried",
+    "check_label",
+    "check_user_id",
+    "identified",
+    "new_id",
+    "signed_in",
+    "user_in",
+]
+
+UserOf: TypeAlias = "Callable[[dict[str, Any]], str | None]"
+
+LONGEST_USER_ID: Final = 256
+LONGEST_LABEL: Final = 256
+_ID_BYTES: Final = 16
+
+
+def new_id() -> str:
+    """Return a new session id: 128 random bits as 22 characters of base64url."""
+    return secrets.token_urlsafe(_ID_BYTES)
+
+
+def check_user_id(user_id: object, place: str = "user_id") -> str:
+    """Return a user's id, or refuse it.
+
+    Raises:
+        TypeError: it is no text.
+        ConfigurationError: it is empty, longer than 256 characters, or not valid Unicode.
+    """
+    if not isinstance(user_id, str):
+        raise TypeError(f"{place} must be text, not {type(user_id).__name__}: use str(…)")
+    if not 1 <= len(user_id) <= LONGEST_USER_ID or not is_unicode(user_id):
+        raise ConfigurationError(
+            f"{place} must have 1 to {LONGEST_USER_ID} characters of valid Unicode"
+        )
+    return user_id
+
+
+def check_label(label: object) -> None:
+    """Refuse what can't name a device: None, or text of at most 256 characters.
+
+    Raises:
+        ConfigurationError: it is something else.
+    """
+    if label is not None and not (
+        isinstance(label, str) and len(label) <= LONGEST_LABEL and is_unicode(label)
+    ):
+        raise ConfigurationError(
+            f"label must be a text of at most {LONGEST_LABEL} characters, or None"
+        )
+
+
+def check_carried(carry: object) -> list[str]:
+    """Return the keys that a login carries over.
+
+    Raises:
+        ConfigurationError: it is one text, whose letters would be the keys, or no collection.
+    """
+    if isinstance(carry, str) or not isinstance(carry, Iterable):
+        raise ConfigurationError('carry must be a collection of keys, as ("cart",)')
+    return list(carry)
+
+
+def user_in(data: dict[str, Any], mark: Mark, options: SessionOptions[Any]) -> str | None:
+    """Return the user whose session this is: by the application's `user_of`, else by the mark.
+
+    Raises:
+        TypeError: `user_of` returned something that is neither text nor None.
+        ConfigurationError: it returned a text that can't be a user's id.
+        Exception: whatever it raised itself.
+    """
+    if options.user_of is None:
+        return mark.user_id
+    user_id = options.user_of(data)
+    return None if user_id is None else check_user_id(user_id, "what user_of returns")
+
+
+def signed_in(user_id: object, options: SessionOptions[Any], now: int) -> Mark:
+    """Return the mark of a user's session that begins now, with a new id.
+
+    Args:
+        user_id: the user's id, text of 1 to 256 characters.
+        options: the session's options.
+        now: this server's time, in ms.
+
+    Raises:
+        TypeError: as `check_user_id`.
+        ConfigurationError: as `check_user_id`; the options have `user_of`.
+        SessionUnavailableError: endings are to count from now on, and the store's time is unknown.
+    """
+    checked = check_user_id(user_id)
+    if options.user_of is not None:
+        raise ConfigurationError(
+            "a login names its user, and so does user_of in the options: set in the data what "
+            "user_of returns, or leave user_of out"
+        )
+    since_ms = None if options.revocations is None else options.revocations.now(checked)
+    return NO_MARK.with_identity(new_id(), checked, now, since_ms)
+
+
+def identified(
+    data: dict[str, Any], before: Stored, options: SessionOptions[Any], now: int
+) -> Mark:
+    """Return the mark of a session that is saved: its id stays, unless another user has it now.
+
+    Args:
+        data: the session's data.
+        before: the session as the browser has it, or as `login` has begun it.
+        options: the session's options.
+        now: this server's time, in ms.
+
+    Raises:
+        SessionUnavailableError: endings are to count from now on, and the store's time is unknown.
+        TypeError: as `user_in`.
+        ConfigurationError: as `user_in`.
+    """
+    mark, revoker = before.mark, options.revocations
+    user_id = user_in(data, mark, options)
+    if user_id == before.user_id:  # its user, or still nobody
+        session_id, login_ms, since_ms = mark.session_id, mark.login_ms, mark.since_ms
+    else:
+        session_id, since_ms, login_ms = None, None, None if user_id is None else now
+    if revoker is not None and since_ms is None:
+        is_same = user_id == before.user_id
+        # What ended its user while it was in use here must end it still.
+        since_ms = before.opened_at if is_same and before.opened_at is not None else None
+        since_ms = revoker.now(user_id) if since_ms is None else since_ms
+    if session_id is None:
+        if revoker is None and user_id is None:
+            return mark.without_identity() if mark.session_id else mark
+        session_id = new_id()
+    return mark.with_identity(session_id, user_id, login_ms, since_ms)
