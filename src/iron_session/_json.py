@@ -121,11 +121,10 @@ def _make_writer() -> Callable[[object], str]:
 _write = _make_writer()
 
 # The native core's writer and reader, if there is one. They do what is ordinary: what they hand
-# back, and what is wrong with it, is for the code below.
-_write_natively: _speedups.WriteJson | None = None
-_read_natively: _speedups.ReadJson | None = None
-if _speedups.core:
-    _write_natively, _read_natively = _speedups.core.write_json, _speedups.core.read_json
+# back is done below, where all errors are made.
+_native = _speedups.core
+_write_natively: _speedups.WriteJson | None = _native.write_json if _native else None
+_read_natively: _speedups.ReadJson | None = _native.read_json if _native else None
 
 
 # What two writers of the same data may spell differently: numbers that are not integers, escapes,
