@@ -8,9 +8,8 @@ from importlib.metadata import version
 
 import pytest
 
-from iron_session import Passwords
+from iron_session import Passwords, _speedups
 from iron_session.cli import main
-from iron_session.seals import _speedups
 
 
 def test_it_prints_a_password_that_can_be_used(capsys: pytest.CaptureFixture[str]) -> None:
@@ -34,7 +33,11 @@ def test_each_password_is_another(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("core", "reason", "maker"),
     [
-        (_speedups.Core("0.1.0", pytest.fail), "", "iron-session-speedups 0.1.0"),
+        (
+            _speedups.Core("0.1.0", pytest.fail, lambda *_: None, lambda _: None),
+            "",
+            "iron-session-speedups 0.1.0",
+        ),
         (None, "turned off", "Python: turned off"),
     ],
 )

@@ -25,11 +25,12 @@ from iron_session import (
     SessionOptions,
     Unsealed,
     UnsealReason,
+    _speedups,
     get_iron_session,
     seal_data,
 )
 from iron_session.csrf import CsrfError, CsrfOptions, CsrfRequest, refuse
-from iron_session.seals import _speedups, speedups
+from iron_session.seals import speedups
 from iron_session.sessions import events
 from iron_session.testing import cookie_header, frozen_clock
 from tests.helpers.pages import ROOT, one_line, read_page, run_page, tables

@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from iron_session.seals import _speedups
+from iron_session import _speedups
 from tools import build_speedups, check_crates, core_vectors, house_figures, mutants
 
 

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from iron_session.seals import Secret, _speedups
+from iron_session import _speedups
+from iron_session.seals import Secret
 from iron_session.seals.iron import DEFAULTS, seal_bytes
 
 FILE = Path(__file__).parent.parent / "speedups" / "tests" / "vectors.tsv"

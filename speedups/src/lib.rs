@@ -3,7 +3,10 @@
 #![forbid(unsafe_code)]
 
 pub mod core;
+pub mod json;
 
+#[cfg(feature = "python")]
+mod objects;
 #[cfg(feature = "python")]
 mod python;
 

@@ -1,18 +1,19 @@
-//! What Python sees: one class, and the number by which iron-session knows whether it fits.
+//! What Python sees: one class, two functions, and the number by which iron-session knows whether it fits.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyBytes, PyString};
+use pyo3::types::{PyBool, PyBytes, PyNotImplemented, PyString};
 use zeroize::Zeroizing;
 
 use crate::core::{Answer, Password, RANDOM_BYTES};
 use crate::guard;
+use crate::objects::{read_objects, write_objects};
 
 /// iron-session takes the module only if this is the number it was written for. It changes with
 /// every change of what the functions below take or return.
-const API: u32 = 1;
+const API: u32 = 2;
 
 /// A text password that seals and opens.
 ///
@@ -85,6 +86,27 @@ fn randomness_of(given: &Bound<'_, PyAny>) -> Option<Zeroizing<[u8; RANDOM_BYTES
     Some(randomness)
 }
 
+/// Return a value as JSON text in bytes, or None.
+#[pyfunction]
+fn write_json<'py>(
+    value: &Bound<'py, PyAny>,
+    most: &Bound<'py, PyAny>,
+    depth: &Bound<'py, PyAny>,
+) -> Option<Bound<'py, PyBytes>> {
+    guard(|| {
+        let room = most.extract::<Option<usize>>().ok()?.unwrap_or(usize::MAX);
+        let output = write_objects(value, room, depth.extract().ok()?)?;
+        Some(PyBytes::new(value.py(), output.as_bytes()))
+    })
+}
+
+/// Return the value of JSON text in bytes, or NotImplemented: None is a value.
+#[pyfunction]
+fn read_json<'py>(raw: &Bound<'py, PyAny>) -> Bound<'py, PyAny> {
+    let read = || read_objects(raw.py(), raw.cast::<PyBytes>().ok()?.as_bytes());
+    guard(read).unwrap_or_else(|| PyNotImplemented::get(raw.py()).to_owned().into_any())
+}
+
 /// Panic, and return what the functions above return then: so that a build can be tested.
 #[pyfunction]
 fn _panic() -> Option<bool> {
@@ -108,5 +130,7 @@ fn iron_session_speedups(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("API", API)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<PasswordKey>()?;
+    module.add_function(wrap_pyfunction!(write_json, module)?)?;
+    module.add_function(wrap_pyfunction!(read_json, module)?)?;
     module.add_function(wrap_pyfunction!(_panic, module)?)
 }

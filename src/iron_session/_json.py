@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, Final, NoReturn, TypeAlias
 
+from iron_session import _speedups
 from iron_session.errors import NotSerializableError
 
 __all__ = [
@@ -120,6 +121,12 @@ def _make_writer() -> Callable[[object], str]:
 
 _write = _make_writer()
 
+# The native core's writer and reader, if there is one. They do what is ordinary: what they hand
+# back is done below, where all errors are made.
+_native = _speedups.core
+_write_natively: _speedups.WriteJson | None = _native.write_json if _native else None
+_read_natively: _speedups.ReadJson | None = _native.read_json if _native else None
+
 
 # What two writers of the same data may spell differently: numbers that are not integers, escapes,
 # white space.
@@ -147,6 +154,10 @@ def encode(value: object, root: str, most: int | None = None) -> bytes:
         NotSerializableError: JSON can't carry a value; the message names its path below `root`.
         TooManyPartsError: it has more parts, which were not checked.
     """
+    if _write_natively is not None:
+        written = _write_natively(value, most, 0)
+        if written is not None:
+            return written
     try:
         _check_shape(value, 0, None if most is None else [most])
         text = _write(value)
@@ -174,6 +185,12 @@ def check_item(value: object, path: Path, most: int) -> None:
     Raises:
         NotSerializableError: JSON can't carry a value; the message names its path.
     """
+    if (
+        _write_natively is not None
+        and path[-1] != PROTOTYPE
+        and _write_natively(value, most, len(path) - 1) is not None
+    ):
+        return
     try:
         _check_shape(value, len(path) - 1, [most])
         text = _write(value)
@@ -193,6 +210,10 @@ def decode(raw: bytes) -> Any:
     A byte order mark, invalid UTF-8, NaN, Infinity, nesting beyond `MAX_DEPTH` and the key
     `__proto__` (PrototypeKeyError) are refused, so that whatever was read can be written again.
     """
+    if _read_natively is not None:
+        value = _read_natively(raw)
+        if value is not NotImplemented:
+            return value
     # `_decoder.decode` does the same, but takes longer to look for white space than for the rest.
     text = raw.decode("utf-8").strip(_WHITE_SPACE)
     value, end = _decoder.raw_decode(text)

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from iron_session import ConfigurationError, NotSerializableError, UnsealError
-from iron_session.seals import KeyOptions, SealOptions, Secret, _crypto, _speedups, seal, unseal
+from iron_session import ConfigurationError, NotSerializableError, UnsealError, _speedups
+from iron_session.seals import KeyOptions, SealOptions, Secret, _crypto, seal, unseal
 from iron_session.seals._encoding import base64url_decode, base64url_encode
 from iron_session.seals.iron import DEFAULTS, open_seal, seal_bytes
 from tests.helpers.clock import Clock

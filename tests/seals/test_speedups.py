@@ -1,5 +1,6 @@
 """The native core: when it is used, and that it does what the Python code does, no more."""
 
+import json
 import logging
 import os
 import subprocess
@@ -12,8 +13,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from iron_session import ConfigurationError, Passwords, UnsealError, seal_data, unseal_data
-from iron_session.seals import SealOptions, Secret, _crypto, _speedups, seal, speedups, unseal
+from iron_session import (
+    ConfigurationError,
+    Passwords,
+    UnsealError,
+    _json,
+    _speedups,
+    seal_data,
+    unseal_data,
+)
+from iron_session.seals import SealOptions, Secret, _crypto, seal, speedups, unseal
 from iron_session.seals.iron import DEFAULTS, OpenedSeal, open_seal, seal_bytes
 from tests.helpers.seals import OTHER, PASSWORD, ByHand, base64url
 from tests.property.test_seals_hostile_text import NOW, SEALS, any_text, hostile, seals
@@ -63,6 +72,11 @@ class Key:
         return self.opened
 
 
+def core_of(key: Callable[[str], Key]) -> _speedups.Core:
+    """Return a core that makes keys with this, and knows no JSON but that of the check."""
+    return _speedups.Core("0.1.0", key, write_known_json, read_known_json)
+
+
 def known_answers(password: str) -> SimpleNamespace:
     """Return a key that passes the check: it leaves all to the Python code."""
     secret = secret_of(None, password)
@@ -80,10 +94,29 @@ def known_answers(password: str) -> SimpleNamespace:
     return SimpleNamespace(seal=seal, open=open_)
 
 
+KNOWN_VALUE, KNOWN_JSON = _speedups._KNOWN_VALUE, _speedups._KNOWN_JSON
+
+
+def write_known_json(value: object, most: int | None, depth: int) -> bytes | None:
+    """Write the one value that is asked for, and leave all else to the Python code."""
+    return KNOWN_JSON if (value, most, depth) == (KNOWN_VALUE, 5, 255) else None
+
+
+def read_known_json(raw: bytes) -> object:
+    return dict(KNOWN_VALUE) if raw == KNOWN_JSON else NotImplemented
+
+
 def module(**changes: object) -> ModuleType:
     """Return a module that fits, but for the changes; a change to None takes a name away."""
     made = ModuleType(_speedups.MODULE)
-    names = {"API": _speedups.API, "__version__": "0.1.0", "PasswordKey": known_answers} | changes
+    names = {
+        "API": _speedups.API,
+        "__version__": "0.1.0",
+        "PasswordKey": known_answers,
+        "write_json": write_known_json,
+        "read_json": read_known_json,
+        **changes,
+    }
     vars(made).update({name: value for name, value in names.items() if value is not None})
     return made
 
@@ -107,7 +140,7 @@ ABSENT = ModuleNotFoundError("No module named …", name=_speedups.MODULE)
 def test_a_core_that_fits_is_used(monkeypatch: pytest.MonkeyPatch, setting: str | None) -> None:
     install(monkeypatch, module())
     core, reason = _speedups.load(setting)
-    assert core == ("0.1.0", known_answers)
+    assert core == ("0.1.0", known_answers, write_known_json, read_known_json)
     assert reason == ""
 
 
@@ -155,11 +188,11 @@ UNFIT: list[tuple[ModuleType | Exception, str]] = [
     (ImportError("cannot open shared object file"), "ImportError: cannot open shared"),
     (ModuleNotFoundError("No module named 'x'", name="x"), "ModuleNotFoundError: No module"),
     (RuntimeError("out of order"), "RuntimeError: out of order"),
-    (module(API=2), "its interface is 2, not 1: install the same version"),
+    (module(API=1), "its interface is 1, not 2: install the same version"),
     (module(API=0), "its interface is 0"),
     (module(API=True), "its interface is True"),
-    (module(API="1"), "its interface is '1'"),
-    (module(API="1" * 500), "its interface is '1111111111111111111, not 1"),
+    (module(API="2"), "its interface is '2'"),
+    (module(API="2" * 500), "its interface is '2222222222222222222, not 2"),
     (module(API=None), "AttributeError"),
     (module(__version__=None), "AttributeError"),
     (module(PasswordKey=None), "AttributeError"),
@@ -169,6 +202,15 @@ UNFIT: list[tuple[ModuleType | Exception, str]] = [
     (module(PasswordKey=wrong(open=None)), "does not make the seal"),
     (module(PasswordKey=wrong(open=(b"{}", 1))), "does not make the seal"),
     (module(PasswordKey=wrong(open=False)), "does not make the seal"),
+    (module(write_json=None), "AttributeError"),
+    (module(read_json=None), "AttributeError"),
+    (module(write_json=fails), "RuntimeError: out of order"),
+    (module(read_json=fails), "RuntimeError: out of order"),
+    (module(write_json=lambda *_: None), "does not write and read the JSON"),
+    (module(write_json=lambda *_: KNOWN_JSON), "does not write and read the JSON"),
+    (module(read_json=lambda _: NotImplemented), "does not write and read the JSON"),
+    (module(read_json=lambda _: KNOWN_VALUE), "does not write and read the JSON"),
+    (module(read_json=lambda _: KNOWN_VALUE | {"b": 1.0}), "does not write and read the JSON"),
 ]
 
 
@@ -209,10 +251,11 @@ def test_another_setting_is_an_error(setting: str) -> None:
 def test_the_known_answer_is_that_of_the_python_code() -> None:
     secret = secret_of(None, _speedups._KNOWN_PASSWORD)
     assert seal_bytes(b"{}", secret, DEFAULTS, 1, bytes) == _speedups._KNOWN_SEAL
+    assert json.dumps(KNOWN_VALUE, ensure_ascii=False, separators=(",", ":")) == KNOWN_JSON.decode()
 
 
 def test_the_version_at_work_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_speedups, "core", _speedups.Core("0.1.0", Key))
+    monkeypatch.setattr(_speedups, "core", core_of(Key))
     assert speedups() == "0.1.0"
     monkeypatch.setattr(_speedups, "core", None)
     assert speedups() is None
@@ -238,6 +281,7 @@ def test_this_run_is_over_the_core_that_it_asks_for() -> None:
     assert _speedups.core == (None if setting == "0" else CORE)
     assert setting != "1" or speedups() is not None
     assert (Passwords(PASSWORD).primary.native is None) is (speedups() is None)
+    assert (_json._write_natively is None) is (_json._read_natively is None) is (speedups() is None)
 
 
 # --- what it is given ------------------------------------------------------------------------
@@ -251,7 +295,7 @@ def key(monkeypatch: pytest.MonkeyPatch) -> Key:
     def make(password: str) -> Key:
         return only if password == PASSWORD else Key(password)
 
-    monkeypatch.setattr(_speedups, "core", _speedups.Core("0", make))
+    monkeypatch.setattr(_speedups, "core", core_of(make))
     return only
 
 

@@ -6,7 +6,8 @@ import argparse
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from iron_session.seals import _speedups, generate_password
+from iron_session import _speedups
+from iron_session.seals import generate_password
 
 __all__ = ["main"]
 

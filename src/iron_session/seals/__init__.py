@@ -1,6 +1,6 @@
 """Seals: data ⇄ sealed text, by the Fe26.2 protocol. Independent of cookies."""
 
-from iron_session.seals._speedups import speedups
+from iron_session._speedups import speedups
 from iron_session.seals.iron import KeyOptions, SealOptions, Secret, seal, unseal
 from iron_session.seals.passwords import PasswordInput, Passwords, generate_password
 from iron_session.seals.sealing import seal_data, unseal_data

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.ciphers.modes import CBC, CTR
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.hmac import HMAC
 
-from iron_session.seals import _speedups
+from iron_session import _speedups
 
 __all__ = [
     "BLOCK_BYTES",

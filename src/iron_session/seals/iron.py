@@ -16,10 +16,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, NoReturn, Self, TypeAlias
 
-from iron_session import _json, _time
+from iron_session import _json, _speedups, _time
 from iron_session._frames import guarded, shown
 from iron_session.errors import ConfigurationError, NotSerializableError, UnsealError
-from iron_session.seals import _crypto, _speedups
+from iron_session.seals import _crypto
 from iron_session.seals._encoding import base64url_decode, base64url_encode
 
 __all__ = ["KeyOptions", "SealOptions", "Secret", "seal", "unseal"]

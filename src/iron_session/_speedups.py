@@ -1,12 +1,13 @@
 """The native core, if the package iron-session-speedups is installed and fits.
 
 The core makes and opens the ordinary seal, that of a text password and default options, in one
-call. Whatever else it is given, it hands back, and the Python code does it: so errors are made in
-one place, and nothing works only with the core.
+call; and it writes and reads JSON. Whatever else it is given, it hands back, and the Python code
+does it: so errors are made in one place, and nothing works only with the core.
 """
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from importlib import import_module
@@ -15,9 +16,9 @@ from typing import Any, Final, Literal, NamedTuple, Protocol
 from iron_session._log import warn_once
 from iron_session.errors import ConfigurationError
 
-__all__ = ["RANDOM_BYTES", "Core", "NativeKey", "speedups"]
+__all__ = ["RANDOM_BYTES", "Core", "NativeKey", "ReadJson", "WriteJson", "speedups"]
 
-API: Final = 1
+API: Final = 2
 """The number of the interface below: a core with another number is not used."""
 
 RANDOM_BYTES: Final = 80
@@ -41,11 +42,33 @@ class NativeKey(Protocol):
         ...
 
 
+class WriteJson(Protocol):
+    """The core's JSON writer."""
+
+    def __call__(self, value: object, most: int | None, depth: int, /) -> bytes | None:
+        """Return JSON text in UTF-8; None hands the value back.
+
+        `most` is how many parts the value may have, as for `_json.encode`; `depth` is how many
+        lists and objects it already lies in.
+        """
+        ...
+
+
+class ReadJson(Protocol):
+    """The core's JSON reader."""
+
+    def __call__(self, raw: bytes, /) -> Any:
+        """Return the value of JSON text in UTF-8; NotImplemented hands the text back."""
+        ...
+
+
 class Core(NamedTuple):
     """A core that fits."""
 
     version: str
     key: Callable[[str], NativeKey]
+    write_json: WriteJson
+    read_json: ReadJson
 
 
 class _UnfitError(Exception):
@@ -97,13 +120,22 @@ _KNOWN_SEAL: Final = (
     "FPdVFfihoUETJItRgipi9grPtIPNfQEZHt0jVm898Ts"
 )
 
+_KNOWN_VALUE: Final = {"a": '"é"\n', "b": 1, "c": -0.5, "d": True, "e": None}
+_KNOWN_JSON: Final = '{"a":"\\"é\\"\\n","b":1,"c":-0.5,"d":true,"e":null}'.encode()
+
 
 def _checked(module: Any) -> Core:
     if type(module.API) is not int or module.API != API:
         raise _UnfitError(
             f"its interface is {module.API!r:.20}, not {API}: install the same version"
         )
-    core = Core(str(module.__version__), module.PasswordKey)
+    core = Core(str(module.__version__), module.PasswordKey, module.write_json, module.read_json)
+    _require_known_seal(core)
+    _require_known_json(core)
+    return core
+
+
+def _require_known_seal(core: Core) -> None:
     key = core.key(_KNOWN_PASSWORD)
     answers = (
         key.seal(b"{}", "1", 1, bytes(RANDOM_BYTES)),
@@ -113,7 +145,20 @@ def _checked(module: Any) -> Core:
     )
     if answers != (_KNOWN_SEAL, (b"{}", 1), None, False):
         raise _UnfitError("it does not make the seal that it should")
-    return core
+
+
+def _require_known_json(core: Core) -> None:
+    write, read = core.write_json, core.read_json
+    answers = (
+        write(_KNOWN_VALUE, 5, 255),
+        write(_KNOWN_VALUE, 4, 0),  # too many parts
+        write(_KNOWN_VALUE, None, 256),  # too deep
+        write([math.nan], None, 0),
+        repr(read(_KNOWN_JSON)),  # as text: 1, 1.0 and True are equal
+        read(b"{}{}"),
+    )
+    if answers != (_KNOWN_JSON, None, None, None, repr(_KNOWN_VALUE), NotImplemented):
+        raise _UnfitError("it does not write and read the JSON that it should")
 
 
 core, reason = load(os.environ.get(VARIABLE))
