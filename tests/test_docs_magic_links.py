@@ -55,8 +55,11 @@ def test_the_first_link_is_as_the_page_shows_it(page: dict[str, Any]) -> None:
     assert page["data"] == {"email": ADA}
 
 
+OF_SESSIONS = {"schema", "ended", "refused", "unavailable"}
+
+
 def test_every_reason_has_its_help(page: dict[str, Any], clock: Clock) -> None:
-    assert page["HELP"].keys() == set(get_args(UnsealReason)) - {"schema"}  # which sessions have
+    assert page["HELP"].keys() == set(get_args(UnsealReason)) - OF_SESSIONS
     made: Links = page["login_links"]
     link = made.make("/login", {})
     assert page["help_for"](link) is None

@@ -31,8 +31,10 @@ from iron_session import (
 )
 from iron_session.csrf import CsrfError, CsrfOptions, CsrfRequest, refuse
 from iron_session.seals import speedups
+from iron_session.seals.mark import NO_MARK
 from iron_session.sessions import events
-from iron_session.testing import cookie_header, frozen_clock
+from iron_session.sessions.endings import judge
+from iron_session.testing import cookie_header, frozen_clock, make_options
 from tests.helpers.pages import ROOT, one_line, read_page, run_page, tables
 
 LIFETIMES, ROTATION, WATCHING = (
@@ -390,19 +392,21 @@ def test_every_reason_has_its_row() -> None:
 
 
 def test_the_log_says_what_the_page_looks_for(caplog: pytest.LogCaptureFixture) -> None:
-    def hook(_: object) -> None:
+    def hook(*_: object) -> bool:
         raise LookupError
 
+    about = Unsealed(cookie_name="myapp", password_id="1", outdated=False)
+    judge({}, NO_MARK, make_options(accept=hook), lambda _: about)
     events.report_lost("myapp", "for a reason")
     events.report_too_large("myapp", CookieTooLargeError("too large"))
     events.report_unvaried("myapp")
     events.report_two_writers("myapp")
-    events.report_unsealed(Unsealed(cookie_name="myapp", password_id="1", outdated=False), hook)
+    events.report_unsealed(about, hook)
     request = CsrfRequest(method="POST", path="/", headers=lambda _: [])
     refuse(request, CsrfError("no origin", reason="origin"), CsrfOptions())
     (_, *signals), _ = tables(WATCHING)
     looked_for = [row[:2] for row in signals if "…" in row[0] and not row[1].endswith("once")]
-    assert len(looked_for) == len(caplog.records) == 6
+    assert len(looked_for) == len(caplog.records) == 7
     for record in caplog.records:
         (where,) = [
             where

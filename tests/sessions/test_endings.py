@@ -333,15 +333,20 @@ def test_accept_decides_over_a_copy_of_the_data_and_is_told_what_is_known() -> N
 
 def test_accept_sees_migrated_data_and_before_the_schema() -> None:
     seen: list[Any] = []
+
+    def accept(data: dict[str, Any], about: Unsealed) -> bool:
+        seen.append((data, about.user_id))
+        return True
+
     options = make_options(
         migrate=lambda data: {**data, "version": 2},
-        accept=lambda data, about: (seen.append(data), True)[1],
+        accept=accept,
         user_of=lambda data: str(data["version"]),
     )
     browser = Browser({NAME: seal_text('{"a":1}')})
     session = browser.request(options)
     assert session.user_id == "2"
-    assert seen == [{"a": 1, "version": 2}]
+    assert seen == [({"a": 1, "version": 2}, "2")]
 
 
 async def _later(*_: object) -> bool:
