@@ -87,7 +87,8 @@ instructions: $(DEV) $(VALGRIND) speedups ## Count the instructions of a seal, b
 # First in Rust, if cargo-fuzz and a nightly Rust are there; then the tests with random examples, over
 # the Python code and, if it was built, over the native core.
 FUZZ_SECONDS ?= 60
-FUZZ_TESTS := HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest $(PARALLEL) tests/property tests/seals/test_speedups.py
+FUZZ_TESTS := HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest $(PARALLEL) \
+	tests/property/test_json_spelling.py tests/property/test_seals_*.py tests/seals/test_speedups.py
 fuzz: $(DEV) speedups ## Look for texts that break a seal; FUZZ_SECONDS=600 for each target in Rust
 	$(BIN)/python tools/fuzz.py $(FUZZ_SECONDS)
 	IRON_SESSION_SPEEDUPS=0 $(FUZZ_TESTS)
