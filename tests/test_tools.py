@@ -444,8 +444,9 @@ def test_without_cargo_the_core_is_not_fuzzed_and_it_is_said(
 def test_fuzzing_begins_with_the_seals_that_python_made(tmp_path: Path) -> None:
     fuzz.write_seeds(tmp_path / "corpus")
     seeds = [file.read_text(encoding="utf-8") for file in (tmp_path / "corpus").iterdir()]
-    assert len(seeds) > 20
-    assert all(seed.startswith("Fe26.2*") and seed.count("*") == 7 for seed in seeds)
+    whole = [seed for seed in seeds if seed.startswith("Fe26.2*")]
+    assert len(whole) > 20
+    assert all(set(seed.split("*")) < set(seeds) for seed in whole)
 
 
 def test_each_target_of_the_fuzzer_is_run() -> None:

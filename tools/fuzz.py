@@ -1,7 +1,7 @@
 """Fuzz the native core for a while: `make fuzz`, or `python tools/fuzz.py 600` for 10 minutes each.
 
 Needs cargo-fuzz and a nightly Rust; without them one line says so. The fuzzer begins with the seals
-of speedups/tests/vectors.tsv and keeps what it finds worth keeping in speedups/fuzz/corpus. A text
+of speedups/tests/vectors.tsv, and keeps what it finds worth keeping in speedups/fuzz/corpus. A text
 that breaks a property stays in speedups/fuzz/artifacts, and the exit status is an error.
 """
 
@@ -47,9 +47,11 @@ def seals() -> Iterator[str]:
 
 
 def write_seeds(folder: Path) -> None:
+    """Write each seal as an input, and each of its parts, for the targets to put into others."""
     folder.mkdir(parents=True, exist_ok=True)
-    for number, seal in enumerate(seals()):
-        (folder / f"vector-{number}").write_text(seal, encoding="utf-8")
+    texts = sorted({text for seal in seals() for text in (seal, *seal.split("*"))})
+    for number, text in enumerate(texts):
+        (folder / f"seed-{number}").write_text(text, encoding="utf-8")
 
 
 def fuzz(target: str, seconds: int) -> bool:
