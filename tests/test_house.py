@@ -125,6 +125,7 @@ PUBLIC_IN_REVOCATION = {
     "RedisStore",
     "Revocations",
     "SessionEndedError",
+    "SignedIn",
     "SqlStore",
     "SqliteStore",
     "open_store",

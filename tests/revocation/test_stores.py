@@ -2,13 +2,14 @@
 
 import secrets
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import pytest
 
 from iron_session.revocation import SessionEndedError
 from iron_session.revocation.ledger import Feed, Ledger
-from iron_session.revocation.records import Entry, KeptSession, Meta
+from iron_session.revocation.records import Beat, Entry, KeptSession, Meta
 from iron_session.revocation.rule import GRACE_MS, HOUR_MS, LIFE_GRACE_MS, UNKNOWN_LIFE_MS
 from tests.helpers.waiting import wait_for
 from tests.revocation.conftest import SPACE, Opener, Workers
@@ -19,13 +20,16 @@ DAY_MS = 24 * HOUR_MS
 UNKNOWN = Meta(0, 0, 0, 0, "", 0)
 
 
+def beat(ledger: Ledger, estimate: int, longest: int) -> Beat:
+    """Write one heartbeat."""
+    with closing(ledger.feed()) as feed:
+        return feed.beat(estimate, longest)
+
+
 def content(ledger: Ledger) -> dict[bytes, Entry]:
     """Return all endings that a store has."""
-    feed = ledger.feed()
-    try:
+    with closing(ledger.feed()) as feed:
         return {entry.key: entry for entry in feed.snapshot().entries}
-    finally:
-        feed.close()
 
 
 def new_entries(feed: Feed) -> list[Entry]:
@@ -46,64 +50,69 @@ def feed(ledger: Ledger) -> Any:
 
 
 def test_an_empty_store_begins_with_its_servers_time(ledger: Ledger) -> None:
-    beat = ledger.beat(0, 0)
-    clock, newest_all, horizon, longest, generation, counter = beat.meta
-    assert clock == beat.server > 1_700_000_000_000
+    first = beat(ledger, 0, 0)
+    clock, newest_all, horizon, longest, generation, counter = first.meta
+    assert clock == first.server > 1_700_000_000_000
     assert (newest_all, horizon, longest, counter) == (0, 0, 0, 0)
     assert len(generation) == 16
-    assert ledger.beat(0, 0).meta.generation == generation
+    assert beat(ledger, 0, 0).meta.generation == generation
 
 
 def test_the_clock_is_never_set_back(ledger: Ledger) -> None:
     """Neither by a server whose time is behind."""
-    ahead = ledger.beat(0, 0).meta.clock + DAY_MS
-    assert ledger.beat(ahead, 0).meta.clock == ahead
-    beat = ledger.beat(0, 0)
-    assert beat.meta.clock == ahead
-    assert beat.server < ahead
+    ahead = beat(ledger, 0, 0).meta.clock + DAY_MS
+    assert beat(ledger, ahead, 0).meta.clock == ahead
+    last = beat(ledger, 0, 0)
+    assert last.meta.clock == ahead
+    assert last.server < ahead
     assert ledger.end_user(USER, None, 0) == ahead
 
 
 def test_the_longest_life_is_the_longest_ever_named(ledger: Ledger) -> None:
     for given, expected in [(0, 0), (DAY_MS, DAY_MS), (HOUR_MS, DAY_MS), (2 * DAY_MS, 2 * DAY_MS)]:
-        assert ledger.beat(0, given).meta.longest == expected
+        assert beat(ledger, 0, given).meta.longest == expected
 
 
 def test_the_horizon_rises_and_never_falls(ledger: Ledger) -> None:
-    assert ledger.beat(0, 0).meta.horizon == 0
-    meta = ledger.beat(0, DAY_MS).meta
+    assert beat(ledger, 0, 0).meta.horizon == 0
+    meta = beat(ledger, 0, DAY_MS).meta
     assert meta.horizon == meta.clock - DAY_MS - GRACE_MS
-    assert ledger.beat(0, 90 * DAY_MS).meta.horizon == meta.horizon
+    assert beat(ledger, 0, 90 * DAY_MS).meta.horizon == meta.horizon
 
 
 # --- endings ---------------------------------------------------------------------------------
 
 
 def test_the_ending_of_a_user_has_the_time_of_the_store(ledger: Ledger) -> None:
-    before = ledger.beat(0, 0).meta.clock
+    before = beat(ledger, 0, 0).meta.clock
     mark = ledger.end_user(USER, None, 0)
-    assert before <= mark <= ledger.beat(0, 0).meta.clock
+    assert before <= mark <= beat(ledger, 0, 0).meta.clock
     assert content(ledger) == {USER: Entry("user", USER, mark)}
-    assert ledger.beat(0, 0).meta.counter == 1
+    assert beat(ledger, 0, 0).meta.counter == 1
 
 
 def test_an_ending_is_no_earlier_than_who_asks_for_it_expects(ledger: Ledger) -> None:
-    later = ledger.beat(0, 0).meta.clock + HOUR_MS
+    later = beat(ledger, 0, 0).meta.clock + HOUR_MS
     assert ledger.end_user(USER, None, later) == later
-    assert ledger.end_all(later) == later
-    assert ledger.beat(0, 0).meta.clock < later
+    assert ledger.end_all(later + HOUR_MS) == later + HOUR_MS
 
 
 def test_endings_of_one_millisecond_follow_each_other(ledger: Ledger) -> None:
-    """Else a login between two of them would live."""
-    later = ledger.beat(0, 0).meta.clock + HOUR_MS
-    assert [ledger.end_user(USER, None, later) for _ in range(3)] == [later, later + 1, later + 2]
-    assert [ledger.end_all(later) for _ in range(3)] == [later, later + 1, later + 2]
+    """Else a login between two of them would live, which begins later than the first."""
+    later = beat(ledger, 0, 0).meta.clock + HOUR_MS
+    marks = [
+        *(ledger.end_user(USER, None, later) for _ in range(2)),
+        *(ledger.end_all(later) for _ in range(2)),
+        ledger.end_user(USER, None, 0),
+        ledger.end_user(OTHER, None, 0),
+        ledger.end_all(0),
+    ]
+    assert marks == [later + number for number in range(7)]
 
 
 def test_the_ending_of_all_is_known_as_a_whole(ledger: Ledger) -> None:
     mark = ledger.end_all(0)
-    assert ledger.beat(0, 0).meta[1:2] == (mark,)
+    assert beat(ledger, 0, 0).meta[1:2] == (mark,)
 
 
 def test_an_ended_session_is_kept_until_its_last_copy_expires(ledger: Ledger) -> None:
@@ -114,7 +123,7 @@ def test_an_ended_session_is_kept_until_its_last_copy_expires(ledger: Ledger) ->
     }
     ledger.end_sessions({TWO: HOUR_MS})
     assert content(ledger)[TWO].until == clock + DAY_MS + LIFE_GRACE_MS
-    assert ledger.beat(0, 0).meta.counter == 2
+    assert beat(ledger, 0, 0).meta.counter == 2
     later = ledger.end_sessions({ONE: DAY_MS})
     assert content(ledger)[ONE].until == later + DAY_MS + LIFE_GRACE_MS
 
@@ -122,7 +131,7 @@ def test_an_ended_session_is_kept_until_its_last_copy_expires(ledger: Ledger) ->
 def test_a_session_whose_life_is_not_known_is_kept_as_long_as_any(ledger: Ledger) -> None:
     clock = ledger.end_sessions({ONE: 0})
     assert content(ledger)[ONE].until == clock + UNKNOWN_LIFE_MS + LIFE_GRACE_MS
-    ledger.beat(0, 3 * DAY_MS)
+    beat(ledger, 0, 3 * DAY_MS)
     clock = ledger.end_sessions({TWO: 0})
     assert content(ledger)[TWO].until == clock + 3 * DAY_MS + LIFE_GRACE_MS
 
@@ -131,7 +140,7 @@ def test_a_session_whose_life_is_not_known_is_kept_as_long_as_any(ledger: Ledger
 
 
 def test_the_newest_ending_names_the_session_that_it_keeps(ledger: Ledger) -> None:
-    now = ledger.beat(0, 0).meta.clock
+    now = beat(ledger, 0, 0).meta.clock
     ledger.end_user(USER, KeptSession(ONE, now - 1), 0)
     assert content(ledger)[USER].kept == ONE
     # Kept again, though it is older than the ending that kept it.
@@ -144,19 +153,19 @@ def test_the_newest_ending_names_the_session_that_it_keeps(ledger: Ledger) -> No
 @pytest.mark.parametrize("ended_by", ["all", "user", "keeping another", "id", "horizon"])
 def test_an_ended_session_cannot_be_kept(ledger: Ledger, ended_by: str) -> None:
     """And the attempt changes nothing."""
-    since = ledger.beat(0, 0).meta.clock
+    since = beat(ledger, 0, 0).meta.clock
     endings: dict[str, Callable[[], object]] = {
         "all": lambda: ledger.end_all(0),
         "user": lambda: ledger.end_user(USER, None, 0),
         "keeping another": lambda: ledger.end_user(USER, KeptSession(TWO, since), 0),
         "id": lambda: ledger.end_sessions({ONE: DAY_MS}),
-        "horizon": lambda: ledger.beat(since + DAY_MS + GRACE_MS, DAY_MS),
+        "horizon": lambda: beat(ledger, since + DAY_MS + GRACE_MS, DAY_MS),
     }
     endings[ended_by]()
-    before, had = ledger.beat(0, 0).meta.counter, content(ledger)
+    before, had = beat(ledger, 0, 0).meta.counter, content(ledger)
     with pytest.raises(SessionEndedError, match="keep names a session that has ended"):
         ledger.end_user(USER, KeptSession(ONE, since), 0)
-    assert (ledger.beat(0, 0).meta.counter, content(ledger)) == (before, had)
+    assert (beat(ledger, 0, 0).meta.counter, content(ledger)) == (before, had)
 
 
 def test_a_session_that_began_after_the_endings_can_be_kept(ledger: Ledger) -> None:
@@ -168,13 +177,13 @@ def test_a_session_that_began_after_the_endings_can_be_kept(ledger: Ledger) -> N
 
 
 def test_what_may_be_forgotten_is_forgotten_within_an_hour(ledger: Ledger) -> None:
-    start = ledger.beat(0, DAY_MS).meta.clock
+    start = beat(ledger, 0, DAY_MS).meta.clock
     ledger.end_user(USER, KeptSession(ONE, start + HOUR_MS), 0)
-    ledger.end_user(OTHER, None, start + 3 * DAY_MS)
     ledger.end_sessions({ONE: HOUR_MS, TWO: 9 * DAY_MS})
     mark = ledger.end_all(0)
+    ledger.end_user(OTHER, None, start + 2 * DAY_MS)
     assert len(content(ledger)) == 4 + ("all" in {each.kind for each in content(ledger).values()})
-    meta = ledger.beat(start + 3 * DAY_MS, 0).meta
+    meta = beat(ledger, start + 3 * DAY_MS, 0).meta
     left = {key: entry for key, entry in content(ledger).items() if entry.kind != "all"}
     assert set(left) == {OTHER, TWO}
     assert meta.horizon > mark == meta.all
@@ -186,9 +195,9 @@ def test_what_may_be_forgotten_is_forgotten_within_an_hour(ledger: Ledger) -> No
 def test_an_ended_session_is_kept_for_an_hour_longer_than_it_must(ledger: Ledger) -> None:
     """The store's clock may have stepped ahead."""
     end = ledger.end_sessions({ONE: 2 * HOUR_MS}) + 2 * HOUR_MS + LIFE_GRACE_MS
-    ledger.beat(end + GRACE_MS - 1, 0)
+    beat(ledger, end + GRACE_MS - 1, 0)
     assert ONE in content(ledger)
-    ledger.beat((end // HOUR_MS + 3) * HOUR_MS, 0)
+    beat(ledger, (end // HOUR_MS + 3) * HOUR_MS, 0)
     assert content(ledger) == {}
 
 
@@ -196,7 +205,7 @@ def test_an_ended_session_is_kept_for_an_hour_longer_than_it_must(ledger: Ledger
 
 
 def test_a_store_is_told_what_it_has_lost(ledger: Ledger) -> None:
-    now = ledger.beat(0, 0).meta.clock
+    now = beat(ledger, 0, 0).meta.clock
     entries = [
         Entry("user", USER, now - 5, ONE),
         Entry("user", OTHER, now - 4),
@@ -204,7 +213,7 @@ def test_a_store_is_told_what_it_has_lost(ledger: Ledger) -> None:
     ]
     known = Meta(now + 7 * HOUR_MS, now - 9, now - DAY_MS, 2 * DAY_MS, "of another", 77)
     ledger.restore(known, entries)
-    meta = ledger.beat(0, 0).meta
+    meta = beat(ledger, 0, 0).meta
     assert meta[:4] == (
         now + 7 * HOUR_MS,
         now - 9,
@@ -216,7 +225,7 @@ def test_a_store_is_told_what_it_has_lost(ledger: Ledger) -> None:
     found = {key: entry for key, entry in content(ledger).items() if entry.kind != "all"}
     assert found == {entry.key: entry for entry in entries}
     ledger.restore(known, entries)
-    assert ledger.beat(0, 0).meta.counter == 4
+    assert beat(ledger, 0, 0).meta.counter == 4
 
 
 def test_what_a_store_knows_better_stays(ledger: Ledger) -> None:
@@ -226,7 +235,7 @@ def test_what_a_store_knows_better_stays(ledger: Ledger) -> None:
     old = [Entry("user", USER, mark - 1, ONE), Entry("session", ONE, until=mark)]
     ledger.restore(UNKNOWN, old)
     assert content(ledger) == had
-    assert ledger.beat(0, 0).meta.counter == 2
+    assert beat(ledger, 0, 0).meta.counter == 2
 
 
 def test_of_two_endings_of_one_time_neither_keeps_a_session(ledger: Ledger) -> None:
@@ -238,11 +247,11 @@ def test_of_two_endings_of_one_time_neither_keeps_a_session(ledger: Ledger) -> N
     assert content(ledger)[USER] == Entry("user", USER, mark)
     ledger.restore(UNKNOWN, [Entry("user", USER, mark, ONE)])
     assert content(ledger)[USER] == Entry("user", USER, mark)
-    assert ledger.beat(0, 0).meta.counter == 2
+    assert beat(ledger, 0, 0).meta.counter == 2
 
 
 def test_what_may_be_forgotten_is_not_restored(ledger: Ledger) -> None:
-    meta = ledger.beat(0, DAY_MS).meta
+    meta = beat(ledger, 0, DAY_MS).meta
     entries = [
         Entry("user", USER, meta.horizon),
         Entry("session", ONE, until=meta.clock - GRACE_MS - 1000),
@@ -284,7 +293,7 @@ def test_a_feed_tells_up_to_which_change_it_is_complete(ledger: Ledger, feed: Fe
         changes = wait_for(lambda: feed.changes(0.1))
         assert changes is not None
         counter = changes.meta.counter
-    assert counter == ledger.beat(0, 0).meta.counter == 3
+    assert counter == beat(ledger, 0, 0).meta.counter == 3
 
 
 def test_a_snapshot_begins_again(ledger: Ledger, feed: Feed) -> None:
@@ -309,7 +318,7 @@ def test_namespaces_know_nothing_of_each_other(open_store: Opener) -> None:
     one, other = store.ledger(SPACE), store.ledger(SPACE[::-1].replace("A", "B", 1))
     one.end_all(0)
     one.end_user(USER, None, 0)
-    assert other.beat(0, 0).meta[1:2] == (0,)
+    assert beat(other, 0, 0).meta[1:2] == (0,)
     assert content(other) == {}
 
 

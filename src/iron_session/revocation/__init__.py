@@ -1,5 +1,6 @@
 """Ending sessions before their time: the engine, and the stores that it follows."""
 
+from iron_session.revocation.directory import SignedIn
 from iron_session.revocation.ledger import SessionEndedError
 from iron_session.revocation.records import Ending
 from iron_session.revocation.revocations import Revocations
@@ -17,6 +18,7 @@ __all__ = [
     "RedisStore",
     "Revocations",
     "SessionEndedError",
+    "SignedIn",
     "SqlStore",
     "SqliteStore",
     "open_store",

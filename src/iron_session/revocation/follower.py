@@ -13,6 +13,7 @@ from iron_session import _time
 from iron_session._log import log
 from iron_session.errors import ConfigurationError
 from iron_session.revocation.clock import StoreClock
+from iron_session.revocation.directory import Notes
 from iron_session.revocation.ledger import ChangesLost, Feed, Ledger
 from iron_session.revocation.outbox import Outbox
 from iron_session.revocation.records import Entry, Kind, Meta
@@ -52,6 +53,7 @@ class Follower:
         clock: the store's clock.
         outbox: what is to be written.
         watches: who is told of endings.
+        notes: what is to be written of who is signed in; None for nothing.
         every_ms: the time between two heartbeats.
 
     Attributes:
@@ -67,6 +69,7 @@ class Follower:
         clock: StoreClock,
         outbox: Outbox,
         watches: Watches,
+        notes: Notes | None,
         every_ms: int,
     ) -> None:
         self._name = name
@@ -75,6 +78,7 @@ class Follower:
         self._clock = clock
         self._outbox = outbox
         self._watches = watches
+        self._notes = notes
         self._every_ms = every_ms
         self.longest = 0
         self.reset()
@@ -115,6 +119,15 @@ class Follower:
         if self._thread is not None:
             self._thread.join(seconds)
 
+    def estimate(self) -> int:
+        """Return where the store's clock should be: past all that is known; 0 if that is nothing.
+
+        A store that has lost an ending would otherwise give the next one the time of a session that
+        began after the first.
+        """
+        newest = self._replica.newest
+        return max(self._clock.estimate() or 0, newest + 1 if newest else 0)
+
     # --- in the thread ---
 
     def _run(self) -> None:
@@ -145,15 +158,17 @@ class Follower:
             while not self._stop.is_set():
                 self._outbox.flush()
                 self._watches.tell()
+                if self._notes is not None:
+                    self._notes.flush()
                 self._take(feed, _LOOK_S)
                 if _time.elapsed_ms() >= self._next_beat:
-                    self._beat()
+                    self._beat(feed)
                     self._take(feed, 0)
 
     def _synchronise(self, feed: Feed) -> None:
         """Read all that the store has, and write what it should have."""
         replica = self._replica
-        self._beat(is_first=True)
+        self._beat(feed, is_first=True)
         snapshot = feed.snapshot()
         meta = snapshot.meta
         if replica.generation == meta.generation and replica.counter <= meta.counter:
@@ -171,17 +186,19 @@ class Follower:
 
     def _restore(self, entries: Iterable[Entry], there: Meta) -> None:
         """Write endings to a store that may have lost them, and what else it should know."""
-        known = self._replica.known(self._clock.estimate() or 0)
+        known = self._replica.known(self.estimate())
         if known.all > there.all or known.horizon > there.horizon:
             self._ledger.restore(known, ())
         rest = iter(entries)
         while batch := list(islice(rest, _RESTORED_AT_ONCE)):
             self._ledger.restore(known, batch)
 
-    def _beat(self, *, is_first: bool = False) -> None:
+    def _beat(self, feed: Feed, *, is_first: bool = False) -> None:
         """Write a heartbeat. It counts once all that was written before it is known here."""
+        if self._awaited is not None and not is_first:
+            raise ChangesLost  # the last one does not count yet: its changes do not come any more
         sent, replica = _time.elapsed_ms(), self._replica
-        beat = self._ledger.beat(self._clock.estimate(sent) or 0, self.longest)
+        beat = feed.beat(self.estimate(), self.longest)
         meta = beat.meta
         self._clock.set(beat, _time.elapsed_ms())
         replica.learn(meta)

@@ -27,7 +27,19 @@ class ChangesLost(Exception):  # noqa: N818 - nothing failed: a snapshot is need
 
 
 class Feed(Protocol):
-    """One process's view of a ledger, used by one thread."""
+    """One process's view of a ledger, used by one thread.
+
+    All of it is told by one server: a heartbeat that one server took says nothing of the changes
+    that another one has told.
+    """
+
+    def beat(self, estimate: int, longest: int) -> Beat:
+        """Write a heartbeat to the store, as `rule.beaten`; forget what may be forgotten.
+
+        Raises:
+            ChangesLost: another server has answered.
+        """
+        ...
 
     def snapshot(self) -> Snapshot:
         """Return all that the ledger has; `changes` goes on from there."""
@@ -54,10 +66,6 @@ class Feed(Protocol):
 
 class Ledger(Protocol):
     """What has ended in one namespace. Each function is one atomic step in the store."""
-
-    def beat(self, estimate: int, longest: int) -> Beat:
-        """Write a heartbeat to the store, as `rule.beaten`; forget what may be forgotten."""
-        ...
 
     def end_all(self, estimate: int) -> int:
         """End all sessions; return the mark."""

@@ -27,6 +27,7 @@ class Replica:
     Attributes:
         all: the newest ending of all sessions; 0 for none.
         horizon: endings up to here may be forgotten.
+        newest: the newest mark of all that were ever known; 0 for none.
         users: by user, the newest mark; with the id that it keeps, if there is one.
         sessions: by ended session, the hour until which it is kept; a number of hours since 1970.
         generation: the generation of the store that the last change came from; "" for none.
@@ -45,6 +46,7 @@ class Replica:
         "fresh_from",
         "generation",
         "horizon",
+        "newest",
         "sessions",
         "users",
     )
@@ -52,6 +54,7 @@ class Replica:
     def __init__(self) -> None:
         self.all = 0
         self.horizon = 0
+        self.newest = 0
         self.users: dict[bytes, MarkOrKept] = {}
         self.sessions: dict[bytes, int] = {}
         self.generation = ""
@@ -81,6 +84,7 @@ class Replica:
                     self._recent.append((entry.kind, entry.key))
 
     def _add(self, entry: Entry) -> None:
+        self.newest = max(self.newest, entry.mark)
         if entry.kind == "all":
             self.all = max(self.all, entry.mark)
         elif entry.kind == "user":
@@ -109,6 +113,7 @@ class Replica:
         """Note what a store knows as a whole, from a heartbeat or a change."""
         with self._lock:
             self.all = max(self.all, meta.all)
+            self.newest = max(self.newest, meta.all)
             self.horizon = max(self.horizon, meta.horizon)
             self._longest = max(self._longest, meta.longest)
 

@@ -16,8 +16,9 @@ from iron_session._time import Seconds, to_milliseconds
 from iron_session.errors import ConfigurationError, SessionUnavailableError
 from iron_session.revocation import rule
 from iron_session.revocation.clock import StoreClock
+from iron_session.revocation.directory import Directory, Notes, Row, Seen, SignedIn, signed_in
 from iron_session.revocation.follower import Follower, beat_every_ms
-from iron_session.revocation.ledger import SessionEndedError, Store
+from iron_session.revocation.ledger import Ledger, SessionEndedError, Store
 from iron_session.revocation.names import Namer, check_id, session_key
 from iron_session.revocation.outbox import Outbox, PendingEnding
 from iron_session.revocation.records import Ending, Entry, Identified, KeptSession, all_entry
@@ -56,6 +57,7 @@ class Revocations:
             as those of Node and those from before; a datetime with a time zone. None: never.
         end_on_destroy: whether `destroy()` ends the session's id in the store, so that no copy of
             the cookie can be used any more. Each takes some memory until the copies expire.
+        directory: whether the store keeps a row for each session of a user, for `sessions_of`.
 
     Raises:
         TypeError: the namespace is no text.
@@ -71,6 +73,7 @@ class Revocations:
         when_stale: Literal["reject", "accept"] = "reject",
         allow_until: datetime | None = None,
         end_on_destroy: bool = True,
+        directory: bool = False,
     ) -> None:
         if not isinstance(store, Store):
             raise ConfigurationError(
@@ -86,6 +89,8 @@ class Revocations:
         self._ledger = store.ledger(self._namer.space)
         self._replica, self._clock, self._watches = Replica(), StoreClock(), Watches()
         self._outbox = Outbox(self._ledger)
+        self._directory = _check_directory(directory, self._ledger, self._name)
+        self._notes = None if self._directory is None else Notes(self._directory, self._name)
         self._follower = Follower(
             self._name,
             self._ledger,
@@ -93,6 +98,7 @@ class Revocations:
             self._clock,
             self._outbox,
             self._watches,
+            self._notes,
             beat_every_ms(self._max_stale_ms),
         )
         self._begin_process()
@@ -113,6 +119,8 @@ class Revocations:
         self._replica.renew_lock()
         self._outbox.reset()
         self._watches.reset()
+        if self._notes is not None:
+            self._notes.reset()
         self._follower.reset()
         self._begin_process()
 
@@ -138,7 +146,7 @@ class Revocations:
         """
         key = self._namer.user_key(check_id(user_id, "user_id"))
         kept = None if keep is None else self._kept(keep, user_id, key)
-        mark = self._write(lambda: self._ledger.end_user(key, kept, self._estimate()))
+        mark = self._write(lambda: self._ledger.end_user(key, kept, self._follower.estimate()))
         self._apply(Entry("user", key, mark, None if kept is None else kept.key))
         return self._ending(mark)
 
@@ -170,7 +178,7 @@ class Revocations:
         Raises:
             SessionUnavailableError: the store can't be reached; it may have been done or not.
         """
-        mark = self._write(lambda: self._ledger.end_all(self._estimate()))
+        mark = self._write(lambda: self._ledger.end_all(self._follower.estimate()))
         self._apply(all_entry(mark))
         return self._ending(mark)
 
@@ -199,10 +207,10 @@ class Revocations:
             raise SessionEndedError("the session that keep names has ended: nothing was done")
         return KeptSession(key, since)
 
-    def _estimate(self) -> int:
-        return self._clock.estimate() or 0
-
     def _write(self, call: Callable[[], T]) -> T:
+        return self._call(call, "the ending was stored or not. Do it again")
+
+    def _call(self, call: Callable[[], T], effect: str) -> T:
         """Call the store; whatever it raises becomes an error of this package."""
         try:
             return call()
@@ -210,8 +218,7 @@ class Revocations:
             raise
         except Exception as error:
             raise SessionUnavailableError(
-                f"{self._name} can't be reached ({type(error).__name__}): the ending was stored or "
-                "not. Do it again, or answer 503"
+                f"{self._name} can't be reached ({type(error).__name__}): {effect}, or answer 503"
             ) from error
 
     def _apply(self, entry: Entry) -> None:
@@ -294,9 +301,53 @@ class Revocations:
         self, session_id: str, user_id: str, label: str | None, login_ms: int, expires_ms: int
     ) -> None:
         """Note who has signed in, if there is a directory; see `Revoker`."""
+        key = session_key(session_id)
+        if self._notes is None or key is None:
+            return
+        user, since = self._namer.user_key(user_id), self._clock.floor() or 0
+        since = max(since, self._replica.newest_mark(user) + 1)
+        self._notes.add(Row(key, user, user_id, label, login_ms, login_ms, expires_ms, since))
 
     def note_seen(self, session_id: str, user_id: str, expires_ms: int) -> None:
         """Note that a session was written again, if there is a directory; see `Revoker`."""
+        key = session_key(session_id)
+        if self._notes is not None and key is not None:
+            self._notes.add_seen(key, Seen(_time.now_ms(), expires_ms))
+
+    @guarded
+    def sessions_of(self, user_id: str) -> list[SignedIn]:
+        """Return where a user is signed in: the page on which people see and end their devices.
+
+        It asks the store, so it blocks; a session that begins or ends in another process at this
+        very moment may be missing or still there.
+
+        Args:
+            user_id: the user's id, text of 1 to 256 characters.
+
+        Returns:
+            The user's sessions, the newest login first.
+
+        Raises:
+            TypeError: the id is no text.
+            ConfigurationError: the id can't be one, or there is no directory.
+            SessionUnavailableError: the store can't be reached.
+        """
+        directory = self._directory
+        if directory is None or self._notes is None:
+            raise ConfigurationError("sessions_of needs Revocations(directory=True)")
+        user, now = self._namer.user_key(check_id(user_id, "user_id")), _time.now_ms()
+        self._notes.flush()
+        rows = self._call(lambda: directory.rows_of(user), "nothing was read")
+        live = [
+            row
+            for row in rows
+            if row.expires > now and not rule.is_ended(self._replica, row.key, (user,), row.since)
+        ]
+        return [signed_in(row) for row in sorted(live, key=lambda row: row.login, reverse=True)]
+
+    async def asessions_of(self, user_id: str) -> list[SignedIn]:
+        """Do as `sessions_of`, without blocking the event loop."""
+        return await asyncio.to_thread(self.sessions_of, user_id)
 
     # --- the thread --------------------------------------------------------------------------
 
@@ -410,6 +461,14 @@ def _check_until(given: object) -> int | None:
             "allow_until must be a datetime with a time zone, as datetime(2030, 1, 1, tzinfo=UTC)"
         )
     return (given - _EPOCH) // timedelta(milliseconds=1)
+
+
+def _check_directory(given: object, ledger: Ledger, name: str) -> Directory | None:
+    if not _check_bool("directory", given):
+        return None
+    if not isinstance(ledger, Directory):
+        raise ConfigurationError(f"{name} can't say who is signed in: leave directory=True out")
+    return ledger
 
 
 def _check_bool(name: str, given: object) -> bool:

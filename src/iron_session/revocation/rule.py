@@ -160,13 +160,16 @@ def is_forgotten(meta: Meta, entry: Entry) -> bool:
 def all_ended(meta: Meta, estimate: int) -> Meta:
     """Return what a store knows after the ending of all sessions: `all` is its mark."""
     mark = max(meta.clock, estimate, meta.all + 1)
-    return meta._replace(all=mark, counter=meta.counter + 1)
+    return meta._replace(all=mark, clock=mark + 1, counter=meta.counter + 1)
 
 
 def user_ended(
     meta: Meta, estimate: int, key: bytes, kept: bytes | None, old: Entry | None
 ) -> tuple[Meta, Entry]:
     """Return what a store knows after the ending of a user's sessions, and that ending.
+
+    The clock is past the mark then: so is whatever begins next, and the next ending, of whatever
+    kind, has a later mark than that.
 
     Args:
         meta: what it knew, by the time of now.
@@ -176,7 +179,8 @@ def user_ended(
         old: the user's ending before.
     """
     mark = max(meta.clock, estimate, 0 if old is None else old.mark + 1)
-    return meta._replace(counter=meta.counter + 1), Entry("user", key, mark, kept)
+    meta = meta._replace(clock=mark + 1, counter=meta.counter + 1)
+    return meta, Entry("user", key, mark, kept)
 
 
 def is_kept_ended(meta: Meta, kept: KeptSession, old: Entry | None, own: Entry | None) -> bool:
@@ -216,13 +220,14 @@ def merged(old: Entry | None, new: Entry) -> Entry:
     return new if new.mark > old.mark else old
 
 
-def restored(meta: Meta, known: Meta) -> Meta:
+def restored(meta: Meta, known: Meta, entries: Iterable[Entry]) -> Meta:
     """Return what a store knows once a process has told it what it had forgotten.
 
     Its generation and its counter stay; `all` is one more change.
     """
+    newest = max((entry.mark for entry in entries), default=0)
     return Meta(
-        max(meta.clock, known.clock),
+        max(meta.clock, known.clock, max(newest, known.all) + 1),
         max(meta.all, known.all),
         max(meta.horizon, known.horizon),
         max(meta.longest, known.longest),

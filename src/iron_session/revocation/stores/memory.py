@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from threading import Condition
 
 from iron_session import _time
+from iron_session.revocation.directory import Row, Seen
 from iron_session.revocation.records import Entry, Kind, Meta
 from iron_session.revocation.stores.tables import TableFeed, TableLedger
 
@@ -34,6 +35,7 @@ class _MemoryLedger(TableLedger["_MemoryLedger"]):
     def __init__(self) -> None:
         self._meta: Meta | None = None
         self._entries: dict[tuple[Kind, bytes], tuple[Entry, int]] = {}
+        self._rows: dict[bytes, Row] = {}
         self._lock, self._pid = Condition(), os.getpid()
 
     @property
@@ -90,6 +92,39 @@ class _MemoryLedger(TableLedger["_MemoryLedger"]):
             if max(entry.mark, entry.until) <= limit:
                 del self._entries[place]
 
+    def write_row(self, tx: _MemoryLedger, row: Row) -> None:
+        """Note who is signed in."""
+        self._rows[row.key] = row
+
+    def write_seen(self, tx: _MemoryLedger, key: bytes, seen: Seen) -> None:
+        """Note when a session was seen."""
+        row = self._rows.get(key)
+        if row is not None:
+            self._rows[key] = row._replace(seen=seen.seen, expires=seen.expires)
+
+    def read_rows(self, tx: _MemoryLedger, user: bytes) -> list[Row]:
+        """Return the rows of a user."""
+        return [row for row in self._rows.values() if row.user == user]
+
+    def delete_rows(
+        self,
+        tx: _MemoryLedger,
+        *,
+        user: bytes | None = None,
+        but: bytes | None = None,
+        key: bytes | None = None,
+        expired: int | None = None,
+    ) -> None:
+        """Delete rows."""
+        for row in list(self._rows.values()):
+            if (
+                (user is None or row.user == user)
+                and (but is None or row.key != but)
+                and (key is None or row.key == key)
+                and (expired is None or row.expires <= expired)
+            ):
+                del self._rows[row.key]
+
     def feed(self) -> _MemoryFeed:
         """Return a new feed."""
         return _MemoryFeed(self)
@@ -101,10 +136,14 @@ class _MemoryFeed(TableFeed[_MemoryLedger]):
         self._memory = ledger
 
     @contextmanager
-    def transaction(self) -> Iterator[_MemoryLedger]:
+    def reading(self) -> Iterator[_MemoryLedger]:
         """Hold the lock, and wake up nobody."""
         with self._memory.changed:
             yield self._memory
+
+    def writing(self) -> AbstractContextManager[_MemoryLedger]:
+        """Hold the lock."""
+        return self._memory.transaction()
 
     def may_have_changed(self, seconds: float) -> bool:
         """Wait until something changes, for at most so long."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from iron_session._log import warn_once
 from iron_session.errors import ConfigurationError
+from iron_session.revocation.directory import Row, Seen
 from iron_session.revocation.ledger import ChangesLost, SessionEndedError
 from iron_session.revocation.records import (
     BEFORE_ALL,
@@ -29,6 +31,16 @@ __all__ = ["RedisStore"]
 _TIMEOUT_S: Final = 5.0
 _AT_ONCE: Final = 1000
 _SCANNED_AT_ONCE: Final = 5000
+_KEYS: Final = (
+    "meta",
+    "users",
+    "kept",
+    "sessions",
+    "changes",
+    "rows",
+    "rows-by-user",
+    "rows-by-end",
+)
 _MISSING: Final = (
     'RedisStore needs redis-py: install it with `pip install "iron-session[redis]"`, or '
     "`pip install redis`"
@@ -120,23 +132,18 @@ def _client_of(url: str) -> redis.Redis:
 
 
 class _RedisLedger:
-    """The endings of one namespace, in five keys with one hash tag."""
+    """The endings of one namespace, in keys with one hash tag."""
 
     def __init__(self, client: Any, tag: str, timeout: float | None, is_own: bool) -> None:
         self._client = client
         self._is_own = is_own
         self._script = client.register_script(SCRIPT)
         self._block_s = 0.25 if timeout is None else min(0.25, timeout / 2)
-        self.keys = [f"{tag}:{name}" for name in ("meta", "users", "kept", "sessions", "changes")]
-
-    def beat(self, estimate: int, longest: int) -> Beat:
-        """Write a heartbeat, and once an hour forget what may be forgotten."""
-        meta, server, _ = self._run("beat", estimate, longest)
-        return Beat(meta, server)
+        self.keys = [f"{tag}:{name}" for name in _KEYS]
 
     def end_all(self, estimate: int) -> int:
         """End all sessions; return the mark."""
-        return self._run("all", estimate)[0].all
+        return self.run("all", estimate)[0].all
 
     def end_user(self, key: bytes, kept: KeptSession | None, estimate: int) -> int:
         """End a user's sessions but the kept one; return the mark.
@@ -145,7 +152,7 @@ class _RedisLedger:
             SessionEndedError: the kept session has ended; nothing was written.
         """
         kept_key, since = (b"", 0) if kept is None else kept
-        *_, result = self._run("user", estimate, key, kept_key, since)
+        *_, result = self.run("user", estimate, key, kept_key, since)
         if result == ENDED:
             raise SessionEndedError(KEPT_HAS_ENDED)
         return int(result)
@@ -153,7 +160,7 @@ class _RedisLedger:
     def end_sessions(self, lives: Mapping[bytes, int]) -> int:
         """End sessions, by id, with how long their seals may open, in ms; return the clock."""
         flat = [value for pair in lives.items() for value in pair]
-        return self._run("sessions", *flat)[0].clock
+        return self.run("sessions", *flat)[0].clock
 
     def restore(self, known: Meta, entries: Sequence[Entry]) -> None:
         """Write what a process knows, where the store knows less."""
@@ -162,11 +169,27 @@ class _RedisLedger:
             for entry in entries
             for value in (entry.kind, entry.key, entry.mark, entry.kept or b"", entry.until)
         ]
-        self._run("restore", known.clock, known.all, known.horizon, known.longest, *flat)
+        self.run("restore", known.clock, known.all, known.horizon, known.longest, *flat)
 
-    def _run(self, step: str, *arguments: str | int | bytes) -> tuple[Meta, int, bytes]:
+    def note_signed_in(self, rows: Sequence[Row], seen: Mapping[bytes, Seen]) -> None:
+        """Write rows; and note when sessions were seen, of those that have a row."""
+        if rows:
+            self.run("rows", *(value for row in rows for value in (row.key, _packed(row))))
+        if seen:
+            flat = [value for key, each in seen.items() for value in (key, _times(each))]
+            self.run("seen", *flat)
+
+    def rows_of(self, user: bytes) -> list[Row]:
+        """Return the rows of a user, in any order."""
+        *_, found = self.run("rows_of", user)
+        return [_unpacked(key, row) for key, row in zip(found[::2], found[1::2], strict=True)]
+
+    def run(
+        self, step: str, *arguments: str | int | bytes, client: Any = None
+    ) -> tuple[Meta, int, Any]:
         """Run the script; return what the store knows then, its server's time, and the result."""
-        reply = self._script(keys=self.keys, args=[step, new_generation(), *arguments])
+        given = [step, new_generation(), *arguments]
+        reply = self._script(keys=self.keys, args=given, client=client)
         return _meta(reply), int(reply[6]), reply[7]
 
     def feed(self) -> _RedisFeed:
@@ -179,7 +202,7 @@ class _RedisLedger:
             # What was the primary may be a replica by now, and the name lead elsewhere.
             self._client.connection_pool.disconnect(inuse_connections=False)
         self._check_policy()
-        return _RedisFeed(self._client.client(), self.keys, self._block_s)
+        return _RedisFeed(self, self._client.client(), self._block_s)
 
     def _check_policy(self) -> None:
         from redis.exceptions import ResponseError  # noqa: PLC0415
@@ -205,9 +228,10 @@ class _RedisLedger:
 class _RedisFeed:
     """A connection of its own, which waits at the stream."""
 
-    def __init__(self, client: Any, keys: Sequence[str], block_s: float) -> None:
+    def __init__(self, ledger: _RedisLedger, client: Any, block_s: float) -> None:
+        self._ledger = ledger
         self._client = client
-        self._meta, self._users, self._kept, self._sessions, self._stream = keys
+        self._meta, self._users, self._kept, self._sessions, self._stream = ledger.keys[:5]
         self._block_s = block_s
         self._last = b"0-0"
         self._known = BEFORE_ALL
@@ -215,6 +239,11 @@ class _RedisFeed:
     def close(self) -> None:
         """Give the connection back."""
         self._client.close()
+
+    def beat(self, estimate: int, longest: int) -> Beat:
+        """Write a heartbeat, and once an hour forget what may be forgotten."""
+        meta, server, _ = self._ledger.run("beat", estimate, longest, client=self._client)
+        return Beat(meta, server)
 
     def snapshot(self) -> Snapshot:
         """Return all that the ledger has; `changes` goes on from there.
@@ -273,3 +302,18 @@ def _meta(row: Sequence[Any]) -> Meta:
     return Meta(
         int(clock), int(newest_all), int(horizon), int(longest), generation.decode(), int(counter)
     )
+
+
+def _times(seen: Seen) -> bytes:
+    return b"%016d%016d" % seen
+
+
+def _packed(row: Row) -> bytes:
+    """Return a row as the script reads it: the fingerprint, two times, and the rest."""
+    rest = json.dumps((row.user_id, row.label, row.login, row.since))
+    return row.user + _times(Seen(row.seen, row.expires)) + rest.encode()
+
+
+def _unpacked(key: bytes, row: bytes) -> Row:
+    user_id, label, login, since = json.loads(row[48:])
+    return Row(key, row[:16], user_id, label, login, int(row[16:32]), int(row[32:48]), since)

@@ -4,8 +4,10 @@ It does what `rule.py` and `tables.py` do; the tests compare the two. Redis' own
 append-only file get what it wrote, not the script.
 
 Keys: what is known as a whole (a hash), the marks of users (a sorted set), the sessions that they
-keep (a hash), the ends of ended sessions (a sorted set), and the changes (a stream). None has a
-time to live: Redis would drop those first when it runs out of memory.
+keep (a hash), the ends of ended sessions (a sorted set), and the changes (a stream); and of who is
+signed in, the rows (a hash), their users (a sorted set of the user's fingerprint and the session's
+id), and their ends (a sorted set). None has a time to live: Redis would drop those first when it
+runs out of memory.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ _MOST_CHANGES: Final = 10_000
 SCRIPT: Final = f"""
 local GRACE, HOUR = {GRACE_MS}, {HOUR_MS}
 local LIFE_GRACE, UNKNOWN_LIFE = {LIFE_GRACE_MS}, {UNKNOWN_LIFE_MS}
-local META, USERS, KEPT, SESSIONS, STREAM = unpack(KEYS)
+local META, USERS, KEPT, SESSIONS, STREAM, ROWS, ROWS_BY_USER, ROWS_BY_END = unpack(KEYS)
 
 local function text(number) return string.format('%.0f', number) end
 
@@ -86,7 +88,35 @@ local function merge_user(key, mark, kept)
     end
 end
 
+-- A row begins with the user's fingerprint, then when it was seen and when it ends.
+local function delete_row(key)
+    local row = redis.call('HGET', ROWS, key)
+    if row then
+        redis.call('HDEL', ROWS, key)
+        redis.call('ZREM', ROWS_BY_USER, string.sub(row, 1, 16) .. key)
+        redis.call('ZREM', ROWS_BY_END, key)
+    end
+end
+
+local function write_row(key, row)
+    redis.call('HSET', ROWS, key, row)
+    redis.call('ZADD', ROWS_BY_USER, 0, string.sub(row, 1, 16) .. key)
+    redis.call('ZADD', ROWS_BY_END, tonumber(string.sub(row, 33, 48)), key)
+end
+
+local function rows_of(user)
+    local found = redis.call('ZRANGEBYLEX', ROWS_BY_USER, '[' .. user,
+        '[' .. user .. string.rep('\\255', 17))
+    for at, member in ipairs(found) do
+        found[at] = string.sub(member, 17)
+    end
+    return found
+end
+
 local function forget()
+    for _, key in ipairs(redis.call('ZRANGEBYSCORE', ROWS_BY_END, '-inf', text(server))) do
+        delete_row(key)
+    end
     redis.call('ZREMRANGEBYSCORE', SESSIONS, '-inf', text(clock - GRACE))
     for _, key in ipairs(redis.call('HKEYS', KEPT)) do
         local mark = tonumber(redis.call('ZSCORE', USERS, key) or -1)
@@ -116,8 +146,10 @@ end
 function steps.all(estimate)
     clock = math.max(clock, server)
     all = math.max(clock, tonumber(estimate), all + 1)
+    clock = all + 1
     publish('all', '', all, '', 0)
     write()
+    redis.call('DEL', ROWS, ROWS_BY_USER, ROWS_BY_END)
     return answer(text(all))
 end
 
@@ -133,8 +165,14 @@ function steps.user(estimate, key, kept, since)
         end
     end
     local mark = math.max(clock, tonumber(estimate), old + 1)
+    clock = mark + 1
     write_user(key, mark, kept)
     write()
+    for _, session in ipairs(rows_of(key)) do
+        if session ~= kept then
+            delete_row(session)
+        end
+    end
     return answer(text(mark))
 end
 
@@ -150,20 +188,24 @@ function steps.sessions(...)
             life = UNKNOWN_LIFE
         end
         merge_session(pairs_of[at], clock + life + LIFE_GRACE)
+        delete_row(pairs_of[at])
     end
     write()
     return answer('')
 end
 
 function steps.restore(known_clock, known_all, known_horizon, known_longest, ...)
-    clock = math.max(clock, server, tonumber(known_clock))
+    local rest = {{...}}
+    clock = math.max(clock, server, tonumber(known_clock), tonumber(known_all) + 1)
+    for at = 3, #rest, 5 do
+        clock = math.max(clock, tonumber(rest[at]) + 1)
+    end
     horizon = math.max(horizon, tonumber(known_horizon))
     longest = math.max(longest, tonumber(known_longest))
     if tonumber(known_all) > all then
         all = tonumber(known_all)
         publish('all', '', all, '', 0)
     end
-    local rest = {{...}}
     for at = 1, #rest, 5 do
         if rest[at] == 'user' then
             merge_user(rest[at + 1], tonumber(rest[at + 2]), rest[at + 3])
@@ -173,6 +215,35 @@ function steps.restore(known_clock, known_all, known_horizon, known_longest, ...
     end
     write()
     return answer('')
+end
+
+function steps.rows(...)
+    local rest = {{...}}
+    for at = 1, #rest, 2 do
+        delete_row(rest[at])
+        write_row(rest[at], rest[at + 1])
+    end
+    return answer('')
+end
+
+function steps.seen(...)
+    local rest = {{...}}
+    for at = 1, #rest, 2 do
+        local row = redis.call('HGET', ROWS, rest[at])
+        if row then
+            write_row(rest[at], string.sub(row, 1, 16) .. rest[at + 1] .. string.sub(row, 49))
+        end
+    end
+    return answer('')
+end
+
+function steps.rows_of(user)
+    local found = {{}}
+    for _, key in ipairs(rows_of(user)) do
+        table.insert(found, key)
+        table.insert(found, redis.call('HGET', ROWS, key))
+    end
+    return answer(found)
 end
 
 return steps[ARGV[1]](unpack(ARGV, 3))

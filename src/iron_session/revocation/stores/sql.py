@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Any, Final
 
 from iron_session import _time
 from iron_session.errors import ConfigurationError
+from iron_session.revocation.directory import Row, Seen
+from iron_session.revocation.ledger import ChangesLost
 from iron_session.revocation.records import Entry, Kind, Meta
 from iron_session.revocation.stores.tables import TableFeed, TableLedger
 
@@ -33,7 +35,7 @@ _TIMEOUTS: Final[dict[str, dict[str, Any]]] = {
 
 
 class SqlStore:
-    """Endings in two tables of a database.
+    """Endings in tables of a database: two, and a third for who is signed in.
 
     Args:
         database: its URL, as `"postgresql+psycopg://user:password@host/name"`, or an engine of
@@ -109,7 +111,7 @@ def _engine_of(url: str) -> Engine:
 
 
 class _Tables:
-    """The two tables."""
+    """The tables."""
 
     def __init__(self) -> None:
         from sqlalchemy import (  # noqa: PLC0415
@@ -149,6 +151,20 @@ class _Tables:
             number("counter"),
             Index("iron_session_endings_by_counter", "space", "counter"),
         )
+        self.signed_in: Table = Table(
+            "iron_session_signed_in",
+            self.metadata,
+            Column("space", String(22), primary_key=True),
+            Column("key", LargeBinary(16), primary_key=True),
+            Column("user", LargeBinary(16), nullable=False),
+            Column("user_id", String(256), nullable=False),
+            Column("label", String(256)),
+            number("login"),
+            number("seen"),
+            number("expires"),
+            number("since"),
+            Index("iron_session_signed_in_by_user", "space", "user"),
+        )
 
 
 class _Database:
@@ -164,15 +180,15 @@ class _Database:
         self._creates = creates
         self._lock, self._pid = Lock(), os.getpid()
 
-    def connect(self) -> AbstractContextManager[Connection]:
-        """Return a connection in a new transaction."""
+    def connect(self) -> Connection:
+        """Return a connection, once the tables are there."""
         if self._pid != os.getpid():
             self._lock, self._pid = Lock(), os.getpid()
             self.engine.dispose(close=False)
         if self._creates is not None:
             with self._lock:
                 self._create()
-        return self.engine.begin()
+        return self.engine.connect()
 
     def _create(self) -> None:
         """Make the tables, unless they are there; another process may do that at the same time."""
@@ -193,33 +209,45 @@ class _SqlLedger(TableLedger["Connection"]):
     def __init__(self, database: _Database, tables: _Tables, space: str) -> None:
         self._database = database
         self._ledgers, self._endings = tables.ledgers, tables.endings
+        self._signed_in = tables.signed_in
         self._space = space
-        self._is_postgresql = database.engine.dialect.name == "postgresql"
-
-    def transaction(self) -> AbstractContextManager[Connection]:
-        """Begin a transaction."""
-        return self._writing() if not self._is_postgresql else self._database.connect()
+        self.is_postgresql = database.engine.dialect.name == "postgresql"
 
     @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        """Begin a transaction in SQLite, which has no lock on a row, with a write."""
-        with self._database.connect() as connection:
-            mine = self._ledgers.c.space == self._space
-            connection.execute(self._ledgers.update().where(mine).values(space=self._space))
+    def transaction(self) -> Iterator[Connection]:
+        """Begin a transaction on a connection of the pool."""
+        with self.connect() as connection, self.writing(connection):
             yield connection
 
-    def reading(self) -> AbstractContextManager[Connection]:
-        """Begin a transaction that does not write."""
+    def connect(self) -> Connection:
+        """Return a connection of the pool."""
         return self._database.connect()
+
+    @contextmanager
+    def writing(self, connection: Connection) -> Iterator[Connection]:
+        """Begin a transaction that writes, and in SQLite, which locks no rows, locks the file."""
+        with connection.begin():
+            if not self.is_postgresql:
+                mine = self._ledgers.c.space == self._space
+                connection.execute(self._ledgers.update().where(mine).values(space=self._space))
+            yield connection
 
     def server_time(self, tx: Connection) -> int:
         """Return the time of the database's server; SQLite has none but this one."""
-        if not self._is_postgresql:
+        if not self.is_postgresql:
             return _time.now_ms()
         from sqlalchemy import text  # noqa: PLC0415
 
         query = text("SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint")
         return int(tx.execute(query).scalar_one())
+
+    def server_name(self, tx: Connection) -> object:
+        """Return what tells one server of the database from another."""
+        if not self.is_postgresql:
+            return ""
+        from sqlalchemy import text  # noqa: PLC0415
+
+        return tx.execute(text("SELECT pg_postmaster_start_time()")).scalar_one()
 
     def read_meta(self, tx: Connection, *, lock: bool) -> Meta | None:
         """Return the namespace's row."""
@@ -231,7 +259,7 @@ class _SqlLedger(TableLedger["Connection"]):
         """Write the namespace's row, unless another process has just done it."""
         from sqlalchemy.dialects import postgresql, sqlite  # noqa: PLC0415
 
-        insert = postgresql.insert if self._is_postgresql else sqlite.insert
+        insert = postgresql.insert if self.is_postgresql else sqlite.insert
         row = insert(self._ledgers).values((self._space, *meta))
         tx.execute(row.on_conflict_do_nothing())
 
@@ -271,6 +299,40 @@ class _SqlLedger(TableLedger["Connection"]):
         )
         tx.execute(self._endings.delete().where(row.space == self._space, is_old))
 
+    def write_row(self, tx: Connection, row: Row) -> None:
+        """Write who is signed in."""
+        self.delete_rows(tx, key=row.key)
+        tx.execute(self._signed_in.insert().values((self._space, *row)))
+
+    def write_seen(self, tx: Connection, key: bytes, seen: Seen) -> None:
+        """Note when a session was seen."""
+        row = self._signed_in.c
+        mine = row.space == self._space, row.key == key
+        tx.execute(self._signed_in.update().where(*mine).values(seen._asdict()))
+
+    def read_rows(self, tx: Connection, user: bytes) -> list[Row]:
+        """Return the rows of a user."""
+        row = self._signed_in.c
+        query = self._signed_in.select().where(row.space == self._space, row.user == user)
+        return [Row(*each[1:]) for each in tx.execute(query)]
+
+    def delete_rows(
+        self,
+        tx: Connection,
+        *,
+        user: bytes | None = None,
+        but: bytes | None = None,
+        key: bytes | None = None,
+        expired: int | None = None,
+    ) -> None:
+        """Delete rows."""
+        row = self._signed_in.c
+        conditions: list[Any] = [] if user is None else [row.user == user]
+        conditions += [] if but is None else [row.key != but]
+        conditions += [] if key is None else [row.key == key]
+        conditions += [] if expired is None else [row.expires <= expired]
+        tx.execute(self._signed_in.delete().where(row.space == self._space, *conditions))
+
     def feed(self) -> _SqlFeed:
         """Return a new feed."""
         return _SqlFeed(self)
@@ -283,16 +345,38 @@ def _columns(meta: Meta) -> dict[str, int | str]:
 
 
 class _SqlFeed(TableFeed["Connection"]):
-    """Looks at the namespace's row, each time in a new transaction."""
+    """Looks at the namespace's row, each time in a new transaction, on a connection of its own."""
 
     def __init__(self, ledger: _SqlLedger) -> None:
         super().__init__(ledger)
         self._sql = ledger
         self._never = Event()
+        self._connection = ledger.connect()
+        self._server: object = None
 
-    def transaction(self) -> AbstractContextManager[Connection]:
+    def close(self) -> None:
+        """Give the connection back."""
+        self._connection.close()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
         """Begin a transaction."""
-        return self._sql.reading()
+        with self._connection.begin():
+            yield self._connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Begin a transaction that writes.
+
+        Raises:
+            ChangesLost: the server is another one than before; poolers change it unseen.
+        """
+        with self._sql.writing(self._connection) as connection:
+            server = self._sql.server_name(connection)
+            if self._server not in (None, server):
+                raise ChangesLost
+            self._server = server
+            yield connection
 
     def may_have_changed(self, seconds: float) -> bool:
         """Wait, in place of the longest time that is asked for, until it is time to look."""

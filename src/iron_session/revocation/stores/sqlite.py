@@ -12,6 +12,7 @@ from typing import Final
 
 from iron_session import _time
 from iron_session.errors import ConfigurationError
+from iron_session.revocation.directory import Row, Seen
 from iron_session.revocation.ledger import ChangesLost
 from iron_session.revocation.records import Entry, Kind, Meta
 from iron_session.revocation.stores.tables import TableFeed, TableLedger
@@ -42,6 +43,19 @@ CREATE TABLE IF NOT EXISTS endings (
     PRIMARY KEY (space, kind, key)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS endings_by_counter ON endings (space, counter);
+CREATE TABLE IF NOT EXISTS signed_in (
+    space TEXT NOT NULL,
+    key BLOB NOT NULL,
+    user BLOB NOT NULL,
+    user_id TEXT NOT NULL,
+    label TEXT,
+    login INTEGER NOT NULL,
+    seen INTEGER NOT NULL,
+    expires INTEGER NOT NULL,
+    since INTEGER NOT NULL,
+    PRIMARY KEY (space, key)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS signed_in_by_user ON signed_in (space, user);
 """
 
 _METADATA: Final = "clock, newest_all, horizon, longest, generation, counter"
@@ -218,6 +232,46 @@ class _SqliteLedger(TableLedger[sqlite3.Connection]):
             (self._space, horizon, clock),
         )
 
+    def write_row(self, tx: sqlite3.Connection, row: Row) -> None:
+        """Write who is signed in."""
+        tx.execute(
+            "INSERT OR REPLACE INTO signed_in VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (self._space, *row),
+        )
+
+    def write_seen(self, tx: sqlite3.Connection, key: bytes, seen: Seen) -> None:
+        """Note when a session was seen."""
+        tx.execute(
+            "UPDATE signed_in SET seen = ?, expires = ? WHERE space = ? AND key = ?",
+            (*seen, self._space, key),
+        )
+
+    def read_rows(self, tx: sqlite3.Connection, user: bytes) -> list[Row]:
+        """Return the rows of a user."""
+        rows = tx.execute(
+            "SELECT key, user, user_id, label, login, seen, expires, since FROM signed_in "
+            "WHERE space = ? AND user = ?",
+            (self._space, user),
+        )
+        return [Row(*row) for row in rows]
+
+    def delete_rows(
+        self,
+        tx: sqlite3.Connection,
+        *,
+        user: bytes | None = None,
+        but: bytes | None = None,
+        key: bytes | None = None,
+        expired: int | None = None,
+    ) -> None:
+        """Delete rows."""
+        tx.execute(
+            "DELETE FROM signed_in WHERE space = ?1 AND (?2 IS NULL OR user = ?2) "
+            "AND (?3 IS NULL OR key != ?3) AND (?4 IS NULL OR key = ?4) "
+            "AND (?5 IS NULL OR expires <= ?5)",
+            (self._space, user, but, key, expired),
+        )
+
     def feed(self) -> _SqliteFeed:
         """Return a new feed."""
         return _SqliteFeed(self)
@@ -233,9 +287,23 @@ class _SqliteFeed(TableFeed[sqlite3.Connection]):
         self._version = -1
         self._never = Event()
 
-    def transaction(self) -> AbstractContextManager[sqlite3.Connection]:
+    def reading(self) -> AbstractContextManager[sqlite3.Connection]:
         """Begin a transaction on the feed's own connection: what it reads may take long."""
-        return _begun(self._file.connection(), "DEFERRED")
+        return _begun(self._connection(), "DEFERRED")
+
+    def writing(self) -> AbstractContextManager[sqlite3.Connection]:
+        """Begin a transaction that writes."""
+        return _begun(self._connection(), "IMMEDIATE")
+
+    def _connection(self) -> sqlite3.Connection:
+        """Return the connection that the feed has begun with.
+
+        Raises:
+            ChangesLost: the file is another one.
+        """
+        if not self._file.is_current():
+            raise ChangesLost
+        return self._file.connection()
 
     def close(self) -> None:
         """Close the connection."""
@@ -249,8 +317,6 @@ class _SqliteFeed(TableFeed[sqlite3.Connection]):
         return self._has_new_version()
 
     def _has_new_version(self) -> bool:
-        if not self._file.is_current():
-            raise ChangesLost
         before = self._version
-        (self._version,) = self._file.connection().execute("PRAGMA data_version").fetchone()
+        (self._version,) = self._connection().execute("PRAGMA data_version").fetchone()
         return self._version != before

@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager
 from typing import Generic, TypeVar
 
 from iron_session.revocation import rule
+from iron_session.revocation.directory import Row, Seen
 from iron_session.revocation.ledger import SessionEndedError
 from iron_session.revocation.records import (
     BEFORE_ALL,
@@ -85,19 +86,46 @@ class TableLedger(ABC, Generic[Tx]):
         """Delete users' endings with a mark up to `horizon`, sessions' that end up to `clock`."""
 
     @abstractmethod
+    def write_row(self, tx: Tx, row: Row) -> None:
+        """Write who is signed in by a session, in the place of an older row."""
+
+    @abstractmethod
+    def write_seen(self, tx: Tx, key: bytes, seen: Seen) -> None:
+        """Note when a session was seen, if it has a row."""
+
+    @abstractmethod
+    def read_rows(self, tx: Tx, user: bytes) -> Sequence[Row]:
+        """Return the rows of a user."""
+
+    @abstractmethod
+    def delete_rows(
+        self,
+        tx: Tx,
+        *,
+        user: bytes | None = None,
+        but: bytes | None = None,
+        key: bytes | None = None,
+        expired: int | None = None,
+    ) -> None:
+        """Delete the rows of all that is given: of a user but one, of a session, what has expired.
+
+        Without any, all rows of the namespace.
+        """
+
+    @abstractmethod
     def feed(self) -> TableFeed[Tx]:
         """Return a new feed."""
 
     # --- what a ledger does ---
 
-    def beat(self, estimate: int, longest: int) -> Beat:
+    def beat(self, tx: Tx, estimate: int, longest: int) -> Beat:
         """Write a heartbeat, and once an hour forget what may be forgotten."""
-        with self.transaction() as tx:
-            before, server = self._locked(tx)
-            after = rule.beaten(before, server, estimate, longest)
-            self.write_meta(tx, after)
-            if rule.is_hour_over(before, after):
-                self.forget(tx, horizon=after.horizon, clock=after.clock - rule.GRACE_MS)
+        before, server = self._locked(tx)
+        after = rule.beaten(before, server, estimate, longest)
+        self.write_meta(tx, after)
+        if rule.is_hour_over(before, after):
+            self.forget(tx, horizon=after.horizon, clock=after.clock - rule.GRACE_MS)
+            self.delete_rows(tx, expired=server)
         return Beat(after, server)
 
     def end_all(self, estimate: int) -> int:
@@ -105,6 +133,7 @@ class TableLedger(ABC, Generic[Tx]):
         with self.transaction() as tx:
             meta = rule.all_ended(self._now(tx), estimate)
             self.write_meta(tx, meta)
+            self.delete_rows(tx)
         return meta.all
 
     def end_user(self, key: bytes, kept: KeptSession | None, estimate: int) -> int:
@@ -124,6 +153,7 @@ class TableLedger(ABC, Generic[Tx]):
             meta, entry = rule.user_ended(meta, estimate, key, kept_key, old)
             self.write_entry(tx, entry, meta.counter)
             self.write_meta(tx, meta)
+            self.delete_rows(tx, user=key, but=kept_key)
         return entry.mark
 
     def end_sessions(self, lives: Mapping[bytes, int]) -> int:
@@ -133,14 +163,29 @@ class TableLedger(ABC, Generic[Tx]):
             entries = [rule.session_ended(meta, key, life) for key, life in lives.items()]
             meta = self._merge(tx, meta, entries)
             self.write_meta(tx, meta)
+            for key in lives:
+                self.delete_rows(tx, key=key)
         return meta.clock
 
     def restore(self, known: Meta, entries: Sequence[Entry]) -> None:
         """Write what a process knows, where the store knows less."""
         with self.transaction() as tx:
-            meta = rule.restored(self._now(tx), known)
+            meta = rule.restored(self._now(tx), known, entries)
             meta = self._merge(tx, meta, entries)
             self.write_meta(tx, meta)
+
+    def note_signed_in(self, rows: Sequence[Row], seen: Mapping[bytes, Seen]) -> None:
+        """Write rows; and note when sessions were seen, of those that have a row."""
+        with self.transaction() as tx:
+            for row in rows:
+                self.write_row(tx, row)
+            for key, each in seen.items():
+                self.write_seen(tx, key, each)
+
+    def rows_of(self, user: bytes) -> Sequence[Row]:
+        """Return the rows of a user, in any order."""
+        with self.transaction() as tx:
+            return self.read_rows(tx, user)
 
     def _merge(self, tx: Tx, meta: Meta, entries: Iterable[Entry]) -> Meta:
         """Write the endings that the store does not have, each as a change of its own."""
@@ -181,8 +226,17 @@ class TableFeed(ABC, Generic[Tx]):
         """Wait for a change, for at most so long; return whether it is worth looking."""
 
     @abstractmethod
-    def transaction(self) -> AbstractContextManager[Tx]:
+    def reading(self) -> AbstractContextManager[Tx]:
         """Begin a transaction that only reads: a new one at each look, else it sees no change."""
+
+    @abstractmethod
+    def writing(self) -> AbstractContextManager[Tx]:
+        """Begin a transaction that writes; with the same server as those that read."""
+
+    def beat(self, estimate: int, longest: int) -> Beat:
+        """Write a heartbeat, and once an hour forget what may be forgotten."""
+        with self.writing() as tx:
+            return self._ledger.beat(tx, estimate, longest)
 
     def close(self) -> None:
         """Give the connection back."""
@@ -197,7 +251,7 @@ class TableFeed(ABC, Generic[Tx]):
         """Return what was written since the last call or the snapshot; None for nothing."""
         if not self.may_have_changed(seconds):
             return None
-        with self.transaction() as tx:
+        with self.reading() as tx:
             meta = self._ledger.read_meta(tx, lock=False) or BEFORE_ALL
         return None if meta.counter == self._counter else self._later()
 
@@ -207,7 +261,7 @@ class TableFeed(ABC, Generic[Tx]):
         The row is read before them, since its counter says what must be among them; and again after
         them, since its horizon says what is not among them any more.
         """
-        with self.transaction() as tx:
+        with self.reading() as tx:
             before = self._ledger.read_meta(tx, lock=False) or BEFORE_ALL
             entries = list(self._ledger.entries_after(tx, self._counter))
             after = self._ledger.read_meta(tx, lock=False) or before
