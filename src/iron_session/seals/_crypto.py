@@ -48,7 +48,6 @@ equal = compare_digest
 """Compare two ASCII texts, or bytes, in a time that depends only on their lengths."""
 
 
-
 def fingerprint(data: bytes) -> bytes:
     """Return BLAKE2b of some data (RFC 7693), 16 bytes of it."""
     return hashlib.blake2b(data, digest_size=16).digest()
