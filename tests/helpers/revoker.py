@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from iron_session import SessionUnavailableError
@@ -17,13 +19,17 @@ class Ending:
     waited: list[float] = field(default_factory=list)
 
     def wait(self, seconds: float) -> bool:
-        """Note how long the caller would wait."""
+        """Note how long the caller would wait; in an event loop it would block that."""
+        with suppress(RuntimeError):
+            asyncio.get_running_loop()
+            raise AssertionError("wait_async is for coroutines")
         self.waited.append(seconds)
         return True
 
     async def wait_async(self, seconds: float) -> bool:
-        """Do the same."""
-        return self.wait(seconds)
+        """Note the same."""
+        self.waited.append(seconds)
+        return True
 
 
 @dataclass
@@ -34,6 +40,7 @@ class Ledger:
         clock: the store's time, in ms; None if it was never read.
         reachable: whether it can be told who was ended.
         noted: the logins and visits that it was told of.
+        started: how often it was started, and waited for.
     """
 
     clock: int | None = 1_000
@@ -43,6 +50,16 @@ class Ledger:
     lives: list[tuple[int, int]] = field(default_factory=list)
     noted: list[tuple[object, ...]] = field(default_factory=list)
     endings: list[Ending] = field(default_factory=list)
+    started: list[str] = field(default_factory=list)
+
+    def start(self) -> None:
+        """Note it."""
+        self.started.append("start")
+
+    async def wait_ready(self, seconds: float) -> bool:
+        """Note it."""
+        self.started.append("wait_ready")
+        return self.reachable
 
     def register(self, ttl_ms: int, max_lifetime_ms: int) -> None:
         """Note the lives."""

@@ -12,11 +12,11 @@ from django.conf import settings
 from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.handlers.exception import convert_exception_to_response
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from iron_session._frames import clear_frames, guarded
-from iron_session.errors import ConfigurationError, IronSessionError
+from iron_session.errors import ConfigurationError, IronSessionError, SessionUnavailableError
 from iron_session.http.morsels import MorselHeaders
 from iron_session.http.request import (
     REGISTRY,
@@ -27,6 +27,7 @@ from iron_session.http.request import (
     session_by_hand,
 )
 from iron_session.http.response import take_off_noted
+from iron_session.http.unavailable import HEADERS, STATUS, TEXT
 from iron_session.integrations.django.cookies import read_head
 from iron_session.integrations.django.reporter import filter_of_requests
 from iron_session.integrations.django.settings import ENGINE, INSTALL, settings_options
@@ -156,28 +157,55 @@ class IronSessionMiddleware(_Middleware):
     ) -> HttpResponseBase:
         """Write the session; `handler500` answers if that fails, as it does for views."""
         try:
-            return self._finish(request, response)
+            response = self._finish(request, response)
+        except SessionUnavailableError:
+            response = self._refuse(request, response)
         except IronSessionError as failure:
             answer = answer_failure(_fail, failure)(request)
-        return self._finish(request, _take_over(response, answer))
+            response = self._finish(request, _take_over(response, answer))
+        sessions = request.META.get(self._place)
+        if sessions is not None and sessions.endings:
+            sessions.settle()
+        return response
 
     async def aprocess_response(
         self, request: HttpRequest, response: HttpResponseBase
     ) -> HttpResponseBase:
         """Do the same in a coroutine."""
         try:
-            return self._finish(request, response)
+            response = self._finish(request, response)
+        except SessionUnavailableError:
+            response = self._refuse(request, response)
         except IronSessionError as failure:
             answer = await answer_failure(_afail, failure)(request)
-        return self._finish(request, _take_over(response, answer))
+            response = self._finish(request, _take_over(response, answer))
+        sessions = request.META.get(self._place)
+        if sessions is not None and sessions.endings:
+            await sessions.asettle()
+        return response
 
-    def process_exception(self, request: HttpRequest, exception: Exception) -> None:
-        """Add a note to the error of a session that was used as JSON data: how to convert it."""
+    def _refuse(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        return self._finish(request, _take_over(response, self.answer_unavailable(request)))
+
+    def answer_unavailable(self, request: HttpRequest) -> HttpResponseBase:
+        """Return the response to a `SessionUnavailableError`: 503. A subclass may return a page."""
+        return HttpResponse(TEXT, status=STATUS, headers=dict(HEADERS))
+
+    def process_exception(
+        self, request: HttpRequest, exception: Exception
+    ) -> HttpResponseBase | None:
+        """Answer a `SessionUnavailableError` that a view has raised.
+
+        Add a note to the error of a session that was used as JSON data: how to convert it.
+        """
+        if isinstance(exception, SessionUnavailableError):
+            return self.answer_unavailable(request)
         if isinstance(exception, TypeError) and _is_about_session(exception):
             exception.add_note(
                 "request.session is not a dict: pass dict(request.session), as in JsonResponse("
                 "dict(request.session))"
             )
+        return None
 
     def _finish(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         store: Any = getattr(request, self.key, None)

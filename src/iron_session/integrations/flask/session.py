@@ -21,7 +21,6 @@ except ImportError as _cause:
 from iron_session import _time
 from iron_session._frames import clear_frames, guarded
 from iron_session.errors import IronSessionError, NotSerializableError
-from iron_session.http.heads import EnvironHead
 from iron_session.http.request import find_session, session_by_hand
 from iron_session.http.response import end_session, take_off_noted
 from iron_session.integrations.flask.headers import WerkzeugHeaders
@@ -38,6 +37,7 @@ from iron_session.integrations.flask.interface import (
 )
 from iron_session.integrations.flask.settings import permanent_terms
 from iron_session.integrations.flask.texts import plain
+from iron_session.integrations.flask.unavailable import FlaskHead
 from iron_session.sessions import HeaderJar, Session, flashes, sealed
 from iron_session.sessions.options import SessionOptions, T
 from iron_session.sessions.request_head import is_navigation
@@ -187,7 +187,7 @@ class IronSessionInterface(SharedInterface, SessionInterface):
         environ = getattr(request, "environ", None)
         if request is None or environ is None:
             raise misused(self, app)
-        head = EnvironHead(environ)
+        head = FlaskHead(environ)
         jar_of = partial(HeaderJar, head.cookie_header, head)
 
         def make(one: SessionOptions) -> FlaskSession:
@@ -217,6 +217,8 @@ class IronSessionInterface(SharedInterface, SessionInterface):
             answer = app.make_response(app.handle_user_exception(error))
             _become(response, app.process_response(answer))
         else:
+            if sessions.endings:
+                sessions.settle()
             response.call_on_close(sessions.end)
 
 
@@ -274,4 +276,4 @@ def get_iron_session(
             cookie.
     """
     environ, headers = request.environ, WerkzeugHeaders(response.headers)
-    return session_by_hand(environ, options, EnvironHead(environ), headers)
+    return session_by_hand(environ, options, FlaskHead(environ), headers)

@@ -22,7 +22,6 @@ from flask.globals import request_ctx
 
 from iron_session._frames import guarded
 from iron_session.errors import IronSessionError
-from iron_session.http.heads import EnvironHead
 from iron_session.integrations.flask.headers import WerkzeugHeaders
 from iron_session.integrations.flask.interface import (
     FIRST,
@@ -37,6 +36,7 @@ from iron_session.integrations.flask.session import (
     expire_at_logout,
     show_session,
 )
+from iron_session.integrations.flask.unavailable import FlaskHead
 from iron_session.integrations.flask.wrapping import (
     InPlace,
     decorated,
@@ -84,7 +84,7 @@ def _begin(options: SessionOptions, key: str) -> InPlace:
     asked, context = behind(request), behind(request_ctx)
 
     def make(one: SessionOptions) -> FlaskSession:
-        head = EnvironHead(asked.environ)
+        head = FlaskHead(asked.environ)
         return FlaskSession(context.app, HeaderJar(head.cookie_header, head), one)
 
     sessions, is_first = lend(asked, asked.environ, key, options, make)
@@ -113,6 +113,8 @@ def _write(response: Response) -> Response:
             break
     else:
         _write_into(response, sessions)
+    if sessions.endings:
+        sessions.settle()
     if own is not None and not (response.is_sequence or response.direct_passthrough):
         response.response = _Body(response.response, context, sessions)
     return response
