@@ -19,7 +19,17 @@ DEMO := $(BIN)/python -m uvicorn --app-dir examples demo.app:app --host 127.0.0.
 DEV := .venv/.installed-dev
 NODE_MODULES := node_modules/.installed
 CHROMIUM := .venv/.looked-for-chromium
+VALGRIND := .venv/.looked-for-valgrind
 SPEEDUPS := speedups/dist/.built
+
+# The native core, if it was built, in a folder that one command can put on its PYTHONPATH: .venv is
+# left without it.
+CORE := $(CURDIR)/.venv/speedups
+define UNPACK_CORE
+	rm -rf $(CORE)
+	@for wheel in speedups/dist/*-abi3-*.whl; do test ! -e "$$wheel" || \
+		$(BIN)/python -m pip install --quiet --no-deps --target $(CORE) "$$wheel"; done
+endef
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # npm trusts the system's certificates, as pip does; else it could not install behind some proxies.
@@ -28,7 +38,7 @@ export NODE_USE_SYSTEM_CA := 1
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .PHONY: help demo quick test test-all test-source test-newest test-rest test-wheel test-libraries \
-	speedups check format bench build lock clean
+	speedups instructions fuzz check format bench build lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -59,7 +69,7 @@ test-newest: build speedups $(NODE_MODULES)
 
 test-all: test test-rest ## All of it: every Python that this machine has, oldest and newest libraries, browsers
 
-test-rest: test-wheel test-libraries
+test-rest: test-wheel test-libraries instructions
 
 # On each supported Python that this machine has; see noxfile.py.
 test-wheel: build $(NODE_MODULES) $(CHROMIUM)
@@ -68,6 +78,22 @@ test-wheel: build $(NODE_MODULES) $(CHROMIUM)
 # Each folder of tests/libraries is an environment. ONLY selects one: make test-libraries ONLY=starlette
 test-libraries: build ## Test the wheel with the libraries that people use; ONLY=starlette runs one environment
 	$(BIN)/python -m nox $(if $(ONLY),--sessions libraries-$(ONLY),--tags libraries) -- $(ARGS)
+
+# Without valgrind this says so; with CI in the environment that is an error.
+instructions: $(DEV) $(VALGRIND) speedups ## Count the instructions of a seal, beside Fernet's
+	$(UNPACK_CORE)
+	PYTHONPATH="$(CORE)" $(BIN)/python tools/count_instructions.py $(ARGS)
+
+# First in Rust, if cargo-fuzz and a nightly Rust are there; then the tests with random examples, over
+# the Python code and, if it was built, over the native core.
+FUZZ_SECONDS ?= 60
+FUZZ_TESTS := HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest $(PARALLEL) \
+	tests/property/test_json_spelling.py tests/property/test_seals_*.py tests/seals/test_speedups.py
+fuzz: $(DEV) speedups ## Look for texts that break a seal; FUZZ_SECONDS=600 for each target in Rust
+	$(BIN)/python tools/fuzz.py $(FUZZ_SECONDS)
+	IRON_SESSION_SPEEDUPS=0 $(FUZZ_TESTS)
+	$(UNPACK_CORE)
+	test ! -d $(CORE) || PYTHONPATH="$(CORE)" IRON_SESSION_SPEEDUPS=1 $(FUZZ_TESTS)
 
 check: $(DEV) $(NODE_MODULES) ## Lint, check the formatting and the types
 	$(BIN)/ruff check
@@ -85,12 +111,9 @@ format: $(DEV) ## Format the code, and fix what the linter can fix
 	$(BIN)/ruff format
 
 # wrk sends the load to the live servers: apt-get install wrk. Without it, the page lacks their tables.
-# The native core, if it was built, is for this run alone: .venv is left without it.
 bench: $(DEV) $(NODE_MODULES) speedups ## Run the benchmarks, and write docs/benchmarks.md; ARGS="seals --quick"
-	rm -rf .venv/speedups
-	@for wheel in speedups/dist/*-abi3-*.whl; do test ! -e "$$wheel" || \
-		$(BIN)/python -m pip install --quiet --no-deps --target .venv/speedups "$$wheel"; done
-	PYTHONPATH="$(CURDIR)/.venv/speedups" $(BIN)/python -m benchmarks $(ARGS)
+	$(UNPACK_CORE)
+	PYTHONPATH="$(CORE)" $(BIN)/python -m benchmarks $(ARGS)
 
 # The wheel is built from the sdist, so that the sdist is known to be complete.
 build: $(DEV) ## Build the sdist and the wheel into dist/
@@ -109,7 +132,7 @@ lock: $(DEV) ## Renew the pins in constraints.txt and package-lock.json
 	$(BIN)/python tools/lock.py
 
 clean: ## Remove all that the other targets made
-	rm -rf .venv .nox node_modules dist speedups/dist speedups/target speedups/fuzz/target .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .nox node_modules dist speedups/dist speedups/target speedups/fuzz/target speedups/fuzz/corpus .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
@@ -127,6 +150,9 @@ $(BIN)/python:
 
 $(CHROMIUM): tools/install_chromium.sh | $(DEV)
 	tools/install_chromium.sh && touch $@
+
+$(VALGRIND): tools/install_valgrind.sh | $(DEV)
+	tools/install_valgrind.sh && touch $@
 
 $(NODE_MODULES): package.json package-lock.json .npmrc | $(DEV)
 	$(NPM) ci

@@ -18,7 +18,10 @@ class NotMeasuredError(Exception):
 
 @dataclass(frozen=True)
 class Bound:
-    """A number to keep: what was measured of each path, and what it may be at most."""
+    """A number to keep: what was measured of each path, and what it may be at most.
+
+    A path without a bound is measured all the same.
+    """
 
     what: str
     unit: str
@@ -28,18 +31,26 @@ class Bound:
     def verdict(self, core: str) -> str:
         if core not in self.measured:
             return "not measured"
+        if core not in self.most:
+            return "no bound"
         return "kept" if self.measured[core] <= self.most[core] else "NOT KEPT"
 
 
 @dataclass(frozen=True)
 class Rule:
-    """How to measure one path, and its bounds: in Python, and with the native core."""
+    """How to measure one path, and its bounds: in Python, and with the native core.
+
+    Attributes:
+        python: None if this path has no bound.
+        native_json: the bound of a native core that writes and reads JSON too, if it is another.
+    """
 
     what: str
     unit: str
-    python: float
+    python: float | None
     native: float
     measure: Callable[[Results, str], float]
+    native_json: float | None = None
 
     def apply(self, results: Results) -> Bound:
         measured: dict[str, float] = {}
@@ -48,7 +59,15 @@ class Rule:
                 measured[core] = self.measure(results, core)
             except NotMeasuredError:
                 continue
-        return Bound(self.what, self.unit, measured, {PYTHON: self.python, NATIVE: self.native})
+        return Bound(self.what, self.unit, measured, self._most(results))
+
+    def _most(self, results: Results) -> dict[str, float]:
+        most = {NATIVE: self.native}
+        if self.python is not None:
+            most[PYTHON] = self.python
+        if results.native_json and self.native_json is not None:
+            most[NATIVE] = self.native_json
+        return most
 
 
 def bounds(results: Results) -> list[Bound]:
@@ -124,17 +143,21 @@ def _growth(results: Results, core: str) -> float:
     return results.memory.growth[core].kilobytes
 
 
-FERNET, STARLETTE = seals.REFERENCE, seals.STARLETTE
-STARLETTES = "× Starlette's"
+FERNET, STARLETTE, LITESTAR = seals.REFERENCE, seals.STARLETTE, seals.LITESTAR
+STARLETTES, LITESTARS = "× Starlette's", "× Litestar's"
+KEEPS = "Starlette, seals kept"
 WHOLE = "× its own, whole request"
 ADDED = "× its own, added to bare"
 CPU = "× its own, CPU added to bare"
 RULES = (
     Rule("Seal 100 B, JSON included", "× Fernet", 1.4, 0.6, _seal("seal", SMALL, FERNET)),
     Rule("Unseal 100 B, JSON included", "× Fernet", 1.4, 0.6, _seal("unseal", SMALL, FERNET)),
-    Rule("Seal 2.5 kB, JSON included", STARLETTES, 1.3, 1.2, _seal("seal", LARGE, STARLETTE)),
+    Rule("Seal 100 B, beside AES-GCM", LITESTARS, None, 2, _seal("seal", SMALL, LITESTAR), 1.4),
+    Rule("Unseal 100 B, beside AES-GCM", LITESTARS, None, 2, _seal("unseal", SMALL, LITESTAR), 1.4),
+    Rule("Seal 2.5 kB, JSON included", STARLETTES, 1.3, 1.2, _seal("seal", LARGE, STARLETTE), 1),
     Rule("Starlette, read", WHOLE, 1.55, 0.95, _whole("Starlette", "read")),
-    Rule("Starlette, write", WHOLE, 1.8, 1.1, _whole("Starlette", "modified")),
+    Rule("Starlette, write", WHOLE, 1.8, 1.1, _whole("Starlette", "modified"), 1),
+    Rule("Starlette, seals kept, read", WHOLE, 0.85, 0.8, _whole(KEEPS, "read")),
     Rule("Starlette, untouched", ADDED, 0.15, 0.15, _added("Starlette", "untouched")),
     Rule("Flask, read", ADDED, 0.75, 0.5, _added("Flask", "read")),
     Rule("Flask, write", ADDED, 0.7, 0.5, _added("Flask", "modified")),

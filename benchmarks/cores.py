@@ -1,6 +1,7 @@
 """The two paths of this package: Python alone, and the native core where it is installed."""
 
 import os
+from importlib import import_module
 from importlib.util import find_spec
 
 PYTHON, NATIVE = "Python", "native core"
@@ -11,6 +12,11 @@ SETTINGS = {PYTHON: "0", NATIVE: "1"}  # with "1", a core that cannot be used is
 def cores() -> tuple[str, ...]:
     """Return the paths that can be measured here."""
     return (PYTHON, NATIVE) if find_spec(MODULE) else (PYTHON,)
+
+
+def has_json() -> bool:
+    """Return whether there is a native core, and it writes JSON too."""
+    return NATIVE in cores() and hasattr(import_module(MODULE), "write_json")
 
 
 def environment(core: str) -> dict[str, str]:

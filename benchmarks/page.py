@@ -5,7 +5,7 @@ from pathlib import Path
 from textwrap import fill
 from typing import TypeAlias
 
-from benchmarks.bounds import Bound, bounds
+from benchmarks.bounds import RULES, Bound, bounds
 from benchmarks.cores import NATIVE, PYTHON, label
 from benchmarks.live import CONNECTIONS, Live, Load
 from benchmarks.memory import Growth
@@ -45,6 +45,9 @@ ABOUT_BOUNDS = (
     "Whole request: the time of a request with our session, divided by that of a request with the "
     "framework's own. Added to bare: as before, but the time of the app without a session is first "
     "subtracted from both."
+)
+WITH_JSON = (
+    "The native core of this run also writes and reads JSON, so some of its bounds are lower."
 )
 ABOUT_SEALS = (
     "Each competitor turns the same data into the text of a cookie, and back, JSON included. What "
@@ -123,7 +126,8 @@ def _bounds(results: Results) -> str:
     head = ("", "unit", PYTHON, "at most", "", NATIVE, "at most", "")
     rows = [(one.what, one.unit, *_path(one, PYTHON), *_path(one, NATIVE)) for one in found]
     made = "Made by `python -m benchmarks page`, from the parts below."
-    parts = [prose(_about_the_core(found)), table(head, rows), made, prose(ABOUT_BOUNDS)]
+    parts = [prose(_about_the_core(found)), table(head, rows), made]
+    parts += [prose(ABOUT_BOUNDS), prose(_about_json(results))]
     return "\n\n".join(["## Numbers to keep", *parts])
 
 
@@ -134,6 +138,13 @@ def _path(bound: Bound, core: str) -> tuple[str, str, str]:
 
 def _about_the_core(found: Sequence[Bound]) -> str:
     return WITH_CORE if any(NATIVE in one.measured for one in found) else WITHOUT_CORE
+
+
+def _about_json(results: Results) -> str:
+    if results.native_json:
+        return WITH_JSON
+    lower = [f"{one.what}: {one.native_json:g}" for one in RULES if one.native_json is not None]
+    return f"A native core that also writes and reads JSON has lower bounds: {'; '.join(lower)}."
 
 
 # --- the parts -----------------------------------------------------------------------------------

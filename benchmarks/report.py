@@ -22,7 +22,8 @@ def path(bound: Bound, core: str) -> tuple[str, str, str]:
     """Return the cells of one path: what was measured, the bound, and whether it is kept."""
     measured = bound.measured.get(core)
     shown = NONE if measured is None else f"{measured:.3f}"
-    return shown, f"{bound.most[core]:g}", bound.verdict(core)
+    most = f"{bound.most[core]:g}" if core in bound.most else NONE
+    return shown, most, bound.verdict(core)
 
 
 def table(title: str, head: Row, rows: Sequence[Row]) -> str:

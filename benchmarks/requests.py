@@ -16,6 +16,7 @@ from benchmarks.visits import BARE, OURS, OWN, Visits
 
 FRAMEWORKS = (
     "starlette",
+    "starlette_seals_kept",
     "fastapi",
     "litestar",
     "flask",

@@ -15,6 +15,7 @@ import msgspec
 from cryptography.hazmat.backends.openssl.backend import backend
 
 from benchmarks import imports, live, memory, requests, seals
+from benchmarks.cores import has_json
 from benchmarks.live import Live
 from benchmarks.memory import Memory
 from benchmarks.requests import Requests
@@ -47,12 +48,14 @@ class Results:
         machine: what the numbers were measured on.
         versions: of what is common to all parts.
         commands: the command that measured each part.
+        native_json: whether the native core that was measured writes JSON too.
         live_missing: what the machine lacked for the live servers; empty if nothing.
     """
 
     machine: str = ""
     versions: dict[str, str] = field(default_factory=dict)
     commands: dict[str, str] = field(default_factory=dict)
+    native_json: bool = False
     seals: Seals | None = None
     busy: dict[str, Latency] | None = None
     imports: dict[str, Comparison] | None = None
@@ -99,6 +102,7 @@ def measure(results: Results, part: str, effort: Effort, command: str) -> Result
         machine=_machine(),
         versions=_versions(),
         commands={**results.commands, part: command},
+        native_json=has_json(),
         **PARTS[part](effort),
     )
 

@@ -15,6 +15,7 @@ OUR_SESSION = "session.py"
 REFERENCE = "fernet.py"
 STRAIGHTFORWARD = "straightforward.py"
 STARLETTE = "starlette_session.py"
+LITESTAR = "litestar_session.py"
 COMPETITORS = (
     REFERENCE,
     OURS,
@@ -23,7 +24,7 @@ COMPETITORS = (
     STARLETTE,
     "flask_session.py",
     "django_signing.py",
-    "litestar_session.py",
+    LITESTAR,
     "aiohttp_session_storage.py",
     "joserfc_jwe.py",
     "pyseto_local.py",

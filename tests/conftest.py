@@ -17,6 +17,7 @@ settings.register_profile("dev", deadline=None, max_examples=50)
 settings.register_profile("quick", deadline=None, max_examples=10)
 # The same examples in every run: a failure there is of the change, not of luck.
 settings.register_profile("ci", deadline=None, max_examples=100, derandomize=True)
+settings.register_profile("fuzz", deadline=None, max_examples=3000)  # see `make fuzz`
 settings.load_profile(
     os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev")
 )

@@ -15,6 +15,7 @@ from iron_session import (
     IronSessionError,
     NotSerializableError,
     SessionDestroyedError,
+    SessionUnavailableError,
     UnsealError,
     UnsealReason,
 )
@@ -26,6 +27,7 @@ EVERY_ERROR = [
     CookieTooLargeError("message"),
     HeadersAlreadySentError("message"),
     SessionDestroyedError("message"),
+    SessionUnavailableError("message"),
     NotSerializableError('data["a"]', "is a set"),
     UnsealError("message"),
     UnsealError("message", reason="expired", password_id="7"),
@@ -59,10 +61,11 @@ def test_the_texts_fault_is_not_the_programmers() -> None:
     assert not issubclass(UnsealError, (ConfigurationError, ValueError, TypeError))
 
 
-def test_the_reasons_are_five() -> None:
-    """The last is of sessions alone."""
-    reasons = ("expired", "unknown-password", "invalid", "purpose", "schema")
-    assert get_args(UnsealReason) == reasons
+def test_the_reasons_are_these() -> None:
+    """The last four are of sessions alone."""
+    of_seals = ("expired", "unknown-password", "invalid", "purpose")
+    of_sessions = ("schema", "ended", "refused", "unavailable")
+    assert get_args(UnsealReason) == of_seals + of_sessions
 
 
 @pytest.mark.parametrize("reason", get_args(UnsealReason))

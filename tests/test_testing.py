@@ -362,6 +362,21 @@ def test_a_time_that_is_none_is_refused(at: Any) -> None:
         assert clock.now == START
 
 
+def test_a_session_is_a_user_s_who_has_logged_in() -> None:
+    at = datetime(2027, 1, 2, tzinfo=UTC)
+    with frozen_clock(at):
+        header = cookie_header(OPTIONS, {"cart": 1}, user_id="42")
+        session = get_iron_session(HeaderJar(header), OPTIONS)
+        assert (dict(session), session.user_id, session.logged_in_at) == ({"cart": 1}, "42", at)
+    client = httpx.Client(base_url="https://testserver")
+    log_in(client, OPTIONS, {}, user_id="43")
+    read = read_session(client, OPTIONS)
+    assert read is not None
+    assert read.user_id == "43"
+    with pytest.raises(TypeError, match=r"use str\(…\)$"):
+        session_cookie(OPTIONS, {}, user_id=42)  # type: ignore[arg-type]
+
+
 def test_options_that_are_none_are_refused() -> None:
     for call in (
         lambda given: session_cookie(given, {}),

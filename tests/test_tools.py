@@ -11,7 +11,15 @@ from types import ModuleType
 import pytest
 
 from iron_session import _speedups
-from tools import build_speedups, check_crates, core_vectors, house_figures, mutants
+from tools import (
+    build_speedups,
+    check_crates,
+    core_vectors,
+    count_instructions,
+    fuzz,
+    house_figures,
+    mutants,
+)
 
 
 def changes(code: str) -> set[tuple[str, str]]:
@@ -371,3 +379,76 @@ def test_the_native_core_is_tested_with_the_seals_of_today() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_speedups, "core", None)
         assert core_vectors.FILE.read_text(encoding="utf-8") == core_vectors.vectors()
+
+
+# --- instructions, and fuzzing -------------------------------------------------------------------
+
+
+def test_each_supported_python_has_a_number_of_instructions_for_each_path() -> None:
+    """They are counted by `make instructions`, which needs valgrind."""
+    kept = count_instructions.numbers()
+    assert {"3.11", "3.12", "3.13"} <= kept.keys()
+    assert all(one.keys() == count_instructions.CORES.keys() for one in kept.values())
+
+
+def test_what_is_counted_seals_and_opens() -> None:
+    found = count_instructions.scenarios()
+    assert found.keys() == {"ours", "Fernet"}
+    assert all(scenario() == count_instructions.DATA for scenario in found.values())
+
+
+def test_the_instructions_of_doing_nothing_are_subtracted() -> None:
+    told = "==7== \n==8== Collected : 1000\n==9== Collected : 5000\n==7== Collected : 999\n"
+    totals = count_instructions.collected(told)
+    assert totals == {"7": 999, "8": 1000, "9": 5000}
+    counts = count_instructions.per_time("nothing 8\nours 9\n", totals)
+    assert counts == {"ours": 4000 / count_instructions.TIMES}
+
+
+def test_a_process_that_was_not_counted_is_an_error() -> None:
+    with pytest.raises(KeyError):
+        count_instructions.per_time("nothing 8\nours 9\n", {"8": 1000})
+
+
+def test_more_instructions_than_the_margin_allows_are_seen() -> None:
+    kept = {"Python": 1.5, "native core": 0.8}
+    most = 1.5 * count_instructions.MARGIN
+    assert count_instructions.grown({"Python": most, "native core": 0.1}, kept) == []
+    (told,) = count_instructions.grown({"Python": most + 0.01}, kept)
+    assert told.startswith("Python: ")
+    assert told.endswith("times Fernet's instructions, and 1.5 before")
+
+
+def test_without_valgrind_it_is_said_and_an_error_on_ci(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(sys, "argv", ["count_instructions.py"])
+    monkeypatch.delenv("CI", raising=False)
+    count_instructions.main()
+    told = capsys.readouterr().out
+    assert told.startswith("Instructions are not counted: valgrind was not found")
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(SystemExit, match="valgrind was not found"):
+        count_instructions.main()
+
+
+def test_without_cargo_the_core_is_not_fuzzed_and_it_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert fuzz.main([]) == 0
+    assert capsys.readouterr().out == "The native core is not fuzzed: cargo was not found.\n"
+
+
+def test_fuzzing_begins_with_the_seals_that_python_made(tmp_path: Path) -> None:
+    fuzz.write_seeds(tmp_path / "corpus")
+    seeds = [file.read_text(encoding="utf-8") for file in (tmp_path / "corpus").iterdir()]
+    whole = [seed for seed in seeds if seed.startswith("Fe26.2*")]
+    assert len(whole) > 20
+    assert all(set(seed.split("*")) < set(seeds) for seed in whole)
+
+
+def test_each_target_of_the_fuzzer_is_run() -> None:
+    files = {file.stem for file in (fuzz.FUZZ / "fuzz_targets").glob("*.rs")}
+    assert set(fuzz.targets()) == files

@@ -29,12 +29,6 @@ MIDDLEWARE = {
 }
 
 
-def make_app(session: str) -> Starlette:
-    pages = (untouched, read, modified, fill)
-    routes = [Route(f"/{page.__name__}", page) for page in pages]
-    return Starlette(routes=routes, middleware=MIDDLEWARE[session])
-
-
 async def untouched(request: Request) -> Response:
     return PlainTextResponse(BODY)
 
@@ -51,3 +45,10 @@ async def modified(request: Request) -> Response:
 async def fill(request: Request) -> Response:
     request.session.update(DATA)
     return PlainTextResponse(BODY)
+
+
+ROUTES = [Route(f"/{page.__name__}", page) for page in (untouched, read, modified, fill)]
+
+
+def make_app(session: str) -> Starlette:
+    return Starlette(routes=ROUTES, middleware=MIDDLEWARE[session])

@@ -6,6 +6,7 @@ Duck-typed: no framework is imported here.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, Protocol
 
 __all__ = [
@@ -105,23 +106,28 @@ class RawHeaders:
 
     def get(self, name: str) -> Sequence[str]:
         """Return all values of a header, in order."""
-        key = name.lower().encode("latin-1")
-        values = []
+        key = _raw_name(name)
+        size, values = len(key), []
         for found, value in self._pairs:
-            if found == key or found.lower() == key:  # almost all are in lower case
+            if len(found) == size and found.lower() == key:
                 values.append(value.decode("latin-1"))
         return values
 
     def set(self, name: str, values: Sequence[str]) -> None:
         """Set a header's values; they replace those that it has."""
-        key = name.lower().encode("latin-1")
+        key = _raw_name(name)
         self._pairs[:] = [pair for pair in self._pairs if pair[0].lower() != key]
         for value in values:
             self.add(name, value)
 
     def add(self, name: str, value: str) -> None:
         """Add a header, and keep those with the same name."""
-        self._pairs.append((name.lower().encode("latin-1"), value.encode("latin-1")))
+        self._pairs.append((_raw_name(name), value.encode("latin-1")))
+
+
+@lru_cache(maxsize=64)  # a response needs the same three or four
+def _raw_name(name: str) -> bytes:
+    return name.lower().encode("latin-1")
 
 
 class MultiDictHeaders:

@@ -39,8 +39,10 @@ def raw_cookie_header(headers: Iterable[tuple[bytes, bytes]]) -> str:
     """Return the `Cookie` header of ASGI's headers."""
     values = []
     for name, value in headers:
-        if name == b"cookie" or name.lower() == b"cookie":  # almost all are in lower case
+        if len(name) == 6 and name.lower() == b"cookie":
             values.append(value)
+    if len(values) == 1:
+        return values[0].decode("latin-1")
     return b"; ".join(values).decode("latin-1")
 
 

@@ -439,6 +439,11 @@ class Session(GuardedMapping, Generic[T]):
         return self._stored.user_id or self._stored.mark.user_id
 
     @property
+    def identity(self) -> tuple[str | None, str | None, int | None]:
+        """The id, the user's id, and from when on endings count (ms of their store's clock)."""
+        return self.id, self.user_id, self._stored.mark.since_ms
+
+    @property
     def logged_in_at(self) -> datetime | None:
         """When the user logged in (UTC); later saves do not change it. None if nobody has.
 
