@@ -115,22 +115,10 @@ def test_a_late_response_of_a_parallel_request_does_not_revive_an_ended_session(
     assert visitor.session == {}
 
 
-def test_a_kept_session_lives_on(welcome: Welcome) -> None:
-    class Keeping(Ledger):
-        """Ends all sessions of a user but one."""
-
-        kept: str | None = None
-
-        def judge(self, session_id: Any, user_ids: Any, since: Any) -> Any:
-            is_kept = session_id == self.kept
-            return "good" if is_kept else super().judge(session_id, user_ids, since)
-
-    ledger = Keeping()
-    visitor = welcome(make_options(revocations=ledger, max_lifetime=30 * DAY))
-    visitor.ask("log in", {"a": 1})
+def test_a_kept_session_lives_on(visitor: Visitor, ledger: Ledger) -> None:
     other = Visitor(visitor.site)
     other.ask("log in", {"b": 2})
-    ledger.kept = visitor.ask("who").json[0]
+    ledger.kept["42"] = visitor.ask("who").json[0]
     ledger.end_user("42")
     visitor.ask("update", {"c": 3})
     assert visitor.session == {"a": 1, "c": 3}

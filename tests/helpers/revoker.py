@@ -7,7 +7,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from iron_session import SessionUnavailableError
+from iron_session import Session, SessionUnavailableError
 from iron_session.sessions.endings import Verdict
 
 
@@ -46,6 +46,7 @@ class Ledger:
     clock: int | None = 1_000
     reachable: bool = True
     marks: dict[str, int] = field(default_factory=dict)
+    kept: dict[str, str | None] = field(default_factory=dict)
     ended: dict[str, int] = field(default_factory=dict)
     lives: list[tuple[int, int]] = field(default_factory=list)
     noted: list[tuple[object, ...]] = field(default_factory=list)
@@ -70,7 +71,8 @@ class Ledger:
     ) -> Verdict:
         """Return whether a session may be used."""
         if session_id in self.ended or any(
-            (since or 0) <= self.marks.get(user, -1) for user in user_ids
+            (since or 0) <= self.marks.get(user, -1) and self.kept.get(user, "") != session_id
+            for user in user_ids
         ):
             return "ended"
         return "good" if self.reachable else "unavailable"
@@ -81,9 +83,17 @@ class Ledger:
             raise SessionUnavailableError("the store was never reached")
         return max(self.clock, self.marks.get(user_id or "", 0) + 1)
 
-    def end_user(self, user_id: str) -> None:
-        """End all sessions of a user."""
-        self.marks[user_id] = max(self.clock or 0, self.marks.get(user_id, 0) + 1)
+    def end_user(self, user_id: str, *, keep: Session | None = None) -> None:
+        """End all sessions of a user, but one."""
+        if self.clock is None:
+            raise SessionUnavailableError("the store was never reached")
+        self.marks[user_id] = max(self.clock, self.marks.get(user_id, 0) + 1)
+        if keep is not None:
+            self.kept[user_id] = keep.id
+
+    async def aend_user(self, user_id: str, *, keep: Session | None = None) -> None:
+        """Do the same."""
+        self.end_user(user_id, keep=keep)
 
     def end_soon(self, session_id: str, life_ms: int) -> Ending:
         """End a session."""

@@ -37,11 +37,12 @@ from iron_session.integrations.flask.headers import WerkzeugHeaders
 from iron_session.integrations.flask.interface import (
     FIRST,
     SharedInterface,
+    begin_login,
     behind,
     expire_unreadable,
     explain,
     misused,
-    on_logout,
+    on_login_and_logout,
     sessions_of,
 )
 from iron_session.integrations.flask.session import INSTALL, FlaskSession
@@ -88,7 +89,7 @@ class IronSessionInterface(SharedInterface, SecureCookieSessionInterface):  # as
         quart.got_request_exception.connect(_abandon, app)
         quart.got_websocket_exception.connect(_abandon, app)
         quart.websocket_tearing_down.connect(_end_websocket, app)
-        on_logout(app, _expire_unreadable)
+        on_login_and_logout(app, _log_in, _expire_unreadable)
 
     async def open_session(self, app: Quart, request: Any = None) -> Any:
         """Begin the request's sessions; none is read before it is used."""
@@ -204,6 +205,10 @@ async def _abandon(_app: Quart, exception: object = None, **_: object) -> None:
     sessions_of(_current()).abandon()
 
 
+def _log_in(_app: Quart, **_: object) -> None:
+    begin_login(sessions_of(_current()))
+
+
 def _expire_unreadable(_app: Quart, **_: object) -> None:
     expire_unreadable(sessions_of(_current()))
 
@@ -276,7 +281,7 @@ def _begin(options: SessionOptions, key: str) -> InPlace:
     mapping = cast(dict[str, Any], asked.scope)
     sessions, is_first = lend(asked, mapping, key, options, _maker(context.app, asked))
     if is_first:
-        on_logout(context.app, _expire_unreadable)
+        on_login_and_logout(context.app, _log_in, _expire_unreadable)
         if isinstance(asked, Websocket):
             after_this_websocket(_write)
             _write_at_accept(asked, sessions)

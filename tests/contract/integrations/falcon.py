@@ -56,7 +56,8 @@ def make_asgi_app(options: Sequence[SessionOptions]) -> Any:
     """Build the ASGI app."""
     app = falcon.asgi.App()
     served = add_sessions(app, options)
-    app.add_error_handler(tuple(ANSWERED), answer_error_async)
+    for kind in ANSWERED:
+        app.add_error_handler(kind, answer_error_async)
     app.add_error_handler(HandledError, answer_handled_async)
     app.set_error_reporter(report)
     app.set_error_serializer(answer_http_error)
@@ -212,6 +213,10 @@ class AsyncFile:
         return self._file.read(size)
 
     async def close(self) -> None:
+        self._file.close()
+
+    def __del__(self) -> None:
+        """Close it where Falcon has answered something else, and keeps the stream."""
         self._file.close()
 
 

@@ -29,6 +29,7 @@ from iron_session.http.request import (
 from iron_session.http.response import take_off_noted
 from iron_session.http.unavailable import HEADERS, STATUS, TEXT
 from iron_session.integrations.django.cookies import read_head
+from iron_session.integrations.django.logins import aend_others, end_others
 from iron_session.integrations.django.reporter import filter_of_requests
 from iron_session.integrations.django.settings import ENGINE, INSTALL, settings_options
 from iron_session.integrations.django.store import DjangoSession, SessionStore
@@ -156,36 +157,47 @@ class IronSessionMiddleware(_Middleware):
         self, request: HttpRequest, response: HttpResponseBase
     ) -> HttpResponseBase:
         """Write the session; `handler500` answers if that fails, as it does for views."""
+        answer = None
         try:
-            response = self._finish(request, response)
+            self._finish(request, response)
         except SessionUnavailableError:
-            response = self._refuse(request, response)
+            answer = self.answer_unavailable(request)
         except IronSessionError as failure:
             answer = answer_failure(_fail, failure)(request)
-            response = self._finish(request, _take_over(response, answer))
+        if answer is not None:
+            response = _take_over(response, answer)
+            self._finish(request, response)
         sessions = request.META.get(self._place)
-        if sessions is not None and sessions.endings:
-            sessions.settle()
+        if sessions is not None:
+            session = sessions.by_key[self.key]
+            if session.ends_others:
+                end_others(session)
+            if session.endings:
+                sessions.settle()
         return response
 
     async def aprocess_response(
         self, request: HttpRequest, response: HttpResponseBase
     ) -> HttpResponseBase:
         """Do the same in a coroutine."""
+        answer = None
         try:
-            response = self._finish(request, response)
+            self._finish(request, response)
         except SessionUnavailableError:
-            response = self._refuse(request, response)
+            answer = self.answer_unavailable(request)
         except IronSessionError as failure:
             answer = await answer_failure(_afail, failure)(request)
-            response = self._finish(request, _take_over(response, answer))
+        if answer is not None:
+            response = _take_over(response, answer)
+            self._finish(request, response)
         sessions = request.META.get(self._place)
-        if sessions is not None and sessions.endings:
-            await sessions.asettle()
+        if sessions is not None:
+            session = sessions.by_key[self.key]
+            if session.ends_others:
+                await aend_others(session)
+            if session.endings:
+                await sessions.asettle()
         return response
-
-    def _refuse(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-        return self._finish(request, _take_over(response, self.answer_unavailable(request)))
 
     def answer_unavailable(self, request: HttpRequest) -> HttpResponseBase:
         """Return the response to a `SessionUnavailableError`: 503. A subclass may return a page."""
@@ -207,7 +219,7 @@ class IronSessionMiddleware(_Middleware):
             )
         return None
 
-    def _finish(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    def _finish(self, request: HttpRequest, response: HttpResponseBase) -> None:
         store: Any = getattr(request, self.key, None)
         is_untouched = (
             self._place not in request.META
@@ -226,7 +238,6 @@ class IronSessionMiddleware(_Middleware):
             except BaseException as error:
                 clear_frames(error)
                 raise
-        return response
 
     def _let_go(self, request: HttpRequest) -> None:
         """Mark the session as ended: the request has no response, and later changes are logged."""

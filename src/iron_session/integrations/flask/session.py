@@ -27,11 +27,12 @@ from iron_session.integrations.flask.headers import WerkzeugHeaders
 from iron_session.integrations.flask.interface import (
     FIRST,
     SharedInterface,
+    begin_login,
     behind,
     expire_unreadable,
     explain,
     misused,
-    on_logout,
+    on_login_and_logout,
     sessions_of,
     showable,
 )
@@ -179,7 +180,7 @@ class IronSessionInterface(SharedInterface, SessionInterface):
     def listen(self, app: Flask) -> None:
         """Abandon sessions when a request fails, and expire unreadable ones at a logout."""
         got_request_exception.connect(abandon, app)
-        on_logout(app, expire_at_logout)
+        on_login_and_logout(app, log_in, expire_at_logout)
 
     @guarded
     def open_session(self, app: Flask, request: Request | None = None) -> FlaskSession:
@@ -244,6 +245,11 @@ def abandon(_app: Flask, exception: object = None, **_: object) -> None:
     explain(exception)
     if has_request_context():
         sessions_of(behind(request)).abandon()
+
+
+def log_in(_app: Flask, **_: object) -> None:
+    """Make the session that of the user who has just logged in."""
+    begin_login(sessions_of(behind(request)))
 
 
 def expire_at_logout(_app: Flask, **_: object) -> None:

@@ -27,13 +27,14 @@ from iron_session.integrations.flask.interface import (
     FIRST,
     FlaskSessions,
     behind,
-    on_logout,
+    on_login_and_logout,
     sessions_of,
 )
 from iron_session.integrations.flask.session import (
     FlaskSession,
     abandon,
     expire_at_logout,
+    log_in,
     show_session,
 )
 from iron_session.integrations.flask.unavailable import FlaskHead
@@ -89,7 +90,7 @@ def _begin(options: SessionOptions, key: str) -> InPlace:
 
     sessions, is_first = lend(asked, asked.environ, key, options, make)
     if is_first:
-        on_logout(context.app, expire_at_logout)
+        on_login_and_logout(context.app, log_in, expire_at_logout)
         after_this_request(_write)
     return InPlace(context, sessions, key)
 
