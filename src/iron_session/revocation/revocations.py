@@ -487,5 +487,5 @@ def _after_fork() -> None:
         each.after_fork()
 
 
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_after_fork)
+# Not on Windows, which does not fork.
+getattr(os, "register_at_fork", dict)(after_in_child=_after_fork)

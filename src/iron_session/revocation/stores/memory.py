@@ -153,4 +153,4 @@ class _MemoryFeed(TableFeed[_MemoryLedger]):
 
     def _has_changed(self) -> bool:
         meta = self._memory.read_meta(self._memory, lock=False)
-        return meta is not None and meta.counter != self._counter
+        return meta is not None and meta.counter != self._known.counter

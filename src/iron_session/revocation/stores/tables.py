@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 
 from iron_session.revocation import rule
 from iron_session.revocation.directory import Row, Seen
-from iron_session.revocation.ledger import SessionEndedError
+from iron_session.revocation.ledger import ChangesLost, SessionEndedError
 from iron_session.revocation.records import (
     BEFORE_ALL,
     Beat,
@@ -219,7 +219,7 @@ class TableFeed(ABC, Generic[Tx]):
 
     def __init__(self, ledger: TableLedger[Tx]) -> None:
         self._ledger = ledger
-        self._counter = 0
+        self._known = BEFORE_ALL
 
     @abstractmethod
     def may_have_changed(self, seconds: float) -> bool:
@@ -243,17 +243,24 @@ class TableFeed(ABC, Generic[Tx]):
 
     def snapshot(self) -> Snapshot:
         """Return all that the ledger has; `changes` goes on from there."""
-        self._counter = 0
+        self._known = BEFORE_ALL
         changes = self._later()
         return Snapshot(changes.meta, changes.entries)
 
     def changes(self, seconds: float) -> Changes | None:
-        """Return what was written since the last call or the snapshot; None for nothing."""
+        """Return what was written since the last call or the snapshot; None for nothing.
+
+        Raises:
+            ChangesLost: the store is another one, or was set back.
+        """
         if not self.may_have_changed(seconds):
             return None
+        known = self._known
         with self.reading() as tx:
             meta = self._ledger.read_meta(tx, lock=False) or BEFORE_ALL
-        return None if meta.counter == self._counter else self._later()
+        if known.generation not in ("", meta.generation) or meta.counter < known.counter:
+            raise ChangesLost
+        return None if meta.counter == known.counter else self._later()
 
     def _later(self) -> Changes:
         """Read the changes after the last one that was seen.
@@ -263,8 +270,7 @@ class TableFeed(ABC, Generic[Tx]):
         """
         with self.reading() as tx:
             before = self._ledger.read_meta(tx, lock=False) or BEFORE_ALL
-            entries = list(self._ledger.entries_after(tx, self._counter))
+            entries = list(self._ledger.entries_after(tx, self._known.counter))
             after = self._ledger.read_meta(tx, lock=False) or before
-        self._counter = before.counter
-        meta = after._replace(counter=before.counter)
-        return Changes(meta, [all_entry(meta.all), *entries] if meta.all else entries)
+        self._known = after._replace(counter=before.counter)
+        return Changes(self._known, [all_entry(after.all), *entries] if after.all else entries)
