@@ -378,4 +378,4 @@ def test_the_store_is_followed_from_the_start(
     start: Callable[[SessionOptions], None], options: SessionOptions, ledger: Ledger
 ) -> None:
     start(options)
-    assert ledger.started == ["start", "wait_ready"]
+    assert ledger.started == ["start", "await_until_ready"]

@@ -19,4 +19,4 @@ async def start_following(*options: SessionOptions[Any]) -> None:
     for one in options:
         if one.revocations is not None:
             one.revocations.start()
-            await one.revocations.wait_ready(_PATIENCE)
+            await one.revocations.await_until_ready(_PATIENCE)

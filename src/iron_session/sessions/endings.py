@@ -45,7 +45,7 @@ class Revoker(Protocol):
     """What ends sessions: the value of `SessionOptions(revocations=…)`.
 
     All times are milliseconds of the store's clock, which never goes back. None of these functions
-    waits for a store, but for `wait_ready`, and for `judge` at its first call in a process, which
+    waits for a store, but for `await_until_ready`, and for `judge` at its first call in a process, which
     may wait for the first snapshot.
     """
 
@@ -53,7 +53,7 @@ class Revoker(Protocol):
         """Start to follow the store, if this process does not yet; do not wait for it."""
         ...
 
-    async def wait_ready(self, seconds: float) -> bool:
+    async def await_until_ready(self, seconds: float) -> bool:
         """Wait until sessions can be judged, for at most so long; return whether they can."""
         ...
 

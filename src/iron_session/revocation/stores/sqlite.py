@@ -89,6 +89,11 @@ class SqliteStore:
     def __repr__(self) -> str:
         return f"<SqliteStore: {self._path}>"
 
+    @property
+    def path(self) -> Path:
+        """The file's path, absolute."""
+        return self._path
+
     def ledger(self, space: str) -> _SqliteLedger:
         """Return the ledger of a namespace."""
         return _SqliteLedger(self._path, space)
