@@ -1,7 +1,7 @@
-"""What ending sessions costs: a look, the memory of a process, its start: `python -m benchmarks.ending`.
+"""What ending sessions costs: a look, memory, a process's start: `python -m benchmarks.ending`.
 
-With `--redis URL` or `--sql URL`, also how long the start takes with that store, and an ending until
-another process knows of it. The store should be empty, and is left as it is then.
+With `--redis URL` or `--sql URL`, also how long the start takes with that store, and an ending
+until another process knows of it. The store should be empty, and is left as it is then.
 """
 
 import argparse

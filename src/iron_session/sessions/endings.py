@@ -45,8 +45,8 @@ class Revoker(Protocol):
     """What ends sessions: the value of `SessionOptions(revocations=…)`.
 
     All times are milliseconds of the store's clock, which never goes back. None of these functions
-    waits for a store, but for `await_until_ready`, and for `judge` at its first call in a process, which
-    may wait for the first snapshot.
+    waits for a store, but for `await_until_ready`, and for `judge` at its first call in a process,
+    which may wait for the first snapshot.
     """
 
     def start(self) -> None:
