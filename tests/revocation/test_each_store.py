@@ -21,6 +21,7 @@ from iron_session import ConfigurationError, _time
 from iron_session.revocation import MemoryStore, RedisStore, SqliteStore, SqlStore, open_store
 from iron_session.revocation.ledger import ChangesLost
 from iron_session.revocation.stores import redis_script
+from iron_session.revocation.stores import sql as sql_stores
 from iron_session.revocation.stores import sqlite as sqlite_stores
 from tests.helpers.waiting import wait_for
 from tests.revocation.conftest import SPACE, Workers
@@ -422,6 +423,17 @@ def test_another_process_may_make_the_tables_at_the_same_time(
 
     monkeypatch.setattr(store.metadata, "create_all", create_all)
     assert store.ledger(SPACE).end_all(0)
+    store._database.engine.dispose()
+
+
+def test_much_is_read_in_parts(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sql_stores, "_AT_ONCE", 3)
+    store = SqlStore(f"sqlite:///{path}")
+    ledger = store.ledger(SPACE)
+    for count in (0, 1, 3, 5):
+        ledger.end_sessions({secrets.token_bytes(16): DAY_MS for _ in range(count)})
+    with closing(ledger.feed()) as feed:
+        assert len({each.key for each in feed.snapshot().entries}) == 9
     store._database.engine.dispose()
 
 
