@@ -126,11 +126,21 @@ def test_many_processes_write_at_once(path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
-@pytest.mark.parametrize("kind", ["sqlite", "sql"])
+@pytest.mark.parametrize("kind", ["sqlite", "redis", "sql-sqlite", "sql-postgresql"])
 def test_a_forked_child_opens_connections_of_its_own(
-    path: Path, workers: Workers, kind: str
+    path: Path, workers: Workers, kind: str, request: pytest.FixtureRequest
 ) -> None:
-    store = SqliteStore(path) if kind == "sqlite" else SqlStore(f"sqlite:///{path}")
+    store: Any
+    if kind == "sqlite":
+        store = SqliteStore(path)
+    elif kind == "redis":
+        url = request.getfixturevalue("redis_server").url
+        store = RedisStore(url, prefix=secrets.token_hex(4))
+    else:
+        is_sqlite = kind == "sql-sqlite"
+        store = SqlStore(
+            f"sqlite:///{path}" if is_sqlite else request.getfixturevalue("postgresql")
+        )
     revocations = workers(store)
     revocations.end_user("6")
     since = revocations.now("7")
@@ -141,7 +151,7 @@ def test_a_forked_child_opens_connections_of_its_own(
             assert revocations.wait_until_ready(30)
             revocations.end_user("7")
             had = sqlite_stores._inherited
-            code = 0 if kind == "sql" or had else 2
+            code = 0 if kind != "sqlite" or had else 2
         finally:
             os._exit(code)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
@@ -151,6 +161,8 @@ def test_a_forked_child_opens_connections_of_its_own(
     revocations.close(30)
     if isinstance(store, SqlStore):
         store._database.engine.dispose()
+    if isinstance(store, RedisStore):
+        store._client.close()
 
 
 @pytest.mark.parametrize("kind", ["memory", "sqlite", "sql"])
@@ -167,18 +179,22 @@ def test_connections_and_locks_belong_to_one_process(
     ledger = store.ledger(SPACE)
     ledger.end_user(USER, None, 0)
     inherited = list(sqlite_stores._inherited)
+    pool = store._database.engine.pool if kind == "sql" else None
     with monkeypatch.context() as patch:
         patch.setattr(os, "getpid", lambda: -1)
         assert ledger.end_user(USER, None, 0)
         opened = sqlite_stores._inherited[len(inherited) :]
         assert len(opened) == (kind == "sqlite")
-    del ledger
+        if kind == "sqlite":
+            ledger._file.close()
     for each in opened:
         each.close()
         sqlite_stores._inherited.remove(each)
-    if kind == "sql":
+    if pool is not None:
+        assert store._database.engine.pool is not pool
         store._database._create()
         store._database.engine.dispose()
+        pool.dispose()
 
 
 # --- Redis -------------------------------------------------------------------------------------
