@@ -26,6 +26,7 @@ _MISSING: Final = (
 )
 _POLL_S: Final = 0.4
 _TIMEOUT_S: Final = 10
+_AT_ONCE: Final = 5000
 # By driver, so that a server that has gone away is noticed; each has its own names.
 _TIMEOUTS: Final[dict[str, dict[str, Any]]] = {
     "pg8000": {"timeout": _TIMEOUT_S},
@@ -289,10 +290,18 @@ class _SqlLedger(TableLedger["Connection"]):
         return row.space == self._space, row.kind == kind, row.key.in_(keys)
 
     def entries_after(self, tx: Connection, counter: int) -> Iterable[Entry]:
-        """Return the endings of later changes."""
+        """Return the endings of later changes, read in parts: drivers hold all that a query gives.
+
+        What changes meanwhile gets a later number, so it comes again and nothing is left out.
+        """
         row = self._endings.c
-        later = row.space == self._space, row.counter > counter
-        return (Entry(*each[1:6]) for each in tx.execute(self._endings.select().where(*later)))
+        query = self._endings.select().order_by(row.counter).limit(_AT_ONCE)
+        while True:
+            part = tx.execute(query.where(row.space == self._space, row.counter > counter)).all()
+            yield from (Entry(*each[1:6]) for each in part)
+            if len(part) < _AT_ONCE:
+                return
+            counter = part[-1].counter
 
     def forget(self, tx: Connection, *, horizon: int, clock: int) -> None:
         """Delete endings."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Generic, TypeVar
 
@@ -255,9 +255,14 @@ class TableFeed(ABC, Generic[Tx]):
 
     def snapshot(self) -> Snapshot:
         """Return all that the ledger has; `changes` goes on from there."""
-        self._known = BEFORE_ALL
-        changes = self._later()
-        return Snapshot(changes.meta, changes.entries)
+        with self.reading() as tx:
+            self._known = self._ledger.read_meta(tx, lock=False) or BEFORE_ALL
+        return Snapshot(self._known, self._entries())
+
+    def _entries(self) -> Iterator[Entry]:
+        """Yield all endings, one by one: there may be many."""
+        with self.reading() as tx:
+            yield from self._ledger.entries_after(tx, 0)
 
     def changes(self, seconds: float) -> Changes | None:
         """Return what was written since the last call or the snapshot; None for nothing.
