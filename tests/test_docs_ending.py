@@ -1,5 +1,7 @@
 """The page on ending sessions: its code does what the text beside it says."""
 
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -62,3 +64,32 @@ def test_a_raised_version_logs_out_everywhere(page: dict[str, Any]) -> None:
     guest = Browser()
     guest.visit(options, cart=[1])
     assert guest.request(options) == {"cart": [1]}
+
+
+def test_a_user_of_django_s_is_blocked_once_the_transaction_is_over(
+    page: dict[str, Any], tmp_path: Path
+) -> None:
+    from django.db import transaction
+    from django.test import override_settings
+
+    from tests.integrations.django_site import project
+
+    assert page["INSTALLED_APPS"] == [project.ENGINE]
+    options = SessionOptions(cookie_name="sessionid", **page["IRON_SESSION"])
+    revocations = page["IRON_SESSION"]["revocations"]
+    with (
+        project.new_database(tmp_path),
+        override_settings(IRON_SESSION=page["IRON_SESSION"]),
+        closing(revocations),
+    ):
+        user = project.create_user("bob", "nobody knows")
+        browser = Browser()
+        session = browser.request(options)
+        session.login(str(user.pk))
+        session.save()
+        browser.answer()
+        with transaction.atomic():
+            page["block"](user)
+            assert browser.request(options).user_id == str(user.pk)
+        assert browser.request(options).user_id is None
+        assert not user.is_active
