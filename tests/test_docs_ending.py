@@ -1,6 +1,7 @@
 """The page on ending sessions: its code does what the text beside it says."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
@@ -94,7 +95,7 @@ def test_all_devices_are_logged_out_and_with_keep_all_but_one(page: dict[str, An
     other.answer()
     assert other.cookies == {}
     log_in(one, options)
-    assert page["block"](42).startswith("42 is logged out; at the latest at 20")
+    assert page["block_user"](42).startswith("42 is logged out; at the latest at 20")
     assert one.request(options).user_id is None
 
 
@@ -130,7 +131,7 @@ def test_an_open_connection_is_told(page: dict[str, Any]) -> None:
     told = Event()
     session = log_in(Browser(), page["ending"])
     watch = page["tell_when_ended"](session, told.set)
-    page["block"](42)
+    page["block_user"](42)
     assert told.wait(WAIT)
     watch.close()
 
@@ -146,3 +147,32 @@ def test_sessions_from_before_are_refused_but_until_the_day_that_is_named(
     assert "Revocations(allow_until=…)" in caplog.text
     gentle = replace(page["ending"], revocations=page["gentle"])
     assert browser.request(gentle) == {"user": 1}
+
+
+def test_a_user_of_django_s_is_blocked_once_the_transaction_is_over(
+    page: dict[str, Any], tmp_path: Path
+) -> None:
+    from django.db import transaction
+    from django.test import override_settings
+
+    from tests.integrations.django_site import project
+
+    assert page["INSTALLED_APPS"] == [project.ENGINE]
+    options = SessionOptions(cookie_name="sessionid", **page["IRON_SESSION"])
+    revocations = page["IRON_SESSION"]["revocations"]
+    with (
+        project.new_database(tmp_path),
+        override_settings(IRON_SESSION=page["IRON_SESSION"]),
+        closing(revocations),
+    ):
+        user = project.create_user("bob", "nobody knows")
+        browser = Browser()
+        session = browser.request(options)
+        session.login(str(user.pk))
+        session.save()
+        browser.answer()
+        with transaction.atomic():
+            page["block"](user)
+            assert browser.request(options).user_id == str(user.pk)
+        assert browser.request(options).user_id is None
+        assert not user.is_active

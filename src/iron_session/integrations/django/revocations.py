@@ -7,14 +7,14 @@ whatever transaction a request is in, and does not hold up other processes until
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event
 from typing import Any, Final
 
 from django.core.exceptions import SynchronousOnlyOperation
-from django.db import DatabaseError, Error, OperationalError, connections
-from django.utils.connection import ConnectionDoesNotExist
+from django.db import Error, OperationalError, ProgrammingError, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from iron_session import _time
 from iron_session.errors import ConfigurationError
@@ -33,6 +33,7 @@ TABLES: Final = ("iron_session_ledgers", "iron_session_endings", "iron_session_s
 MIGRATE: Final = f'add "{ENGINE}" to INSTALLED_APPS and run `manage.py migrate`'
 """How to get them."""
 
+_MISSING: Final = f"the tables of DjangoStore are missing: {MIGRATE}"
 _POLL_S: Final = 0.4
 # Nobody waits for long for a follower that holds a connection: neither who drops a test's database
 # (PostgreSQL waits 5 seconds for others to leave it) nor who moves an address to another server.
@@ -170,13 +171,15 @@ def _open(using: str) -> Any:
     return connection
 
 
+def _close(connection: Any) -> None:
+    """Close a connection of `_open`, also one to SQLite in memory, which Django leaves open."""
+    BaseDatabaseWrapper.close(connection)
+
+
 def _unopened(using: str) -> Any:
-    try:
-        connection = connections.create_connection(using)
-    except ConnectionDoesNotExist:
-        raise ConfigurationError(
-            f"DjangoStore is to use {using!r}, which DATABASES has not"
-        ) from None
+    if using not in set(connections):
+        raise ConfigurationError(f"DATABASES has no {using!r}, which DjangoStore is to use")
+    connection = connections.create_connection(using)
     if connection.vendor not in _BEGIN:
         raise ConfigurationError(
             f"DjangoStore knows PostgreSQL and SQLite, not {connection.vendor}: use another store, "
@@ -216,13 +219,14 @@ class DjangoLedger(TableLedger[Any]):
         self.using = using
         self.space = space
 
-    def open(self) -> Any:
-        """Return a new connection.
-
-        Raises:
-            ConfigurationError: the database can't be used.
-        """
-        return _open(self.using)
+    @contextmanager
+    def connected(self) -> Iterator[Any]:
+        """Open a connection, and close it at the end of the block."""
+        connection = _open(self.using)
+        try:
+            yield connection
+        finally:
+            _close(connection)
 
     def check(self) -> None:
         """Raise ConfigurationError if the database can't be used; does not connect to it."""
@@ -230,7 +234,7 @@ class DjangoLedger(TableLedger[Any]):
 
     def has_tables(self) -> bool:
         """Return whether the database has the tables."""
-        with closing(self.open()) as connection:
+        with self.connected() as connection:
             return set(TABLES) <= set(connection.introspection.table_names())
 
     @contextmanager
@@ -238,7 +242,7 @@ class DjangoLedger(TableLedger[Any]):
         """Begin a transaction on a connection of its own."""
         with (
             self.explained(),
-            closing(self.open()) as connection,
+            self.connected() as connection,
             _begun(connection, writes=True) as tx,
         ):
             yield tx
@@ -259,18 +263,14 @@ class DjangoLedger(TableLedger[Any]):
                     "SQLite is locked by the transaction that this was called in: end sessions "
                     "after it, by transaction.on_commit(…); and in tests use MemoryStore()"
                 ) from None
-            self._explain_missing()
+            if "no such table" in str(error):  # SQLite's own words
+                raise ConfigurationError(_MISSING) from None
             raise
-        except DatabaseError:
-            self._explain_missing()
+        except ProgrammingError:
+            with suppress(Error):
+                if not self.has_tables():
+                    raise ConfigurationError(_MISSING) from None
             raise
-
-    def _explain_missing(self) -> None:
-        with suppress(Error):  # it can't be reached at all
-            if not self.has_tables():
-                raise ConfigurationError(
-                    f"the tables of DjangoStore are missing: {MIGRATE}"
-                ) from None
 
     def server_time(self, tx: Any) -> int:
         """Return the time of the database's server; SQLite has none but this one."""
@@ -380,7 +380,7 @@ class _DjangoFeed(TableFeed[Any]):
         """Close the connection."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            connection.close()
+            _close(connection)
 
     @contextmanager
     def reading(self) -> Iterator[Any]:
@@ -399,7 +399,7 @@ class _DjangoFeed(TableFeed[Any]):
         if self._connection is not None and now - self._opened_at >= _RENEW_MS:
             self.close()
         if self._connection is None:
-            self._connection, self._opened_at = self._django.open(), now
+            self._connection, self._opened_at = _open(self._django.using), now
         return self._connection
 
     def _checked(self, tx: Any) -> Any:
