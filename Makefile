@@ -1,6 +1,6 @@
 # All that a developer runs. Needs git, GNU make and Python 3.11 or newer. Everything else is
-# installed into .venv, .nox and node_modules, which `make clean` removes; except Chromium, see
-# tools/install_chromium.sh.
+# installed into .venv, .nox and node_modules, which `make clean` removes; except Chromium, Redis and
+# PostgreSQL, see tools/install_chromium.sh and tools/install_servers.sh.
 
 # The first Python that runs and is new enough: one on PATH may be a stub that only prints an error.
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
@@ -20,6 +20,7 @@ DEV := .venv/.installed-dev
 NODE_MODULES := node_modules/.installed
 CHROMIUM := .venv/.looked-for-chromium
 VALGRIND := .venv/.looked-for-valgrind
+SERVERS := .venv/.looked-for-servers
 SPEEDUPS := speedups/dist/.built
 
 # The native core, if it was built, in a folder that one command can put on its PYTHONPATH: .venv is
@@ -53,18 +54,18 @@ quick: $(DEV) ## Test what needs no framework, no Node.js and no browser; about 
 # With ARGS, only pytest, and without the required coverage: make test ARGS="-k chunks -x"
 test: ## Test the source, and the built wheel on the newest Python; ARGS="-k chunks" runs only pytest
 ifneq ($(strip $(ARGS)),)
-test: $(DEV) $(NODE_MODULES) $(if $(findstring browser,$(ARGS)),$(CHROMIUM))
+test: $(DEV) $(NODE_MODULES) $(SERVERS) $(if $(findstring browser,$(ARGS)),$(CHROMIUM))
 	$(BIN)/python -m pytest $(ARGS)
 else
 test: test-source test-newest
 endif
 
 # Without browsers, and what needs its own environment: see test-all.
-test-source: $(DEV) $(NODE_MODULES)
+test-source: $(DEV) $(NODE_MODULES) $(SERVERS)
 	IRON_SESSION_SPEEDUPS=0 $(BIN)/python -m pytest $(PARALLEL) -m "not browser" --cov
 
 # With the native core, if it was built.
-test-newest: build speedups $(NODE_MODULES)
+test-newest: build speedups $(NODE_MODULES) $(SERVERS)
 	$(BIN)/python -m nox --tags newest
 
 test-all: test test-rest ## All of it: every Python that this machine has, oldest and newest libraries, browsers
@@ -72,7 +73,7 @@ test-all: test test-rest ## All of it: every Python that this machine has, oldes
 test-rest: test-wheel test-libraries instructions
 
 # On each supported Python that this machine has; see noxfile.py.
-test-wheel: build $(NODE_MODULES) $(CHROMIUM)
+test-wheel: build $(NODE_MODULES) $(SERVERS) $(CHROMIUM)
 	$(BIN)/python -m nox --tags rest
 
 # Each folder of tests/libraries is an environment. ONLY selects one: make test-libraries ONLY=starlette
@@ -147,6 +148,9 @@ $(BIN)/python:
 	$(PIP_INSTALL) pip
 	$(PIP_INSTALL) --build-constraint constraints.txt --group $* --editable .
 	@touch $@
+
+$(SERVERS): tools/install_servers.sh | $(DEV)
+	tools/install_servers.sh && touch $@
 
 $(CHROMIUM): tools/install_chromium.sh | $(DEV)
 	tools/install_chromium.sh && touch $@

@@ -14,7 +14,7 @@ from types import ModuleType
 import pytest
 
 import iron_session
-from iron_session import csrf, links, seals
+from iron_session import csrf, links, revocation, seals
 
 ROOT = Path(iron_session.__file__).parent
 FILES = {path.relative_to(ROOT).as_posix(): path for path in sorted(ROOT.rglob("*.py"))}
@@ -25,13 +25,13 @@ FLOORS = [
     {"seals"},
     {"sessions"},
     {"http"},
-    {"csrf", "links"},
+    {"csrf", "links", "revocation"},
     {"integrations"},
     {"testing", "cli"},
     {"__main__"},
 ]
 GROUND = FLOORS[0]
-FOLDERS = {"seals", "sessions", "http", "integrations", "testing", "cli"}
+FOLDERS = {"seals", "sessions", "http", "revocation", "integrations", "testing", "cli"}
 # What the files of the ground may import of each other.
 GROUND_IMPORTS = {
     "_json": {"_speedups", "errors"},
@@ -121,6 +121,19 @@ PUBLIC_IN_CSRF = {
     "check_csrf_token",
     "csrf_token",
     "rotate_csrf_token",
+}
+
+
+PUBLIC_IN_REVOCATION = {
+    "Ending",
+    "MemoryStore",
+    "RedisStore",
+    "Revocations",
+    "SessionEndedError",
+    "SignedIn",
+    "SqlStore",
+    "SqliteStore",
+    "open_store",
 }
 
 
@@ -251,6 +264,8 @@ def test_what_is_shared_has_two_users_of_which_neither_may_import_the_other(name
 # A schema's type belongs to one of these libraries; typing_extensions is for type checkers alone,
 # which know it without having it.
 MAY_IMPORT = {
+    "revocation/stores/redis.py": {"redis"},
+    "revocation/stores/sql.py": {"sqlalchemy"},
     "seals/_crypto.py": {"cryptography"},
     "sessions/options.py": {"typing_extensions"},
     "sessions/schemas/by_msgspec.py": {"msgspec"},
@@ -340,14 +355,34 @@ def test_the_front_door_loads_no_integration() -> None:
 
 
 @pytest.mark.parametrize(
+    "module", ["iron_session", "iron_session.sessions.options", "iron_session.revocation"]
+)
+def test_the_libraries_of_stores_are_loaded_by_who_uses_them(module: str) -> None:
+    """And the engine that ends sessions is not loaded by the front door."""
+    code = f"import sys, {module}; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = run.stdout.split()
+    assert not {"redis", "sqlalchemy"} & set(loaded)
+    engine = [name for name in loaded if name.startswith("iron_session.revocation")]
+    assert bool(engine) is module.endswith("revocation")
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name.startswith("sessions/")])
+def test_sessions_know_nothing_of_the_engine(name: str) -> None:
+    """They declare what it must do, and it knows them."""
+    assert not [each for each in imports_of(name) if each.startswith("iron_session.revocation")]
+
+
+@pytest.mark.parametrize(
     ("module", "names"),
     [
         (iron_session, PUBLIC),
         (seals, PUBLIC_IN_SEALS),
         (links, PUBLIC_IN_LINKS),
         (csrf, PUBLIC_IN_CSRF),
+        (revocation, PUBLIC_IN_REVOCATION),
     ],
-    ids=["root", "seals", "links", "csrf"],
+    ids=["root", "seals", "links", "csrf", "revocation"],
 )
 def test_the_public_names_are_those_of_the_design(module: ModuleType, names: set[str]) -> None:
     assert set(module.__all__) == names
@@ -371,8 +406,9 @@ def test_every_file_says_what_it_is(name: str) -> None:
 
 def public_objects() -> Iterator[tuple[str, object]]:
     """Give each public class and function, and what is public of each class."""
-    for name in sorted(PUBLIC | PUBLIC_IN_SEALS | PUBLIC_IN_LINKS | PUBLIC_IN_CSRF):
-        places = (iron_session, seals, links, csrf)
+    names = PUBLIC | PUBLIC_IN_SEALS | PUBLIC_IN_LINKS | PUBLIC_IN_CSRF | PUBLIC_IN_REVOCATION
+    for name in sorted(names):
+        places = (iron_session, seals, links, csrf, revocation)
         thing = next(getattr(place, name) for place in places if hasattr(place, name))
         if inspect.isclass(thing):
             yield name, thing

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
-from typing import TypeAlias
+from functools import partial
+from typing import Final, TypeAlias
 
 from iron_session.errors import ConfigurationError
 
-__all__ = ["Seconds", "moment", "monotonic", "now_ms", "to_milliseconds"]
+__all__ = ["Seconds", "elapsed_ms", "moment", "now_ms", "to_milliseconds"]
 
 Seconds: TypeAlias = "float | timedelta"
 """A span of time: seconds as a number, or a timedelta."""
@@ -22,9 +23,17 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def monotonic() -> float:
-    """Return seconds of a clock that never goes back; only differences mean anything."""
-    return time.monotonic()
+# Linux stops the monotonic clock while the machine is suspended, but not this one.
+_elapsed_ns: Final = (
+    partial(time.clock_gettime_ns, time.CLOCK_BOOTTIME)
+    if hasattr(time, "CLOCK_BOOTTIME")
+    else time.monotonic_ns
+)
+
+
+def elapsed_ms() -> int:
+    """Return the milliseconds since some moment in the past: never set back, for spans only."""
+    return _elapsed_ns() // 1_000_000
 
 
 def moment(milliseconds: int | None) -> datetime | None:

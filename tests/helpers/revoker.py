@@ -57,9 +57,9 @@ class Ledger:
         """Note it."""
         self.started.append("start")
 
-    async def wait_ready(self, seconds: float) -> bool:
+    async def await_until_ready(self, seconds: float) -> bool:
         """Note it."""
-        self.started.append("wait_ready")
+        self.started.append("await_until_ready")
         return self.reachable
 
     def register(self, ttl_ms: int, max_lifetime_ms: int) -> None:

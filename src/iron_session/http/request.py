@@ -47,7 +47,7 @@ __all__ = [
     "warn_of_foreign_session",
 ]
 
-_PATIENCE: Final = 1.0  # seconds
+_PATIENCE_MS: Final = 1000
 
 REGISTRY: Final = "iron_session.registry"
 """The request's key for all of its sessions, a dict by cookie name."""
@@ -183,15 +183,15 @@ class RequestSessions:
         A visitor who reads that the logout is done may rely on it. What the store does not have by
         then, it gets later.
         """
-        last = _time.monotonic() + _PATIENCE
+        last = _time.elapsed_ms() + _PATIENCE_MS
         for ending in self._taken_endings():
-            ending.wait(max(0.0, last - _time.monotonic()))
+            ending.wait(max(0, last - _time.elapsed_ms()) / 1000)
 
     async def asettle(self) -> None:
         """Do the same in a coroutine."""
-        last = _time.monotonic() + _PATIENCE
+        last = _time.elapsed_ms() + _PATIENCE_MS
         for ending in self._taken_endings():
-            await ending.wait_async(max(0.0, last - _time.monotonic()))
+            await ending.wait_async(max(0, last - _time.elapsed_ms()) / 1000)
 
     def _taken_endings(self) -> list[EndingInProgress]:
         taken = self.endings

@@ -34,6 +34,7 @@ __all__ = [
     "decrypt",
     "encrypt",
     "equal",
+    "fingerprint",
     "hmac_sha256",
     "random_bytes",
 ]
@@ -45,6 +46,12 @@ MAC_KEY_BYTES = 32
 random_bytes = os.urandom
 equal = compare_digest
 """Compare two ASCII texts, or bytes, in a time that depends only on their lengths."""
+
+
+def fingerprint(data: bytes) -> bytes:
+    """Return BLAKE2b of some data (RFC 7693), 16 bytes of it."""
+    return hashlib.blake2b(data, digest_size=16).digest()
+
 
 _IPAD = bytes(byte ^ 0x36 for byte in range(256))
 _OPAD = bytes(byte ^ 0x5C for byte in range(256))

@@ -1,0 +1,81 @@
+"""Names as they are stored: fixed in size, and without what people called them."""
+
+from __future__ import annotations
+
+from binascii import Error
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Final
+
+from iron_session.errors import ConfigurationError
+from iron_session.seals._crypto import fingerprint
+from iron_session.seals._encoding import base64url_decode, base64url_encode
+
+__all__ = ["Namer", "check_id", "session_key", "session_text"]
+
+_ID_LENGTH: Final = 22
+_LONGEST: Final = 256
+_KEPT_KEYS: Final = 1024
+
+
+def session_key(session_id: str) -> bytes | None:
+    """Return a session's id as its 16 bytes; None if the text is none."""
+    if len(session_id) != _ID_LENGTH:
+        return None
+    try:
+        return base64url_decode(session_id)
+    except (UnicodeEncodeError, Error):
+        return None
+
+
+def session_text(key: bytes) -> str:
+    """Return a session's id as its text."""
+    return base64url_encode(key)
+
+
+class Namer:
+    """The names of one namespace.
+
+    Args:
+        namespace: text of 1 to 256 characters.
+
+    Raises:
+        TypeError: it is no text.
+        ConfigurationError: it is empty, too long, or not valid Unicode.
+    """
+
+    __slots__ = ("space", "user_key")
+
+    def __init__(self, namespace: str) -> None:
+        name = check_id(namespace, "namespace").encode("utf-8")
+        prefix = len(name).to_bytes(2, "big") + name
+        self.space = base64url_encode(fingerprint(name))
+        """The namespace as stores name it: 22 characters of base64url."""
+
+        def user_key(user_id: str) -> bytes:
+            return fingerprint(prefix + user_id.encode("utf-8", "surrogatepass"))
+
+        # Whoever makes a request makes the next one soon.
+        self.user_key: Callable[[str], bytes] = lru_cache(_KEPT_KEYS)(user_key)
+        """Return a user's fingerprint: 16 bytes of BLAKE2b over the namespace and the id.
+
+        It is not secret: whoever can guess an id can compute it.
+        """
+
+
+def check_id(given: object, name: str) -> str:
+    """Return a name that an application has given, or refuse it.
+
+    Args:
+        given: the name.
+        name: what the error calls it.
+
+    Raises:
+        TypeError: it is no text.
+        ConfigurationError: it is empty, longer than 256 characters, or not valid Unicode.
+    """
+    if not isinstance(given, str):
+        raise TypeError(f"{name} must be text, not {type(given).__name__}: use str({name})")
+    if not 1 <= len(given) <= _LONGEST or any("\ud800" <= each <= "\udfff" for each in given):
+        raise ConfigurationError(f"{name} must have 1 to {_LONGEST} characters of valid Unicode")
+    return given

@@ -1,0 +1,116 @@
+"""Endings of single sessions that hold in this process, and are on their way to the store."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from itertools import islice
+from threading import BoundedSemaphore, Event, Lock, Thread
+from typing import Final
+
+from iron_session import _time
+from iron_session.revocation.ledger import Ledger
+
+__all__ = ["Outbox", "PendingEnding"]
+
+_MOST_WRITERS: Final = 4
+_BATCH: Final = 500
+
+
+class PendingEnding:
+    """The ending of one session; see `sessions.endings.EndingInProgress`."""
+
+    __slots__ = ("_outbox", "ends", "key", "life_ms", "written")
+
+    def __init__(self, outbox: Outbox, key: bytes, life_ms: int) -> None:
+        self._outbox = outbox
+        self.key = key
+        self.life_ms = life_ms
+        self.ends = _time.elapsed_ms() + life_ms
+        """When no copy opens any more, as `_time.elapsed_ms` counts."""
+        self.written = Event()
+
+    def __repr__(self) -> str:
+        return f"<PendingEnding: {'written' if self.written.is_set() else 'not written yet'}>"
+
+    def wait(self, seconds: float) -> bool:
+        """Write it to the store now, for at most so long; return whether it is there."""
+        self._outbox.hurry()
+        return self.written.wait(seconds)
+
+    async def wait_async(self, seconds: float) -> bool:
+        """Do as `wait`, without blocking the event loop."""
+        return self.written.is_set() or await asyncio.to_thread(self.wait, seconds)
+
+
+class Outbox:
+    """The endings that are to be written: by whoever waits for one, else by the follower.
+
+    Args:
+        ledger: what they are written to.
+    """
+
+    __slots__ = ("_ledger", "_lock", "_pending", "_writers")
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._pending: dict[bytes, PendingEnding] = {}
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin anew in a process that was forked: the other one writes what it has queued."""
+        self._lock = Lock()
+        self._writers = BoundedSemaphore(_MOST_WRITERS)
+        self._pending = {}
+
+    def __len__(self) -> int:
+        return len(self._pending)
+
+    def add(self, key: bytes, life_ms: int) -> PendingEnding:
+        """Queue the ending of a session, whose seals open for so long, in ms."""
+        pending = PendingEnding(self, key, life_ms)
+        with self._lock:
+            older = self._pending.get(key)
+            if older is not None and older.ends >= pending.ends:
+                return older
+            self._pending[key] = pending
+        return pending
+
+    def hurry(self) -> None:
+        """Write what is queued in a thread of its own, so that whoever waits can stop waiting.
+
+        A store that hangs gets only a few of these threads: then the follower alone tries again.
+        """
+        if self._pending and self._writers.acquire(blocking=False):
+            Thread(target=self._write, name="iron-session-ending", daemon=True).start()
+
+    def _write(self) -> None:
+        try:
+            with suppress(Exception):  # the follower tries again, and logs it
+                self.flush()
+        finally:
+            self._writers.release()
+
+    def flush(self) -> None:
+        """Write what is queued, in this thread; what expires meanwhile is left out.
+
+        Raises:
+            Exception: the store can't be reached; what was not written stays queued.
+        """
+        while batch := self._batch():
+            if lives := self._lives(batch):
+                self._ledger.end_sessions(lives)
+            with self._lock:
+                for pending in batch:
+                    if self._pending.get(pending.key) is pending:
+                        del self._pending[pending.key]
+            for pending in batch:
+                pending.written.set()
+
+    def _batch(self) -> list[PendingEnding]:
+        with self._lock:
+            return list(islice(self._pending.values(), _BATCH))
+
+    def _lives(self, batch: list[PendingEnding]) -> dict[bytes, int]:
+        now = _time.elapsed_ms()
+        return {each.key: each.life_ms for each in batch if each.ends > now}

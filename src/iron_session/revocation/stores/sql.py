@@ -1,0 +1,385 @@
+"""Endings in the application's database, by SQLAlchemy Core: PostgreSQL and SQLite."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from threading import Event, Lock
+from typing import TYPE_CHECKING, Any, Final
+
+from iron_session import _time
+from iron_session.errors import ConfigurationError
+from iron_session.revocation.directory import Row, Seen
+from iron_session.revocation.ledger import ChangesLost
+from iron_session.revocation.records import Entry, Kind, Meta
+from iron_session.revocation.stores.tables import TableFeed, TableLedger
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine, MetaData, Table
+
+__all__ = ["SqlStore"]
+
+_MISSING: Final = (
+    'SqlStore needs SQLAlchemy: install it with `pip install "iron-session[sqlalchemy]"`, or '
+    "`pip install sqlalchemy`, and the driver of your database"
+)
+_POLL_S: Final = 0.4
+_TIMEOUT_S: Final = 10
+# By driver, so that a server that has gone away is noticed; each has its own names.
+_TIMEOUTS: Final[dict[str, dict[str, Any]]] = {
+    "pg8000": {"timeout": _TIMEOUT_S},
+    "psycopg": {"connect_timeout": _TIMEOUT_S, "tcp_user_timeout": _TIMEOUT_S * 1000},
+    "psycopg2": {"connect_timeout": _TIMEOUT_S, "tcp_user_timeout": _TIMEOUT_S * 1000},
+}
+
+
+class SqlStore:
+    """Endings in tables of a database: two, and a third for who is signed in.
+
+    Args:
+        database: its URL, as `"postgresql+psycopg://user:password@host/name"`, or an engine of
+            SQLAlchemy, which is not asynchronous.
+        create_tables: whether the tables are made when they are first needed; with False, your
+            migrations make them as `SqlStore.metadata` describes them.
+
+    Raises:
+        ImportError: SQLAlchemy or the database's driver is not installed.
+        ConfigurationError: the URL or the engine can't work.
+    """
+
+    __slots__ = ("_creates", "_database", "_tables")
+
+    def __init__(self, database: str | Engine, *, create_tables: bool = True) -> None:
+        try:
+            import sqlalchemy  # noqa: PLC0415 - it may not be installed
+        except ImportError:
+            raise ImportError(_MISSING) from None
+        if isinstance(database, str):
+            engine = _engine_of(database)
+        elif isinstance(database, sqlalchemy.Engine):
+            engine = database
+        else:
+            raise ConfigurationError(
+                "the first argument of SqlStore must be a URL or an engine of SQLAlchemy that is "
+                f"not asynchronous, not {type(database).__name__}"
+            )
+        if engine.dialect.name not in ("postgresql", "sqlite"):
+            raise ConfigurationError(
+                f"SqlStore knows PostgreSQL and SQLite, not {engine.dialect.name}"
+            )
+        self._tables = _Tables()
+        self._database = _Database(engine, self._tables if create_tables else None)
+
+    def __repr__(self) -> str:
+        return f"<SqlStore: {self._database.engine.url.render_as_string(hide_password=True)}>"
+
+    @property
+    def metadata(self) -> MetaData:
+        """The tables, for migrations: a `MetaData` of SQLAlchemy."""
+        return self._tables.metadata
+
+    def ledger(self, space: str) -> _SqlLedger:
+        """Return the ledger of a namespace."""
+        return _SqlLedger(self._database, self._tables, space)
+
+
+def _engine_of(url: str) -> Engine:
+    from sqlalchemy import create_engine, make_url  # noqa: PLC0415
+    from sqlalchemy.exc import ArgumentError, NoSuchModuleError  # noqa: PLC0415
+
+    try:
+        parsed = make_url(url)
+        dialect = parsed.get_dialect()
+    except (ArgumentError, NoSuchModuleError, ValueError):
+        # Neither the URL nor the error: both may hold the password.
+        raise ConfigurationError(
+            "the URL of SqlStore can't be read: it must be as "
+            '"postgresql+psycopg://user:password@host/name", or "sqlite:////path/to/file"'
+        ) from None
+    if getattr(dialect, "is_async", False):
+        raise ConfigurationError(
+            f"the URL of SqlStore names {parsed.drivername}, which is asynchronous: the store is "
+            "followed from a thread, by a driver that is not, as postgresql+psycopg"
+        )
+    return create_engine(
+        parsed,
+        connect_args=dict(_TIMEOUTS.get(dialect.driver, {})),
+        hide_parameters=True,
+        pool_pre_ping=True,
+    )
+
+
+class _Tables:
+    """The tables."""
+
+    def __init__(self) -> None:
+        from sqlalchemy import (  # noqa: PLC0415
+            BigInteger,
+            Column,
+            Index,
+            LargeBinary,
+            MetaData,
+            String,
+            Table,
+        )
+
+        def number(name: str) -> Column[int]:
+            return Column(name, BigInteger, nullable=False)
+
+        self.metadata = MetaData()
+        self.ledgers = Table(
+            "iron_session_ledgers",
+            self.metadata,
+            Column("space", String(22), primary_key=True),
+            number("clock"),
+            number("newest_all"),
+            number("horizon"),
+            number("longest"),
+            Column("generation", String(16), nullable=False),
+            number("counter"),
+        )
+        self.endings: Table = Table(
+            "iron_session_endings",
+            self.metadata,
+            Column("space", String(22), primary_key=True),
+            Column("kind", String(7), primary_key=True),
+            Column("key", LargeBinary(16), primary_key=True),
+            number("mark"),
+            Column("kept", LargeBinary(16)),
+            number("until"),
+            number("counter"),
+            Index("iron_session_endings_by_counter", "space", "counter"),
+        )
+        self.signed_in: Table = Table(
+            "iron_session_signed_in",
+            self.metadata,
+            Column("space", String(22), primary_key=True),
+            Column("key", LargeBinary(16), primary_key=True),
+            Column("user", LargeBinary(16), nullable=False),
+            Column("user_id", String(256), nullable=False),
+            Column("label", String(256)),
+            number("login"),
+            number("seen"),
+            number("expires"),
+            number("since"),
+            Index("iron_session_signed_in_by_user", "space", "user"),
+        )
+
+
+class _Database:
+    """An engine, whose connections are not used in a process that was forked after they were made.
+
+    Args:
+        engine: the engine.
+        creates: the tables to make; None if they are there.
+    """
+
+    def __init__(self, engine: Engine, creates: _Tables | None) -> None:
+        self.engine = engine
+        self._creates = creates
+        self._lock, self._pid = Lock(), os.getpid()
+
+    def connect(self) -> Connection:
+        """Return a connection, once the tables are there."""
+        if self._pid != os.getpid():
+            self._lock, self._pid = Lock(), os.getpid()
+            self.engine.dispose(close=False)
+        if self._creates is not None:
+            with self._lock:
+                self._create()
+        return self.engine.connect()
+
+    def _create(self) -> None:
+        """Make the tables, unless they are there; another process may do that at the same time."""
+        from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
+
+        if self._creates is None:
+            return
+        try:
+            self._creates.metadata.create_all(self.engine)
+        except DBAPIError:
+            self._creates.metadata.create_all(self.engine)
+        self._creates = None
+
+
+class _SqlLedger(TableLedger["Connection"]):
+    """The endings of one namespace in the tables."""
+
+    def __init__(self, database: _Database, tables: _Tables, space: str) -> None:
+        self._database = database
+        self._ledgers, self._endings = tables.ledgers, tables.endings
+        self._signed_in = tables.signed_in
+        self._space = space
+        self.is_postgresql = database.engine.dialect.name == "postgresql"
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Begin a transaction on a connection of the pool."""
+        with self.connect() as connection, self.writing(connection):
+            yield connection
+
+    def connect(self) -> Connection:
+        """Return a connection of the pool."""
+        return self._database.connect()
+
+    @contextmanager
+    def writing(self, connection: Connection) -> Iterator[Connection]:
+        """Begin a transaction that writes, and in SQLite, which locks no rows, locks the file."""
+        with connection.begin():
+            if not self.is_postgresql:
+                mine = self._ledgers.c.space == self._space
+                connection.execute(self._ledgers.update().where(mine).values(space=self._space))
+            yield connection
+
+    def server_time(self, tx: Connection) -> int:
+        """Return the time of the database's server; SQLite has none but this one."""
+        if not self.is_postgresql:
+            return _time.now_ms()
+        from sqlalchemy import text  # noqa: PLC0415
+
+        query = text("SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint")
+        return int(tx.execute(query).scalar_one())
+
+    def server_name(self, tx: Connection) -> object:
+        """Return what tells one server of the database from another."""
+        if not self.is_postgresql:
+            return ""
+        from sqlalchemy import text  # noqa: PLC0415
+
+        return tx.execute(text("SELECT pg_postmaster_start_time()")).scalar_one()
+
+    def read_meta(self, tx: Connection, *, lock: bool) -> Meta | None:
+        """Return the namespace's row."""
+        query = self._ledgers.select().where(self._ledgers.c.space == self._space)
+        row = tx.execute(query.with_for_update() if lock else query).one_or_none()
+        return None if row is None else Meta(*row[1:])
+
+    def insert_meta(self, tx: Connection, meta: Meta) -> None:
+        """Write the namespace's row, unless another process has just done it."""
+        from sqlalchemy.dialects import postgresql, sqlite  # noqa: PLC0415
+
+        insert = postgresql.insert if self.is_postgresql else sqlite.insert
+        row = insert(self._ledgers).values((self._space, *meta))
+        tx.execute(row.on_conflict_do_nothing())
+
+    def write_meta(self, tx: Connection, meta: Meta) -> None:
+        """Write the namespace's row."""
+        mine = self._ledgers.c.space == self._space
+        tx.execute(self._ledgers.update().where(mine).values(_columns(meta)))
+
+    def read_entry(self, tx: Connection, kind: Kind, key: bytes) -> Entry | None:
+        """Return an ending."""
+        row = tx.execute(self._endings.select().where(*self._of(kind, key))).one_or_none()
+        return None if row is None else Entry(*row[1:6])
+
+    def write_entry(self, tx: Connection, entry: Entry, counter: int) -> None:
+        """Write an ending."""
+        values = {"mark": entry.mark, "kept": entry.kept, "until": entry.until, "counter": counter}
+        place = self._of(entry.kind, entry.key)
+        if tx.execute(self._endings.update().where(*place).values(values)).rowcount == 0:
+            named = {"space": self._space, "kind": entry.kind, "key": entry.key}
+            tx.execute(self._endings.insert().values(named | values))
+
+    def _of(self, kind: Kind, key: bytes) -> tuple[Any, ...]:
+        row = self._endings.c
+        return row.space == self._space, row.kind == kind, row.key == key
+
+    def entries_after(self, tx: Connection, counter: int) -> Iterable[Entry]:
+        """Return the endings of later changes."""
+        row = self._endings.c
+        later = row.space == self._space, row.counter > counter
+        return (Entry(*each[1:6]) for each in tx.execute(self._endings.select().where(*later)))
+
+    def forget(self, tx: Connection, *, horizon: int, clock: int) -> None:
+        """Delete endings."""
+        row = self._endings.c
+        is_old = ((row.kind == "user") & (row.mark <= horizon)) | (
+            (row.kind == "session") & (row.until <= clock)
+        )
+        tx.execute(self._endings.delete().where(row.space == self._space, is_old))
+
+    def write_row(self, tx: Connection, row: Row) -> None:
+        """Write who is signed in."""
+        self.delete_rows(tx, key=row.key)
+        tx.execute(self._signed_in.insert().values((self._space, *row)))
+
+    def write_seen(self, tx: Connection, key: bytes, seen: Seen) -> None:
+        """Note when a session was seen."""
+        row = self._signed_in.c
+        mine = row.space == self._space, row.key == key
+        tx.execute(self._signed_in.update().where(*mine).values(seen._asdict()))
+
+    def read_rows(self, tx: Connection, user: bytes) -> list[Row]:
+        """Return the rows of a user."""
+        row = self._signed_in.c
+        query = self._signed_in.select().where(row.space == self._space, row.user == user)
+        return [Row(*each[1:]) for each in tx.execute(query)]
+
+    def delete_rows(
+        self,
+        tx: Connection,
+        *,
+        user: bytes | None = None,
+        but: bytes | None = None,
+        key: bytes | None = None,
+        expired: int | None = None,
+    ) -> None:
+        """Delete rows."""
+        row = self._signed_in.c
+        conditions: list[Any] = [] if user is None else [row.user == user]
+        conditions += [] if but is None else [row.key != but]
+        conditions += [] if key is None else [row.key == key]
+        conditions += [] if expired is None else [row.expires <= expired]
+        tx.execute(self._signed_in.delete().where(row.space == self._space, *conditions))
+
+    def feed(self) -> _SqlFeed:
+        """Return a new feed."""
+        return _SqlFeed(self)
+
+
+def _columns(meta: Meta) -> dict[str, int | str]:
+    columns = meta._asdict()
+    columns["newest_all"] = columns.pop("all")
+    return columns
+
+
+class _SqlFeed(TableFeed["Connection"]):
+    """Looks at the namespace's row, each time in a new transaction, on a connection of its own."""
+
+    def __init__(self, ledger: _SqlLedger) -> None:
+        super().__init__(ledger)
+        self._sql = ledger
+        self._never = Event()
+        self._connection = ledger.connect()
+        self._server: object = None
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._connection.close()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Begin a transaction."""
+        with self._connection.begin():
+            yield self._connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Begin a transaction that writes.
+
+        Raises:
+            ChangesLost: the server is another one than before; poolers change it unseen.
+        """
+        with self._sql.writing(self._connection) as connection:
+            server = self._sql.server_name(connection)
+            if self._server not in (None, server):
+                raise ChangesLost
+            self._server = server
+            yield connection
+
+    def may_have_changed(self, seconds: float) -> bool:
+        """Wait, in place of the longest time that is asked for, until it is time to look."""
+        if seconds:
+            self._never.wait(_POLL_S)
+        return True

@@ -1,0 +1,322 @@
+"""Endings in a SQLite file, for all processes of one machine: nothing else to install or run."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
+from threading import Event, Lock
+from typing import Final
+
+from iron_session import _time
+from iron_session.errors import ConfigurationError
+from iron_session.revocation.directory import Row, Seen
+from iron_session.revocation.ledger import ChangesLost
+from iron_session.revocation.records import Entry, Kind, Meta
+from iron_session.revocation.stores.tables import TableFeed, TableLedger
+
+__all__ = ["SqliteStore"]
+
+_WAIT_S: Final = 5.0
+"""How long a transaction waits for those of other processes."""
+
+_TABLES: Final = """
+CREATE TABLE IF NOT EXISTS ledgers (
+    space TEXT PRIMARY KEY,
+    clock INTEGER NOT NULL,
+    newest_all INTEGER NOT NULL,
+    horizon INTEGER NOT NULL,
+    longest INTEGER NOT NULL,
+    generation TEXT NOT NULL,
+    counter INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS endings (
+    space TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    key BLOB NOT NULL,
+    mark INTEGER NOT NULL,
+    kept BLOB,
+    until INTEGER NOT NULL,
+    counter INTEGER NOT NULL,
+    PRIMARY KEY (space, kind, key)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS endings_by_counter ON endings (space, counter);
+CREATE TABLE IF NOT EXISTS signed_in (
+    space TEXT NOT NULL,
+    key BLOB NOT NULL,
+    user BLOB NOT NULL,
+    user_id TEXT NOT NULL,
+    label TEXT,
+    login INTEGER NOT NULL,
+    seen INTEGER NOT NULL,
+    expires INTEGER NOT NULL,
+    since INTEGER NOT NULL,
+    PRIMARY KEY (space, key)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS signed_in_by_user ON signed_in (space, user);
+"""
+
+_METADATA: Final = "clock, newest_all, horizon, longest, generation, counter"
+
+
+class SqliteStore:
+    """Endings in a file, which all processes of one machine share.
+
+    The file must be on a local disk: locks do not work over a network, and containers that do not
+    share the file do not share its endings. It is made with mode 0600; two more files lie beside
+    it, with `-wal` and `-shm` behind its name.
+
+    Args:
+        path: the file's path. Its folder must be there; the file is made when it is first needed.
+
+    Raises:
+        ConfigurationError: the path is none, or its folder is not there.
+    """
+
+    __slots__ = ("_path",)
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
+            raise ConfigurationError('path must be the path of a file, as "endings.sqlite3"')
+        if os.fspath(path) == ":memory:":
+            raise ConfigurationError('":memory:" is not shared by threads: use MemoryStore()')
+        self._path = Path(path).absolute()
+        if not self._path.parent.is_dir():
+            raise ConfigurationError(f"the folder of {self._path} is not there: make it first")
+
+    def __repr__(self) -> str:
+        return f"<SqliteStore: {self._path}>"
+
+    def ledger(self, space: str) -> _SqliteLedger:
+        """Return the ledger of a namespace."""
+        return _SqliteLedger(self._path, space)
+
+
+# A connection must neither be used nor closed in a process that was forked after it was opened.
+_inherited: list[sqlite3.Connection] = []
+
+
+class _File:
+    """A connection to the file, opened when it is needed and again after a fork.
+
+    It is opened again, too, if the file is not the one any more: SQLite would go on with one that
+    has no name, and what is written there is lost to all others.
+    """
+
+    __slots__ = ("_connection", "_inode", "_path", "_pid")
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._connection: sqlite3.Connection | None = None
+        self._inode = self._pid = 0
+
+    def connection(self) -> sqlite3.Connection:
+        """Return the connection, which is open."""
+        if self._connection is not None and self._pid != os.getpid():
+            _inherited.append(self._connection)
+            self._connection = None
+        if self._connection is not None and not self.is_current():
+            self.close()
+        if self._connection is None:
+            self._connection, self._pid = self._open(), os.getpid()
+            self._inode = self._path.stat().st_ino
+        return self._connection
+
+    def is_current(self) -> bool:
+        """Return whether the path still leads to the file that was opened."""
+        with suppress(FileNotFoundError):
+            return self._path.stat().st_ino == self._inode
+        return False
+
+    def close(self) -> None:
+        """Close the connection, if it is open and of this process."""
+        if self._connection is not None and self._pid == os.getpid():
+            self._connection.close()
+        self._connection = None
+
+    def _open(self) -> sqlite3.Connection:
+        os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
+        connection = sqlite3.connect(
+            self._path, timeout=_WAIT_S, isolation_level=None, check_same_thread=False
+        )
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.executescript(_TABLES)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+@contextmanager
+def _begun(connection: sqlite3.Connection, kind: str) -> Iterator[sqlite3.Connection]:
+    connection.execute(f"BEGIN {kind}")
+    try:
+        yield connection
+        connection.execute("COMMIT")
+    except BaseException:
+        with suppress(sqlite3.Error):  # it may have been rolled back already
+            connection.execute("ROLLBACK")
+        raise
+
+
+class _SqliteLedger(TableLedger[sqlite3.Connection]):
+    """The endings of one namespace in the file; its threads share one connection."""
+
+    def __init__(self, path: Path, space: str) -> None:
+        self.path = path
+        self._space = space
+        self._file = _File(path)
+        self._lock, self._pid = Lock(), os.getpid()
+
+    def __del__(self) -> None:
+        self._file.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Begin a transaction on the connection that all threads share."""
+        if self._pid != os.getpid():
+            self._lock, self._pid = Lock(), os.getpid()
+        with self._lock, _begun(self._file.connection(), "IMMEDIATE") as connection:
+            yield connection
+
+    def server_time(self, tx: sqlite3.Connection) -> int:
+        """Return this server's time."""
+        return _time.now_ms()
+
+    def read_meta(self, tx: sqlite3.Connection, *, lock: bool) -> Meta | None:
+        """Return the namespace's row; whoever writes has locked the whole file."""
+        query = f"SELECT {_METADATA} FROM ledgers WHERE space = ?"  # noqa: S608 - names of columns
+        row = tx.execute(query, (self._space,)).fetchone()
+        return None if row is None else Meta(*row)
+
+    def insert_meta(self, tx: sqlite3.Connection, meta: Meta) -> None:
+        """Write the namespace's row."""
+        tx.execute(
+            "INSERT OR REPLACE INTO ledgers VALUES (?, ?, ?, ?, ?, ?, ?)", (self._space, *meta)
+        )
+
+    write_meta = insert_meta
+
+    def read_entry(self, tx: sqlite3.Connection, kind: Kind, key: bytes) -> Entry | None:
+        """Return an ending."""
+        row = tx.execute(
+            "SELECT kind, key, mark, kept, until FROM endings "
+            "WHERE space = ? AND kind = ? AND key = ?",
+            (self._space, kind, key),
+        ).fetchone()
+        return None if row is None else Entry(*row)
+
+    def write_entry(self, tx: sqlite3.Connection, entry: Entry, counter: int) -> None:
+        """Write an ending."""
+        tx.execute(
+            "INSERT OR REPLACE INTO endings VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (self._space, *entry, counter),
+        )
+
+    def entries_after(self, tx: sqlite3.Connection, counter: int) -> Iterable[Entry]:
+        """Return the endings of later changes."""
+        rows = tx.execute(
+            "SELECT kind, key, mark, kept, until FROM endings WHERE space = ? AND counter > ?",
+            (self._space, counter),
+        )
+        return (Entry(*row) for row in rows)
+
+    def forget(self, tx: sqlite3.Connection, *, horizon: int, clock: int) -> None:
+        """Delete endings."""
+        tx.execute(
+            "DELETE FROM endings WHERE space = ? AND (kind = 'user' AND mark <= ? "
+            "OR kind = 'session' AND until <= ?)",
+            (self._space, horizon, clock),
+        )
+
+    def write_row(self, tx: sqlite3.Connection, row: Row) -> None:
+        """Write who is signed in."""
+        tx.execute(
+            "INSERT OR REPLACE INTO signed_in VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (self._space, *row),
+        )
+
+    def write_seen(self, tx: sqlite3.Connection, key: bytes, seen: Seen) -> None:
+        """Note when a session was seen."""
+        tx.execute(
+            "UPDATE signed_in SET seen = ?, expires = ? WHERE space = ? AND key = ?",
+            (*seen, self._space, key),
+        )
+
+    def read_rows(self, tx: sqlite3.Connection, user: bytes) -> list[Row]:
+        """Return the rows of a user."""
+        rows = tx.execute(
+            "SELECT key, user, user_id, label, login, seen, expires, since FROM signed_in "
+            "WHERE space = ? AND user = ?",
+            (self._space, user),
+        )
+        return [Row(*row) for row in rows]
+
+    def delete_rows(
+        self,
+        tx: sqlite3.Connection,
+        *,
+        user: bytes | None = None,
+        but: bytes | None = None,
+        key: bytes | None = None,
+        expired: int | None = None,
+    ) -> None:
+        """Delete rows."""
+        tx.execute(
+            "DELETE FROM signed_in WHERE space = ?1 AND (?2 IS NULL OR user = ?2) "
+            "AND (?3 IS NULL OR key != ?3) AND (?4 IS NULL OR key = ?4) "
+            "AND (?5 IS NULL OR expires <= ?5)",
+            (self._space, user, but, key, expired),
+        )
+
+    def feed(self) -> _SqliteFeed:
+        """Return a new feed."""
+        return _SqliteFeed(self)
+
+
+class _SqliteFeed(TableFeed[sqlite3.Connection]):
+    """Sees by the file's `data_version` whether another connection has written anything."""
+
+    def __init__(self, ledger: _SqliteLedger) -> None:
+        super().__init__(ledger)
+        self._file = _File(ledger.path)
+        self._file.connection()
+        self._version = -1
+        self._never = Event()
+
+    def reading(self) -> AbstractContextManager[sqlite3.Connection]:
+        """Begin a transaction on the feed's own connection: what it reads may take long."""
+        return _begun(self._connection(), "DEFERRED")
+
+    def writing(self) -> AbstractContextManager[sqlite3.Connection]:
+        """Begin a transaction that writes."""
+        return _begun(self._connection(), "IMMEDIATE")
+
+    def _connection(self) -> sqlite3.Connection:
+        """Return the connection that the feed has begun with.
+
+        Raises:
+            ChangesLost: the file is another one.
+        """
+        if not self._file.is_current():
+            raise ChangesLost
+        return self._file.connection()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._file.close()
+
+    def may_have_changed(self, seconds: float) -> bool:
+        """Look whether the file was written since the last time; if not, wait and look again."""
+        if self._has_new_version():
+            return True
+        self._never.wait(seconds)
+        return self._has_new_version()
+
+    def _has_new_version(self) -> bool:
+        before = self._version
+        (self._version,) = self._connection().execute("PRAGMA data_version").fetchone()
+        return self._version != before

@@ -1,0 +1,110 @@
+"""Stores of every kind, each opened as often as a test asks for: as several processes do."""
+
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from iron_session.revocation import MemoryStore, RedisStore, Revocations, SqliteStore, SqlStore
+from iron_session.revocation.ledger import Ledger, Store
+from tests.revocation.servers import RedisServer, run_postgresql, run_redis
+
+SPACE = "AAAAAAAAAAAAAAAAAAAAAA"
+Opener = Callable[[], Store]
+KINDS = ["memory", "sqlite", "redis", "redis-3", "sql-sqlite", "sql-postgresql"]
+
+_numbers = count()
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    with run_redis() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    with run_postgresql() as url:
+        yield url
+
+
+@pytest.fixture(params=KINDS)
+def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opener]:
+    """Return what opens one store again and again, a new handle each time."""
+    kind = request.param
+    opened: list[Any] = []
+
+    def open_one() -> Store:
+        opened.append(make())
+        return opened[-1]  # type: ignore[no-any-return]
+
+    make: Callable[[], Store]
+    if kind == "memory":
+        memory = MemoryStore()
+        make = lambda: memory  # noqa: E731
+    elif kind == "sqlite":
+        make = lambda: SqliteStore(tmp_path / "endings.sqlite3")  # noqa: E731
+    elif kind.startswith("redis"):
+        server: RedisServer = request.getfixturevalue("redis_server")
+        url, prefix = server.url, f"test-{next(_numbers)}"
+        version = "?protocol=3" if kind == "redis-3" else "?protocol=2"
+        make = lambda: RedisStore(url + version, prefix=prefix)  # noqa: E731
+    elif kind == "sql-sqlite":
+        make = lambda: SqlStore(f"sqlite:///{tmp_path}/endings.sqlite3")  # noqa: E731
+    else:
+        from sqlalchemy import create_engine, text
+
+        base = request.getfixturevalue("postgresql")
+        name = f"test_{next(_numbers)}"
+        admin = create_engine(base, isolation_level="AUTOCOMMIT")
+        with admin.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name}"))
+        admin.dispose()
+        url = base.replace("/postgres", f"/{name}")
+        make = lambda: SqlStore(url)  # noqa: E731
+    yield open_one
+    for each in opened:
+        if isinstance(each, SqlStore):
+            each._database.engine.dispose()
+        if isinstance(each, RedisStore):
+            each._client.close()
+
+
+@pytest.fixture
+def ledger(open_store: Opener) -> Ledger:
+    return open_store().ledger(SPACE)
+
+
+class Workers:
+    """Processes that share a store, as far as one process can have several."""
+
+    def __init__(self) -> None:
+        self._made: list[Revocations] = []
+
+    def __call__(self, store: Store, **changes: Any) -> Revocations:
+        """Make one, which has read the store already."""
+        made = self.make(store, **changes)
+        assert made.wait_until_ready(30)
+        return made
+
+    def make(self, store: Store, **changes: Any) -> Revocations:
+        """Make one that has not begun yet."""
+        made = Revocations(store, **{"namespace": "shop", **changes})
+        made.register(14 * 24 * 3_600_000, 30 * 24 * 3_600_000)
+        self._made.append(made)
+        return made
+
+    def close(self) -> None:
+        for each in self._made:
+            each.close(0)
+        for each in self._made:
+            each.close(30)
+
+
+@pytest.fixture
+def workers() -> Iterator[Workers]:
+    made = Workers()
+    yield made
+    made.close()
