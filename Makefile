@@ -39,7 +39,7 @@ export NODE_USE_SYSTEM_CA := 1
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .PHONY: help demo quick test test-all test-source test-newest test-rest test-wheel test-libraries \
-	speedups instructions fuzz check format bench build lock clean
+	test-faults speedups instructions fuzz check format bench build lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -70,7 +70,7 @@ test-newest: build speedups $(NODE_MODULES) $(SERVERS)
 
 test-all: test test-rest ## All of it: every Python that this machine has, oldest and newest libraries, browsers
 
-test-rest: test-wheel test-libraries instructions
+test-rest: test-wheel test-libraries test-faults instructions
 
 # On each supported Python that this machine has; see noxfile.py.
 test-wheel: build $(NODE_MODULES) $(SERVERS) $(CHROMIUM)
@@ -79,6 +79,10 @@ test-wheel: build $(NODE_MODULES) $(SERVERS) $(CHROMIUM)
 # Each folder of tests/libraries is an environment. ONLY selects one: make test-libraries ONLY=starlette
 test-libraries: build ## Test the wheel with the libraries that people use; ONLY=starlette runs one environment
 	$(BIN)/python -m nox $(if $(ONLY),--sessions libraries-$(ONLY),--tags libraries) -- $(ARGS)
+
+# One after the other: they wait for sessions to become stale, and ask how soon endings hold.
+test-faults: $(DEV) $(SERVERS) ## Test the ending of sessions with several workers, and with stores that fail
+	$(BIN)/python -m pytest tests/revocation/live tests/revocation/faults $(ARGS)
 
 # Without valgrind this says so; with CI in the environment that is an error.
 instructions: $(DEV) $(VALGRIND) speedups ## Count the instructions of a seal, beside Fernet's

@@ -22,12 +22,14 @@ settings.load_profile(
     os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev")
 )
 
-LIBRARIES = Path(__file__).parent / "libraries"
+TESTS = Path(__file__).parent
+# What needs environments of its own; and what takes minutes: `make test-faults` runs it.
+APART = {TESTS / name for name in ("libraries", "revocation/live", "revocation/faults")}
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
-    """Leave out the tests that need environments of their own: pytest asks of what nobody named."""
-    return True if collection_path == LIBRARIES else None
+    """Leave out the tests that are run apart: pytest asks of what nobody named."""
+    return True if collection_path in APART else None
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest leaves out what `-m` does not ask for

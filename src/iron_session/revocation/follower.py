@@ -171,6 +171,8 @@ class Follower:
         self._beat(feed, is_first=True)
         snapshot = feed.snapshot()
         meta = snapshot.meta
+        if not meta.generation:  # the store was emptied just now
+            raise ChangesLost
         if replica.generation == meta.generation and replica.counter <= meta.counter:
             # Others may have failed over: then the store lacks its last changes.
             missing = replica.recent()
@@ -219,6 +221,8 @@ class Follower:
         """Add what was written since the last time."""
         changes = feed.changes(seconds)
         if changes is not None:
+            if changes.meta.generation != self._replica.generation:  # the store was emptied
+                raise ChangesLost
             self._replica.apply(changes.entries)
             self._watches.note(changes.entries)
             self._replica.learn(changes.meta)
