@@ -154,8 +154,11 @@ def test_the_explicit_form_sees_endings_too_and_does_not_wait_for_its_own(
 
 
 @doors_with("wait")
-@pytest.mark.parametrize("manner", ["", "redirect", "error"])
-def test_a_logout_waits_for_the_store_once(visitor: Visitor, ledger: Ledger, manner: str) -> None:
+@pytest.mark.parametrize("manner", ["", "async", "sync", "redirect", "error"])
+def test_a_logout_waits_for_the_store_once(
+    door: Door, visitor: Visitor, ledger: Ledger, manner: str
+) -> None:
+    manner = usual(door, manner)
     visitor.ask("update", {"b": 2}, manner=manner)
     assert ledger.endings == []
     visitor.ask("destroy", manner=manner)

@@ -85,7 +85,7 @@ async def new_password_async(request: Any) -> HttpResponse:
     await user.asave()
     request.user = user
     await auth.aupdate_session_auth_hash(request, user)
-    return HttpResponse()
+    return HttpResponse(status=int(request.GET.get("status", 200)))
 
 
 def remember(request: Any) -> HttpResponse:
@@ -244,8 +244,10 @@ def test_where_the_store_is_away_the_password_is_changed_and_the_log_says_the_re
     assert "a password was changed" in record.message
 
 
-def test_a_response_of_500_ends_nobody(options: SessionOptions, ledger: Ledger) -> None:
-    client = browser(options)
+def test_a_response_of_500_ends_nobody(
+    options: SessionOptions, ledger: Ledger, handler: str
+) -> None:
+    client = browser(options, handler)
     client.get(f"/login?user={ADA}")
     client.get("/password?password=new&status=500")
     assert ledger.marks == {}

@@ -22,6 +22,7 @@ from starlette.responses import PlainTextResponse
 from werkzeug.exceptions import HTTPException as WerkzeugHTTPException
 
 from iron_session import (
+    ConfigurationError,
     CookieTooLargeError,
     IronSessionError,
     SessionOptions,
@@ -347,6 +348,35 @@ async def idle(scope: Any, receive: Any, send: Any) -> None:
 
 def start_asgi(options: SessionOptions) -> None:
     asyncio.run(AsgiMiddleware(idle, options)({"type": "lifespan"}, None, None))  # type: ignore[arg-type]
+
+
+def test_a_store_that_can_not_work_keeps_an_asgi_server_from_starting(
+    options: SessionOptions, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Servers take an application that only raises for one without a lifespan."""
+
+    async def fail(seconds: float) -> bool:
+        raise ConfigurationError("the store forgets")
+
+    monkeypatch.setattr(ledger, "await_until_ready", fail)
+    incoming, sent = [{"type": "lifespan.startup"}], []
+
+    async def receive() -> Any:
+        return incoming.pop()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    app = AsgiMiddleware(idle, options)
+    with pytest.raises(ConfigurationError):
+        asyncio.run(app({"type": "lifespan"}, receive, send))
+    assert incoming == []
+    assert sent == [{"type": "lifespan.startup.failed", "message": "the store forgets"}]
+
+
+def test_other_scopes_pass(options: SessionOptions, ledger: Ledger) -> None:
+    asyncio.run(AsgiMiddleware(idle, options)({"type": "another"}, None, None))  # type: ignore[arg-type]
+    assert ledger.started == []
 
 
 def start_litestar(options: SessionOptions) -> None:

@@ -15,6 +15,9 @@ async def start_following(*options: SessionOptions[Any]) -> None:
     """Start to follow the stores of endings, and wait for what they hold, at most 5 seconds each.
 
     Without this, the first look-up does the same, and blocks the event loop meanwhile.
+
+    Raises:
+        ConfigurationError: a store can't work as it is set up.
     """
     for one in options:
         if one.revocations is not None:

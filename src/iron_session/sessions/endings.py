@@ -45,8 +45,8 @@ class Revoker(Protocol):
     """What ends sessions: the value of `SessionOptions(revocations=…)`.
 
     All times are milliseconds of the store's clock, which never goes back. None of these functions
-    waits for a store, but for `await_until_ready`, and for `judge` at its first call in a process,
-    which may wait for the first snapshot.
+    waits for a store, but for `await_until_ready` and `end_user`, and for `judge` at its first call
+    in a process, which may wait for the first snapshot.
     """
 
     def start(self) -> None:
@@ -54,7 +54,11 @@ class Revoker(Protocol):
         ...
 
     async def await_until_ready(self, seconds: float) -> bool:
-        """Wait until sessions can be judged, for at most so long; return whether they can."""
+        """Wait until sessions can be judged, for at most so long; return whether they can.
+
+        Raises:
+            ConfigurationError: the store can't work as it is set up.
+        """
         ...
 
     def register(self, ttl_ms: int, max_lifetime_ms: int) -> None:

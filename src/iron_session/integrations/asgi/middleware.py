@@ -9,7 +9,11 @@ from collections.abc import Awaitable, Callable
 from typing import ClassVar, TypeAlias
 
 from iron_session._frames import clear_frames, guarded
-from iron_session.errors import IronSessionError, SessionUnavailableError
+from iron_session.errors import (
+    ConfigurationError,
+    IronSessionError,
+    SessionUnavailableError,
+)
 from iron_session.http.headers import RawHeaders
 from iron_session.http.heads import ScopeHead
 from iron_session.http.request import find_session, session_by_hand
@@ -70,7 +74,7 @@ class IronSessionMiddleware:
         """Run the application with a session in its scope."""
         if scope["type"] not in ("http", "websocket"):
             if scope["type"] == "lifespan":
-                await start_following(self.options)
+                await self._start(receive, send)
             await self.app(scope, receive, send)
             return
         try:
@@ -91,6 +95,15 @@ class IronSessionMiddleware:
         finally:
             del receive
             connection.end()
+
+    async def _start(self, receive: Receive, send: Send) -> None:
+        """Follow endings before the server starts; if that can't work, have it not start."""
+        try:
+            await start_following(self.options)
+        except ConfigurationError as error:
+            await receive()  # the protocol asks for it
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            raise
 
     async def answer_failure(
         self, failure: IronSessionError, connection: Connection, receive: Receive

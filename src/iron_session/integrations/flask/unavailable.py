@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-try:
-    from werkzeug.exceptions import ServiceUnavailable
-except ImportError as _cause:
-    raise ImportError("iron_session.integrations.flask needs Flask: pip install flask") from _cause
+from werkzeug.exceptions import ServiceUnavailable
 
 from iron_session.errors import SessionUnavailableError
 from iron_session.http.heads import EnvironHead
