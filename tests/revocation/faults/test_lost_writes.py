@@ -41,7 +41,7 @@ class Pair:
     def is_in_step(self) -> bool:
         """Return whether the replica has all that the primary has."""
         here, there = (each.info("replication") for each in (self._primary, self._replica))
-        return (
+        return bool(
             there["master_link_status"] == "up"
             and there["slave_repl_offset"] == here["master_repl_offset"]
         )
@@ -188,9 +188,14 @@ def test_a_read_only_replica_makes_nobody_fresh(
 # --- gaps ------------------------------------------------------------------------------------
 
 
+def stream_of(client: "redis.Redis") -> bytes:
+    names: list[bytes] = client.keys("*")  # type: ignore[assignment]  # not awaitable here
+    (stream,) = (name for name in names if name.endswith(b":changes"))
+    return stream
+
+
 def trim(client: "redis.Redis") -> None:
-    (stream,) = (key for key in client.keys("*") if key.endswith(b":changes"))
-    client.xtrim(stream, maxlen=0, approximate=False)
+    client.xtrim(stream_of(client), maxlen=0, approximate=False)
 
 
 @pytest.mark.parametrize("later", [True, False], ids=["another-follows", "none-follows"])
@@ -231,7 +236,7 @@ def test_a_stream_that_is_gone_is_noticed(own_redis: RedisServer, start_alone: S
             for at, each in enumerate(ended):
                 here.end(each)
                 if at % 3 == 0:
-                    (stream,) = (key for key in client.keys("*") if key.endswith(b":changes"))
+                    stream = stream_in(client)
                     client.delete(stream)
             for each in ended:
                 watch.wait(each, "ended")

@@ -6,7 +6,7 @@ whatever transaction a request is in, and does not hold up other processes until
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event
@@ -62,10 +62,9 @@ UPDATE iron_session_ledgers
 SET clock = %s, newest_all = %s, horizon = %s, longest = %s, generation = %s, counter = %s
 WHERE space = %s
 """
-_READ_ENTRY: Final = """
+_READ_SOME: Final = """
 SELECT kind, "key", mark, kept, until
-FROM iron_session_endings WHERE space = %s AND kind = %s AND "key" = %s
-"""
+FROM iron_session_endings WHERE space = %s AND kind = %s AND """
 _READ_ENTRIES: Final = """
 SELECT kind, "key", mark, kept, until
 FROM iron_session_endings WHERE space = %s AND counter > %s
@@ -304,15 +303,15 @@ class DjangoLedger(TableLedger[Any]):
         """Write the namespace's row."""
         tx.execute(_WRITE_META, [*meta, self.space])
 
-    def read_entry(self, tx: Any, kind: Kind, key: bytes) -> Entry | None:
-        """Return an ending."""
-        tx.execute(_READ_ENTRY, [self.space, kind, key])
-        row = tx.fetchone()
-        return None if row is None else _entry(*row)
+    def read_entries(self, tx: Any, kind: Kind, keys: Sequence[bytes]) -> Iterable[Entry]:
+        """Return endings."""
+        tx.execute(_READ_SOME + _among(keys), [self.space, kind, *keys])
+        return [_entry(*row) for row in tx.fetchall()]
 
-    def write_entry(self, tx: Any, entry: Entry, counter: int) -> None:
-        """Write an ending."""
-        tx.execute(_WRITE_ENTRY, [self.space, *entry, counter])
+    def write_entries(self, tx: Any, entries: Sequence[tuple[Entry, int]]) -> None:
+        """Write endings."""
+        rows = [[self.space, *entry, counter] for entry, counter in entries]
+        tx.executemany(_WRITE_ENTRY, rows)
 
     def entries_after(self, tx: Any, counter: int) -> Iterable[Entry]:
         """Return the endings of later changes."""
@@ -342,22 +341,26 @@ class DjangoLedger(TableLedger[Any]):
         *,
         user: bytes | None = None,
         but: bytes | None = None,
-        key: bytes | None = None,
+        keys: Sequence[bytes] | None = None,
         expired: int | None = None,
     ) -> None:
         """Delete rows."""
-        wanted = {
-            '"user" = %s': user,
-            '"key" <> %s': but,
-            '"key" = %s': key,
-            "expires <= %s": expired,
-        }
+        wanted = {'"user" = %s': user, '"key" <> %s': but, "expires <= %s": expired}
         given = {each: value for each, value in wanted.items() if value is not None}
-        tx.execute(" AND ".join([_DELETE_ROWS, *given]), [self.space, *given.values()])
+        conditions, values = [_DELETE_ROWS, *given], [self.space, *given.values()]
+        if keys is not None:
+            conditions.append(_among(keys))
+            values += keys
+        tx.execute(" AND ".join(conditions), values)
 
     def feed(self) -> _DjangoFeed:
         """Return a new feed."""
         return _DjangoFeed(self)
+
+
+def _among(keys: Sequence[bytes]) -> str:
+    """Return the condition that a row has one of these keys."""
+    return f'"key" IN ({", ".join(["%s"] * len(keys))})'
 
 
 def _entry(kind: Kind, key: bytes, mark: int, kept: bytes | None, until: int) -> Entry:
