@@ -162,7 +162,7 @@ def refuses(process: Process) -> bool:
 
 def ends(process: Process, browser: object) -> bool:
     try:
-        process.end(browser)  # type: ignore[arg-type]
+        process.end(browser)
     except SessionUnavailableError:
         return False
     return True
@@ -188,7 +188,7 @@ def test_a_read_only_replica_makes_nobody_fresh(
 
 def stream_of(client: "redis.Redis") -> str:
     (stream,) = client.scan_iter("*:changes")
-    return bytes(stream).decode()  # type: ignore[arg-type]
+    return bytes(stream).decode()
 
 
 @pytest.mark.parametrize("later", [True, False], ids=["another-follows", "none-follows"])
