@@ -109,6 +109,7 @@ class PostgresServer:
         if os.getuid() == 0:
             os.chown(self.folder, pwd.getpwnam(POSTGRESQL_USER).pw_uid, -1)
         self.port = free_port()
+        self.url = f"postgresql+pg8000://iron@127.0.0.1:{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
         self._run("initdb", "-D", self._data, "-A", "trust", "-U", "iron", "--no-sync")
 
@@ -130,13 +131,16 @@ class PostgresServer:
 
     def _answers(self) -> bool:
         """Return whether it lets anybody in: it listens before that."""
-        from pg8000.exceptions import DatabaseError, InterfaceError
-        from pg8000.native import Connection
+        from sqlalchemy import create_engine
+        from sqlalchemy.exc import DBAPIError
 
+        engine = create_engine(f"{self.url}/postgres", connect_args={"timeout": 5})
         try:
-            Connection("iron", "127.0.0.1", "postgres", self.port, timeout=5).close()
-        except (DatabaseError, InterfaceError, OSError):
+            engine.connect().close()
+        except (DBAPIError, OSError):
             return False
+        finally:
+            engine.dispose()
         return True
 
     def kill(self) -> None:
@@ -179,13 +183,12 @@ class PostgresPlace:
         from sqlalchemy import create_engine, text
 
         self._server = server
-        base = f"postgresql+pg8000://iron@127.0.0.1:{server.port}"
         self._database = f"faults_{next(_names)}"
-        admin = create_engine(f"{base}/postgres", isolation_level="AUTOCOMMIT")
+        admin = create_engine(f"{server.url}/postgres", isolation_level="AUTOCOMMIT")
         with admin.connect() as connection:
             connection.execute(text(f"CREATE DATABASE {self._database}"))
         admin.dispose()
-        self.url = f"{base}/{self._database}"
+        self.url = f"{server.url}/{self._database}"
         self._stores: list[SqlStore] = []
 
     def open(self) -> Store:
