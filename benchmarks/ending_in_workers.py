@@ -1,8 +1,8 @@
-"""Measure how soon an ending holds in four workers: `python -m benchmarks.ending_in_workers`, from the root.
+"""Measure how soon an ending holds in four workers: `python -m benchmarks.ending_in_workers`.
 
-For each server and store, a user's session is ended by one worker, and all four are asked, each
-over a connection of its own, until the last one refuses it. The time begins when the ending is
-answered, and has a round of four requests in it.
+Run it from the root. For each server and store, a user's session is ended by one worker, and all
+four are asked, each over a connection of its own, until the last one refuses it. The time begins
+when the ending is answered, and has a round of four requests in it.
 """
 
 import argparse
