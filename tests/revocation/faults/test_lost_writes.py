@@ -11,7 +11,7 @@ from iron_session.revocation import RedisStore
 from tests.helpers.waiting import wait_for
 from tests.revocation.faults.conftest import Start
 from tests.revocation.faults.networks import Proxy, proxy_to
-from tests.revocation.faults.processes import Process, Watch, follower_log, kinds
+from tests.revocation.faults.processes import Browser, Process, Watch, follower_log, kinds
 from tests.revocation.servers import RedisServer, run_redis
 
 
@@ -160,7 +160,7 @@ def refuses(process: Process) -> bool:
     return False
 
 
-def ends(process: Process, browser: object) -> bool:
+def ends(process: Process, browser: Browser) -> bool:
     try:
         process.end(browser)
     except SessionUnavailableError:
