@@ -80,9 +80,10 @@ test-wheel: build $(NODE_MODULES) $(SERVERS) $(CHROMIUM)
 test-libraries: build ## Test the wheel with the libraries that people use; ONLY=starlette runs one environment
 	$(BIN)/python -m nox $(if $(ONLY),--sessions libraries-$(ONLY),--tags libraries) -- $(ARGS)
 
-# One after the other: they wait for sessions to become stale, and ask how soon endings hold.
+# Four at once, on any machine: most of the time they wait for sessions to become stale.
 test-faults: $(DEV) $(SERVERS) ## Test the ending of sessions with several workers, and with stores that fail
-	$(BIN)/python -m pytest tests/revocation/live tests/revocation/faults $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 4 --dist worksteal \
+		tests/revocation/live tests/revocation/faults $(ARGS)
 
 # Without valgrind this says so; with CI in the environment that is an error.
 instructions: $(DEV) $(VALGRIND) speedups ## Count the instructions of a seal, beside Fernet's

@@ -3,6 +3,7 @@
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -117,7 +118,7 @@ def run_postgresql() -> Iterator[str]:
         yield f"postgresql+pg8000://iron@127.0.0.1:{port}/postgres"
     finally:
         if server is not None:
-            server.terminate()
+            server.send_signal(signal.SIGINT)  # SIGTERM waits until all clients have gone
             server.wait(WAIT)
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -80,7 +80,8 @@ revocations.close()
             watch.wait(ended, "ended")
             assert watch.seen(here, visitor) == ["good", "unavailable", "good"]
             assert watch.seen(here, ended) == ["good", "unavailable", "ended"]
-    assert [kinds(log)[:2] for log in follower_log(caplog)] == [AWAY_AND_BACK]
+            # What TCP sends again may arrive before anything has failed.
+            assert all(kinds(log) == AWAY_AND_BACK for log in follower_log(caplog))
 
 
 def run_python(enter: list[str], code: str) -> None:
