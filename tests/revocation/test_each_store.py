@@ -21,6 +21,7 @@ from iron_session import ConfigurationError, _time
 from iron_session.revocation import MemoryStore, RedisStore, SqliteStore, SqlStore, open_store
 from iron_session.revocation.ledger import ChangesLost
 from iron_session.revocation.stores import redis_script
+from iron_session.revocation.stores import sql as sql_stores
 from iron_session.revocation.stores import sqlite as sqlite_stores
 from tests.helpers.waiting import wait_for
 from tests.revocation.conftest import SPACE, Workers
@@ -125,11 +126,21 @@ def test_many_processes_write_at_once(path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
-@pytest.mark.parametrize("kind", ["sqlite", "sql"])
+@pytest.mark.parametrize("kind", ["sqlite", "redis", "sql-sqlite", "sql-postgresql"])
 def test_a_forked_child_opens_connections_of_its_own(
-    path: Path, workers: Workers, kind: str
+    path: Path, workers: Workers, kind: str, request: pytest.FixtureRequest
 ) -> None:
-    store = SqliteStore(path) if kind == "sqlite" else SqlStore(f"sqlite:///{path}")
+    store: Any
+    if kind == "sqlite":
+        store = SqliteStore(path)
+    elif kind == "redis":
+        url = request.getfixturevalue("redis_server").url
+        store = RedisStore(url, prefix=secrets.token_hex(4))
+    else:
+        is_sqlite = kind == "sql-sqlite"
+        store = SqlStore(
+            f"sqlite:///{path}" if is_sqlite else request.getfixturevalue("postgresql")
+        )
     revocations = workers(store)
     revocations.end_user("6")
     since = revocations.now("7")
@@ -140,7 +151,7 @@ def test_a_forked_child_opens_connections_of_its_own(
             assert revocations.wait_until_ready(30)
             revocations.end_user("7")
             had = sqlite_stores._inherited
-            code = 0 if kind == "sql" or had else 2
+            code = 0 if kind != "sqlite" or had else 2
         finally:
             os._exit(code)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
@@ -150,6 +161,8 @@ def test_a_forked_child_opens_connections_of_its_own(
     revocations.close(30)
     if isinstance(store, SqlStore):
         store._database.engine.dispose()
+    if isinstance(store, RedisStore):
+        store._client.close()
 
 
 @pytest.mark.parametrize("kind", ["memory", "sqlite", "sql"])
@@ -166,18 +179,22 @@ def test_connections_and_locks_belong_to_one_process(
     ledger = store.ledger(SPACE)
     ledger.end_user(USER, None, 0)
     inherited = list(sqlite_stores._inherited)
+    pool = store._database.engine.pool if kind == "sql" else None
     with monkeypatch.context() as patch:
         patch.setattr(os, "getpid", lambda: -1)
         assert ledger.end_user(USER, None, 0)
         opened = sqlite_stores._inherited[len(inherited) :]
         assert len(opened) == (kind == "sqlite")
-    del ledger
+        if kind == "sqlite":
+            ledger._file.close()
     for each in opened:
         each.close()
         sqlite_stores._inherited.remove(each)
-    if kind == "sql":
+    if pool is not None:
+        assert store._database.engine.pool is not pool
         store._database._create()
         store._database.engine.dispose()
+        pool.dispose()
 
 
 # --- Redis -------------------------------------------------------------------------------------
@@ -422,6 +439,17 @@ def test_another_process_may_make_the_tables_at_the_same_time(
 
     monkeypatch.setattr(store.metadata, "create_all", create_all)
     assert store.ledger(SPACE).end_all(0)
+    store._database.engine.dispose()
+
+
+def test_much_is_read_in_parts(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sql_stores, "_AT_ONCE", 3)
+    store = SqlStore(f"sqlite:///{path}")
+    ledger = store.ledger(SPACE)
+    for count in (0, 1, 3, 5):
+        ledger.end_sessions({secrets.token_bytes(16): DAY_MS for _ in range(count)})
+    with closing(ledger.feed()) as feed:
+        assert len({each.key for each in feed.snapshot().entries}) == 9
     store._database.engine.dispose()
 
 

@@ -149,7 +149,7 @@ class ModelStore:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def ledger(self, space: str) -> ModelLedger:
+    def ledger(self, space: str) -> Any:
         return ModelLedger(self._world)
 
 

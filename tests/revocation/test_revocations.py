@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -517,7 +518,7 @@ def test_what_is_queued_for_a_directory_is_bounded(monkeypatch: pytest.MonkeyPat
     """And what changes while it is written stays queued."""
 
     class Slow:
-        def note_signed_in(self, rows: list[Row], seen: dict[bytes, Seen]) -> None:
+        def note_signed_in(self, rows: Sequence[Row], seen: Mapping[bytes, Seen]) -> None:
             written.append((len(rows), dict(seen)))
             if len(written) == 1:
                 notes.add_seen(b"4" * 16, Seen(9, 9))
