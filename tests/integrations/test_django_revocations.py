@@ -25,6 +25,7 @@ from iron_session import ConfigurationError, SessionOptions, SessionUnavailableE
 from iron_session.integrations.django import DjangoStore
 from iron_session.integrations.django import revocations as stores
 from iron_session.revocation import MemoryStore, Revocations, SqlStore
+from iron_session.revocation.directory import Row
 from iron_session.revocation.ledger import ChangesLost
 from iron_session.revocation.records import Meta
 from tests.helpers.waiting import wait_for
@@ -163,6 +164,22 @@ def test_a_server_that_is_away_is_an_error_without_details(workers: Workers) -> 
         databases.remove(using)
 
 
+def test_the_ending_of_no_session_ends_none(using: str) -> None:
+    """And leaves everybody in the directory."""
+    own = ledger(using)
+    own.note_signed_in([Row(b"k" * 16, USER, "42", None, 1, 1, 1 << 50, 1)], {})
+    assert own.end_sessions({})
+    assert len(own.rows_of(USER)) == 1
+
+
+def test_many_endings_are_read_in_parts(using: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stores, "_AT_ONCE", 3)
+    keys = {bytes([number]) * 16 for number in range(7)}
+    ledger(using).end_sessions(dict.fromkeys(keys, HOUR_MS))
+    with closing(ledger(using).feed()) as feed:
+        assert {each.key for each in feed.snapshot().entries} == keys
+
+
 # --- transactions ----------------------------------------------------------------------------
 
 
@@ -280,7 +297,7 @@ def test_another_file_is_noticed(
     with closing(ledger(sqlite).feed()) as feed:
         feed.snapshot()
         handler.settings[sqlite]["NAME"] = handler.settings[other]["NAME"]
-        for look in (feed.snapshot, lambda: feed.beat(0, 0)):
+        for look in (lambda: feed.changes(0), feed.snapshot, lambda: feed.beat(0, 0)):
             with pytest.raises(ChangesLost):
                 look()
     databases.remove(other)

@@ -39,6 +39,7 @@ _POLL_S: Final = 0.4
 # (PostgreSQL waits 5 seconds for others to leave it) nor who moves an address to another server.
 _RENEW_MS: Final = 3000
 _TIMEOUT_S: Final = 10
+_AT_ONCE: Final = 5000
 _POSTGRESQL: Final = {"connect_timeout": _TIMEOUT_S, "tcp_user_timeout": _TIMEOUT_S * 1000}
 
 # By the vendor: what begins a transaction that reads, and one that writes.
@@ -62,12 +63,13 @@ UPDATE iron_session_ledgers
 SET clock = %s, newest_all = %s, horizon = %s, longest = %s, generation = %s, counter = %s
 WHERE space = %s
 """
-_READ_SOME: Final = """
-SELECT kind, "key", mark, kept, until
-FROM iron_session_endings WHERE space = %s AND kind = %s AND """
 _READ_ENTRIES: Final = """
 SELECT kind, "key", mark, kept, until
-FROM iron_session_endings WHERE space = %s AND counter > %s
+FROM iron_session_endings WHERE space = %s AND kind = %s AND "key" IN
+"""
+_READ_LATER: Final = """
+SELECT counter, kind, "key", mark, kept, until
+FROM iron_session_endings WHERE space = %s AND counter > %s ORDER BY counter LIMIT %s
 """
 _WRITE_ENTRY: Final = """
 INSERT INTO iron_session_endings (space, kind, "key", mark, kept, until, counter)
@@ -305,18 +307,25 @@ class DjangoLedger(TableLedger[Any]):
 
     def read_entries(self, tx: Any, kind: Kind, keys: Sequence[bytes]) -> Iterable[Entry]:
         """Return endings."""
-        tx.execute(_READ_SOME + _among(keys), [self.space, kind, *keys])
+        tx.execute(_READ_ENTRIES + _places(keys), [self.space, kind, *keys])
         return [_entry(*row) for row in tx.fetchall()]
 
     def write_entries(self, tx: Any, entries: Sequence[tuple[Entry, int]]) -> None:
         """Write endings."""
-        rows = [[self.space, *entry, counter] for entry, counter in entries]
-        tx.executemany(_WRITE_ENTRY, rows)
+        tx.executemany(_WRITE_ENTRY, [[self.space, *entry, counter] for entry, counter in entries])
 
     def entries_after(self, tx: Any, counter: int) -> Iterable[Entry]:
-        """Return the endings of later changes."""
-        tx.execute(_READ_ENTRIES, [self.space, counter])
-        return (_entry(*row) for row in tx.fetchall())
+        """Return the endings of later changes, read in parts: drivers hold all that a query gives.
+
+        What changes meanwhile gets a later number, so it comes again and nothing is left out.
+        """
+        while True:
+            tx.execute(_READ_LATER, [self.space, counter, _AT_ONCE])
+            part = tx.fetchall()
+            yield from (_entry(*row[1:]) for row in part)
+            if len(part) < _AT_ONCE:
+                return
+            counter = part[-1][0]
 
     def forget(self, tx: Any, *, horizon: int, clock: int) -> None:
         """Delete endings."""
@@ -345,22 +354,28 @@ class DjangoLedger(TableLedger[Any]):
         expired: int | None = None,
     ) -> None:
         """Delete rows."""
-        wanted = {'"user" = %s': user, '"key" <> %s': but, "expires <= %s": expired}
-        given = {each: value for each, value in wanted.items() if value is not None}
-        conditions, values = [_DELETE_ROWS, *given], [self.space, *given.values()]
-        if keys is not None:
-            conditions.append(_among(keys))
-            values += keys
-        tx.execute(" AND ".join(conditions), values)
+        conditions: list[tuple[str, Sequence[object] | None]] = [
+            ('"user" = %s', None if user is None else [user]),
+            ('"key" <> %s', None if but is None else [but]),
+            ('"key" IN ' + _places(keys or ()), keys),
+            ("expires <= %s", None if expired is None else [expired]),
+        ]
+        query = _DELETE_ROWS
+        given: list[object] = [self.space]
+        for condition, values in conditions:
+            if values is not None:
+                query += f" AND {condition}"
+                given += values
+        tx.execute(query, given)
 
     def feed(self) -> _DjangoFeed:
         """Return a new feed."""
         return _DjangoFeed(self)
 
 
-def _among(keys: Sequence[bytes]) -> str:
-    """Return the condition that a row has one of these keys."""
-    return f'"key" IN ({", ".join(["%s"] * len(keys))})'
+def _places(values: Sequence[object]) -> str:
+    """Return the places for values in a list of SQL; nothing is in the list of none."""
+    return f"({', '.join(['%s'] * len(values)) or 'NULL'})"
 
 
 def _entry(kind: Kind, key: bytes, mark: int, kept: bytes | None, until: int) -> Entry:
