@@ -275,7 +275,9 @@ class Model(RuleBasedStateMachine):
             abs(self.world.server_offset + step) <= HOUR_MS // 2
             or hours * self.world.server_offset < 0
         ):
-            if step < 0 and not (self.tellers() and self.world.is_up):
+            # What can't be had: a clock set back that a process which is cut off knows nothing of,
+            # and another process that is new.
+            if step < 0 and not (self.world.is_up and len(self.tellers()) == len(self.workers)):
                 return
             self.all_beat()
             self.world.server_offset += step
