@@ -6,7 +6,7 @@ An application needs none of this: it reads its session, and never looks at the 
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
@@ -14,6 +14,7 @@ from iron_session import (
     HeaderJar,
     SessionOptions,
     UnsealError,
+    UnsealFailure,
     get_iron_session,
     unseal_data,
 )
@@ -75,6 +76,7 @@ REASONS = {
     "unknown-password": "It names a password that this server does not have.",
     "invalid": "It was changed, made with another password, or is no seal at all.",
     "purpose": "It is genuine, but it was sealed for another purpose.",
+    "ended": "It is genuine, but its session was ended: by a logout, or from another device.",
 }
 
 ATTRIBUTES = {
@@ -198,7 +200,17 @@ def read(text: str, options: SessionOptions) -> tuple[str | None, UnsealError | 
         data = unseal_data(text, password=options.password)
     except UnsealError as error:
         return None, error
+    if ended := why_ended(text, options):
+        return None, ended
     return json.dumps(data, indent=2, ensure_ascii=False), None
+
+
+def why_ended(text: str, options: SessionOptions) -> UnsealError | None:
+    """Return the error of a session that opens and was ended; only a session can tell."""
+    failures: list[UnsealFailure] = []
+    options = replace(options, on_unseal_error=failures.append)
+    len(get_iron_session(HeaderJar(f"{options.cookie_name}={text}"), options))  # reads it
+    return next((one.error for one in failures if one.reason == "ended"), None)
 
 
 def written_attributes(options: SessionOptions) -> str:

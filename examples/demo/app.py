@@ -1,10 +1,11 @@
-"""A small site whose whole memory is one cookie in the visitor's browser. Run it: make demo.
+"""A small site whose memory is a cookie in the visitor's browser. Run it: make demo.
 
-All that handles the session is in this file; `anatomy` only takes the cookie apart to show it.
+The server itself keeps only who is signed in and what was ended, for the page of devices. All that
+handles the session is in this file; `anatomy` only takes the cookie apart to show it.
 """
 
 import logging
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,10 +18,12 @@ from pydantic import StringConstraints
 from starlette.exceptions import HTTPException as AnyHTTPException
 
 from demo.anatomy import MOST_BYTES, Anatomy, content_bounds, examine
+from demo.devices import name_device
 from demo.passwords import find_passwords
 from demo.spoiling import Damage, spoil
 from iron_session import CookieOptions, CookieTooLargeError, Session, SessionOptions
 from iron_session.integrations.fastapi import IronSessionMiddleware, SessionDependency
+from iron_session.revocation import MemoryStore, Revocations, SignedIn
 
 HERE = Path(__file__).parent
 
@@ -33,9 +36,17 @@ if password_is_random:
 
 # --- the session -----------------------------------------------------------------------------
 
+revocations = Revocations(
+    MemoryStore(),  # one process, for a while; yours will be SqliteStore, RedisStore or SqlStore
+    namespace="demo",
+    directory=True,
+    allow_until=datetime(2100, 1, 1, tzinfo=UTC),  # sessions of Next.js, too
+)
 options = SessionOptions(
     password=passwords,
     cookie_name="iron-session-demo",
+    max_lifetime=timedelta(days=90),
+    revocations=revocations,
     # This site is plain http on your own machine, where Safari refuses Secure cookies. Yours will
     # be https: leave secure at its default, True.
     cookie_options=CookieOptions(secure=False),
@@ -56,6 +67,14 @@ def logged_in(session: CurrentSession) -> Session:
 
 LoggedIn = Annotated[Session, Depends(logged_in)]
 
+
+def devices_of(session: LoggedIn) -> list[SignedIn]:
+    """Return where the visitor is signed in; nowhere else if the login was made by Next.js."""
+    return [] if session.user_id is None else revocations.sessions_of(session.user_id)
+
+
+OwnDevices = Annotated[list[SignedIn], Depends(devices_of)]
+
 # --- what visitors do ------------------------------------------------------------------------
 # Changes are made by POST and answered with a redirect, so that reloading a page repeats none.
 # The cookie is SameSite=Lax: a form on another site posts without it, and so changes nothing.
@@ -65,8 +84,8 @@ Name = Annotated[str, Form(), StringConstraints(strip_whitespace=True, min_lengt
 
 
 @app.post("/login")
-def login(session: CurrentSession, name: Name) -> Response:
-    session.clear()
+def login(request: Request, session: CurrentSession, name: Name) -> Response:
+    session.login(name, label=name_device(request.headers.get("User-Agent", "")))
     session["user"] = {"name": name}
     session["count"] = 0
     session["cart"] = {"apples": 0, "pears": 0, "plums": 0}
@@ -95,6 +114,22 @@ def write_note(session: LoggedIn, note: Annotated[str, Form()] = "") -> Response
 def logout(session: CurrentSession) -> Response:
     session.destroy()
     return go_to("/")
+
+
+@app.post("/devices/end")
+def end_device(
+    session: LoggedIn, devices: OwnDevices, session_id: Annotated[str, Form()]
+) -> Response:
+    if session_id in {device.session_id for device in devices}:  # nobody else's
+        revocations.end_session(session_id)
+    return go_to("/devices")
+
+
+@app.post("/devices/end-others")
+def end_other_devices(session: LoggedIn) -> Response:
+    if session.user_id is not None:
+        revocations.end_user(session.user_id, keep=session)
+    return go_to("/devices")
 
 
 @app.post("/cookie/{damage}")
@@ -131,6 +166,11 @@ def home(request: Request, cookie: OwnCookie) -> Response:
 @app.get("/cookie")
 def anatomy(request: Request, cookie: OwnCookie) -> Response:
     return page(request, "cookie.html", cookie=cookie)
+
+
+@app.get("/devices")
+def show_devices(request: Request, devices: OwnDevices) -> Response:
+    return page(request, "devices.html", devices=devices)
 
 
 app.mount("/static", StaticFiles(directory=HERE / "static"))

@@ -60,6 +60,9 @@ NOT_IN_ITS_VIEW = (
 )
 BY_HAND = "the page has no room for it: it takes `session_by_hand`, as in Bottle's code there"
 
+NO_WAIT = "it sends headers from plain functions in its event loop, which must not wait"
+NOBODY = "the application answers it: nothing of ours is around the handler"
+
 WRAPPED = ["asgi wrapped", "starlette wrapped", "fastapi wrapped", "litestar wrapped"]
 BESIDE = "it is the form of the door that is installed, and needs neither"
 
@@ -134,6 +137,25 @@ CANNOT: dict[str, dict[str, str]] = {
         **dict.fromkeys(["falcon", "falcon asgi", "tornado"], BY_HAND),
         **dict.fromkeys(WRAPPED, BESIDE),
     },
+    "503 by hand": {
+        **dict.fromkeys(["falcon", "falcon asgi", "tornado"], BY_HAND),
+        **dict.fromkeys(WRAPPED, BESIDE),
+        **dict.fromkeys(["asgi", "wsgi", "wsgi wrapped", "channels"], NOBODY),
+        **dict.fromkeys(["blacksheep", "bottle", "pyramid"], NOBODY),
+        **dict.fromkeys(DJANGO, NOBODY),
+    },
+    "wait": {"tornado": NO_WAIT},
+    "wait to accept": {**NONE_IN_DJANGO, **NONE_IN_WSGI, **NOT_IN_SANIC, "tornado": NO_WAIT},
+    "answers 503 itself": {
+        **dict.fromkeys(
+            ["django wsgi", "django asgi"],
+            "handlers are methods of middlewares there, see tests/integrations/test_django.py",
+        ),
+        **dict.fromkeys(
+            ["django wsgi wrapped", "django asgi wrapped"],
+            "Django gives no decorator that a middleware's handler answers",
+        ),
+    },
     "four chunks": dict.fromkeys(
         SANIC,
         "its server takes 16 kB of headers at most, and other headers need their part of it",
@@ -151,6 +173,10 @@ CANNOT: dict[str, dict[str, str]] = {
     features   the session has `data` and `ttl`
     flash      … and `flash` and `pop_flashes`
     explicit   `get_iron_session(request, response, options)`
+    503 by hand  … and a `SessionUnavailableError` that it raises is answered with 503
+    wait       the response to a logout waits for the store of endings
+    wait to accept  … and so does the answer to a WebSocket's handshake
+    answers 503 itself  the application's own handler answers that error instead
     four chunks  … which is what a session may have elsewhere
 
     control characters  its server lets them into a header, though HTTP forbids them

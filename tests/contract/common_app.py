@@ -20,8 +20,8 @@ and, in an app of its own:
 
     /explicit    `get_iron_session(request, response, options)`
 
-Its query holds a `Call`: what the handler does to the session. An `IronSessionError` that reaches
-the application is answered with `TOO_LARGE` and the name of its class.
+Its query holds a `Call`: what the handler does to the session. One of the errors in `ANSWERED` that
+reaches the application is answered with `TOO_LARGE` and the name of its class.
 """
 
 import asyncio
@@ -50,6 +50,8 @@ OWN_HEADERS: Final = (
 )
 TOO_LARGE: Final = 413
 HANDLED: Final = 409
+ANSWERED: Final[list[type[IronSessionError]]] = [IronSessionError]
+"""The session's errors that an app has handlers for; a test may change it before it makes one."""
 FILE: Final = Path(__file__)
 STREAM_START: Final = "started "
 WAIT: Final = 30.0
@@ -67,6 +69,20 @@ def _visit(session: Any, name: str) -> Any:
     data.user.name = name
     data.user.tags.add(name)
     return msgspec.to_builtins(data)
+
+
+def _log_in(session: Any, value: Any) -> None:
+    session.login("42")
+    session.update(value or {})
+
+
+def _who(session: Any) -> Any:
+    return [session.id, session.user_id]
+
+
+def _waits(session: Any) -> list[int]:
+    """Return how often each ending was waited for."""
+    return [len(ending.waited) for ending in session.options.revocations.endings]
 
 
 KEPT: list[Any] = []
@@ -96,6 +112,9 @@ ACTIONS: dict[str, Callable[[Any, Any], Any]] = {
     "live for a minute": _live_for_a_minute,
     "flash": lambda session, value: session.flash(*value),
     "pop flashes": lambda session, _: session.pop_flashes(),
+    "log in": lambda session, value: _log_in(behind(session), value),
+    "who": lambda session, _: _who(behind(session)),
+    "keep waits": lambda session, _: KEPT.append(_waits(behind(session))),
     "visit": _visit,
     "visit as bob": lambda session, _: _visit(session, "bob"),
     "read data": lambda session, _: msgspec.to_builtins(session.data),

@@ -14,8 +14,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from selenium.webdriver.common.by import By
 
 from demo import anatomy
+from demo.devices import name_device
 from demo.passwords import find_passwords
 from demo.spoiling import Damage, spoil
 from iron_session import (
@@ -26,6 +28,7 @@ from iron_session import (
     seal_data,
     unseal_data,
 )
+from tests.helpers.chromium import OpenChromium, click_through
 from tests.helpers.waiting import WAIT
 
 ROOT = Path(__file__).parents[2]
@@ -363,6 +366,102 @@ def test_each_way_of_setting_passwords_is_taken(tmp_path: Path) -> None:
         assert (passwords.ids, is_random) == (ids, False)
     with pytest.raises(ConfigurationError, match="needs at least 32"):
         find_passwords({"SESSION_PASSWORD": "short"})
+
+
+# --- devices ---------------------------------------------------------------------------------
+
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:150.0) Gecko/20100101 Firefox/150.0"
+
+
+def log_in(browser: httpx.Client, name: str) -> httpx.Client:
+    browser.post("/login", data={"name": name}, headers={"User-Agent": FIREFOX})
+    return browser
+
+
+def test_the_devices_of_a_visitor_are_listed_and_nobody_else_s(address: str) -> None:
+    with new_browser(address) as one, new_browser(address) as other, new_browser(address) as none:
+        log_in(one, "Lise")
+        log_in(other, "Emmy")
+        page = one.get("/devices").text
+        assert page.count("Firefox on Linux</strong>") == 1
+        assert "this one" in page
+        log_in(other, "Lise")
+        assert one.get("/devices").text.count("Firefox on Linux</strong>") == 2
+        assert str(none.get("/devices").url.path) == "/"
+
+
+@pytest.mark.parametrize("path", ["/devices/end", "/devices/end-others"])
+def test_another_device_is_logged_out_from_here(address: str, path: str) -> None:
+    with new_browser(address) as one, new_browser(address) as other:
+        name = f"Rosa {path}"
+        log_in(one, name)
+        log_in(other, name)
+        (session_id,) = re.findall(r'name="session_id" value="([^"]+)"', one.get("/devices").text)
+        one.post(path, data={"session_id": session_id})
+        assert '<label for="name">' in other.get("/").text
+        assert "its session was ended" in other.get("/cookie").text
+        assert "Hello" in one.get("/").text
+        assert one.get("/devices").text.count("Firefox on Linux</strong>") == 1
+
+
+def test_nobody_ends_the_session_of_somebody_else(address: str) -> None:
+    with new_browser(address) as one, new_browser(address) as other, new_browser(address) as third:
+        log_in(one, "Marie")
+        log_in(other, "Marie")
+        (session_id,) = re.findall(r'name="session_id" value="([^"]+)"', one.get("/devices").text)
+        log_in(third, "Mallory").post("/devices/end", data={"session_id": session_id})
+        assert "Hello" in other.get("/").text
+
+
+def test_a_copy_of_the_cookie_is_useless_after_a_logout(address: str) -> None:
+    with new_browser(address) as one, new_browser(address) as thief:
+        log_in(one, "Ada")
+        thief.cookies.set(NAME, one.cookies[NAME])
+        assert "Hello" in thief.get("/").text
+        one.post("/logout")
+        assert '<label for="name">' in thief.get("/").text
+
+
+def test_a_session_of_next_js_works_and_is_on_no_list(browser: httpx.Client) -> None:
+    data = {"user": {"name": "Node"}, "count": 1, "cart": {}}
+    browser.cookies.set(NAME, seal_data(data, password=PASSWORD))
+    assert "Hello, <bdi>Node</bdi>" in browser.get("/").text
+    assert "not begun here" in browser.get("/devices").text
+    assert browser.post("/devices/end-others").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "name"),
+    [
+        (FIREFOX, "Firefox on Linux"),
+        ("Mozilla/5.0 (Windows NT 10.0) AppleWebKit Chrome/150 Safari/537.36", "Chrome on Windows"),
+        ("Mozilla/5.0 (Windows NT 10.0) Chrome/150 Safari/537 Edg/150", "Edge on Windows"),
+        ("Mozilla/5.0 (Macintosh; Intel Mac OS X 14) Version/18 Safari/605", "Safari on a Mac"),
+        ("Mozilla/5.0 (iPhone; CPU iPhone OS 18 like Mac OS X) Safari/604", "Safari on an iPhone"),
+        ("Mozilla/5.0 (Linux; Android 16) Chrome/150 Mobile Safari/537", "Chrome on Android"),
+        ("curl/8", "A browser on some system"),
+        ("", "A browser on some system"),
+    ],
+)
+def test_a_device_is_named_as_its_owner_would(user_agent: str, name: str) -> None:
+    assert name_device(user_agent) == name
+
+
+@pytest.mark.browser
+def test_two_browsers_and_one_logs_the_other_out(
+    address: str, open_chromium: OpenChromium, tmp_path: Path
+) -> None:
+    with open_chromium(tmp_path / "one") as one, open_chromium(tmp_path / "other") as other:
+        for driver in (one, other):
+            driver.get(address)
+            driver.find_element(By.ID, "name").send_keys("Grace")
+            assert "Hello, Grace" in click_through(driver, ".login button")
+        one.get(f"{address}/devices")
+        assert "Chrome on Linux" in click_through(one, ".rows form button")
+        other.get(address)
+        assert other.find_elements(By.ID, "name")
+        one.get(address)
+        assert "Hello, Grace" in one.find_element(By.TAG_NAME, "body").text
 
 
 # --- the anatomy by itself -------------------------------------------------------------------

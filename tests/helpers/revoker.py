@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-from iron_session import SessionUnavailableError
+from iron_session import Session, SessionUnavailableError
 from iron_session.sessions.endings import Verdict
 
 
@@ -17,13 +19,17 @@ class Ending:
     waited: list[float] = field(default_factory=list)
 
     def wait(self, seconds: float) -> bool:
-        """Note how long the caller would wait."""
+        """Note how long the caller would wait; in an event loop it would block that."""
+        with suppress(RuntimeError):
+            asyncio.get_running_loop()
+            raise AssertionError("wait_async is for coroutines")
         self.waited.append(seconds)
         return True
 
     async def wait_async(self, seconds: float) -> bool:
-        """Do the same."""
-        return self.wait(seconds)
+        """Note the same."""
+        self.waited.append(seconds)
+        return True
 
 
 @dataclass
@@ -34,15 +40,27 @@ class Ledger:
         clock: the store's time, in ms; None if it was never read.
         reachable: whether it can be told who was ended.
         noted: the logins and visits that it was told of.
+        started: how often it was started, and waited for.
     """
 
     clock: int | None = 1_000
     reachable: bool = True
     marks: dict[str, int] = field(default_factory=dict)
+    kept: dict[str, str | None] = field(default_factory=dict)
     ended: dict[str, int] = field(default_factory=dict)
     lives: list[tuple[int, int]] = field(default_factory=list)
     noted: list[tuple[object, ...]] = field(default_factory=list)
     endings: list[Ending] = field(default_factory=list)
+    started: list[str] = field(default_factory=list)
+
+    def start(self) -> None:
+        """Note it."""
+        self.started.append("start")
+
+    async def await_until_ready(self, seconds: float) -> bool:
+        """Note it."""
+        self.started.append("await_until_ready")
+        return self.reachable
 
     def register(self, ttl_ms: int, max_lifetime_ms: int) -> None:
         """Note the lives."""
@@ -53,7 +71,8 @@ class Ledger:
     ) -> Verdict:
         """Return whether a session may be used."""
         if session_id in self.ended or any(
-            (since or 0) <= self.marks.get(user, -1) for user in user_ids
+            (since or 0) <= self.marks.get(user, -1) and self.kept.get(user, "") != session_id
+            for user in user_ids
         ):
             return "ended"
         return "good" if self.reachable else "unavailable"
@@ -64,9 +83,17 @@ class Ledger:
             raise SessionUnavailableError("the store was never reached")
         return max(self.clock, self.marks.get(user_id or "", 0) + 1)
 
-    def end_user(self, user_id: str) -> None:
-        """End all sessions of a user."""
-        self.marks[user_id] = max(self.clock or 0, self.marks.get(user_id, 0) + 1)
+    def end_user(self, user_id: str, *, keep: Session | None = None) -> None:
+        """End all sessions of a user, but one."""
+        if self.clock is None:
+            raise SessionUnavailableError("the store was never reached")
+        self.marks[user_id] = max(self.clock, self.marks.get(user_id, 0) + 1)
+        if keep is not None:
+            self.kept[user_id] = keep.id
+
+    async def aend_user(self, user_id: str, *, keep: Session | None = None) -> None:
+        """Do the same."""
+        self.end_user(user_id, keep=keep)
 
     def end_soon(self, session_id: str, life_ms: int) -> Ending:
         """End a session."""

@@ -320,10 +320,10 @@ def test_a_check_can_be_silenced_as_any_other() -> None:
 
 
 def test_the_application_is_one_of_django_s() -> None:
-    with modify_settings(INSTALLED_APPS={"append": project.ENGINE}):
-        config = apps.get_app_config("iron_session")
-        assert (config.name, config.verbose_name) == (project.ENGINE, "iron-session")
-        assert list(config.get_models()) == []
+    config = apps.get_app_config("iron_session")
+    assert (config.name, config.verbose_name) == (project.ENGINE, "iron-session")
+    tables = {each._meta.db_table for each in config.get_models()}
+    assert tables == {"iron_session_ledgers", "iron_session_endings", "iron_session_signed_in"}
 
 
 def test_the_page_on_frameworks_lists_every_check() -> None:
@@ -387,6 +387,28 @@ DEFAULT_EXCEPTION_REPORTER_FILTER = "iron_session.integrations.django.SafeExcept
 """
 
 
+def manage(
+    folder: Path, settings: str, *arguments: str, **environment: str
+) -> "subprocess.CompletedProcess[str]":
+    """Run a command of a project."""
+    (folder / "manage.py").write_text(MANAGE, encoding="utf-8")
+    (folder / "project_settings.py").write_text(settings, encoding="utf-8")
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=folder,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(Path(iron_session.__file__).parent.parent),
+            "SESSION_PASSWORD": PASSWORD[::-1],
+            **environment,
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
 @pytest.mark.parametrize(
     ("environment", "told"),
     [
@@ -400,22 +422,35 @@ DEFAULT_EXCEPTION_REPORTER_FILTER = "iron_session.integrations.django.SafeExcept
 def test_a_real_project_is_checked_and_nothing_ends_in_a_traceback(
     tmp_path: Path, environment: dict[str, str], told: str
 ) -> None:
-    (tmp_path / "manage.py").write_text(MANAGE, encoding="utf-8")
-    (tmp_path / "project_settings.py").write_text(SETTINGS, encoding="utf-8")
-    run = subprocess.run(
-        [sys.executable, "manage.py", "check", "--deploy"],
-        cwd=tmp_path,
-        env={
-            **os.environ,
-            "PYTHONPATH": str(Path(iron_session.__file__).parent.parent),
-            "SESSION_PASSWORD": PASSWORD[::-1],
-            **environment,
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    run = manage(tmp_path, SETTINGS, "check", "--deploy", **environment)
     assert told in run.stdout + run.stderr
     assert run.returncode == (1 if environment else 0)
     assert "Traceback" not in run.stderr
+
+
+WITH_STORE = """
+from iron_session.integrations.django import DjangoStore
+from iron_session.revocation import Revocations
+
+DATABASES["default"]["NAME"] = "db.sqlite3"
+IRON_SESSION |= {"max_lifetime": 30 * 24 * 3600}
+IRON_SESSION |= {"revocations": Revocations(DjangoStore(), namespace="shop")}
+"""
+
+
+def test_a_real_project_ends_sessions_by_its_own_database(tmp_path: Path) -> None:
+    """The store is made in the settings, so before Django has read them."""
+
+    def told(*arguments: str) -> str:
+        run = manage(tmp_path, SETTINGS + WITH_STORE, *arguments)
+        assert "Traceback" not in run.stderr
+        return run.stdout + run.stderr
+
+    assert "no issues" in told("check")
+    assert not (tmp_path / "db.sqlite3").exists()
+    missing = "CommandError: the tables of DjangoStore are missing: "
+    assert missing in told("end_sessions", "--all")
+    assert "(iron_session.W008)" in told("migrate")
+    assert "Ended at " in told("end_sessions", "--user", "42")
+    assert "No changes detected" in told("makemigrations")
+    assert "no issues" in told("check", "--database", "default")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from flask_login import user_logged_out
+from flask_login import user_logged_in, user_logged_out
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from iron_session import ConfigurationError, CookieTooLargeError, IronSessionError, SessionOptions
@@ -374,6 +374,18 @@ def test_flask_login_s_signal_expires_what_can_t_be_read_and_nothing_else(
     expired = {name: cookie.max_age for name, cookie in answer.cookies.items()}
     assert expired == ({NAME: 0} if secret == FOREIGN else {})
     assert answer.vary == "Cookie"
+
+
+def test_flask_login_s_signal_begins_the_session_of_who_is_in_it(it: Framework) -> None:
+    def log_in() -> Any:
+        it.session["_user_id"] = 42
+        user_logged_in.send(app, user=None)
+        return [it.ours.get_session().user_id, it.session["cart"]]
+
+    app = it.make_app(login=log_in)
+    answer = it.visit(app, "/login", saved({"cart": 1}))
+    assert answer.json == ["42", 1]
+    assert list(answer.cookies) == [NAME]
 
 
 # --- a session is no dict ----------------------------------------------------------------------

@@ -39,8 +39,9 @@ from werkzeug.wrappers import Response as BaseResponse
 from wtforms import StringField
 
 from iron_session import NotSerializableError
-from iron_session.integrations.flask import IronSessionInterface
+from iron_session.integrations.flask import IronSessionInterface, with_iron_session
 from tests.contract.server import serve_asgi, serve_wsgi
+from tests.helpers.revoker import Ledger
 from tests.helpers.waiting import WAIT
 from tests.integrations.test_authlib import MISMATCH, USER, Provider
 from tests.sessions.browser import (
@@ -139,6 +140,61 @@ def test_flask_login_logs_in_and_out(members: FlaskClient) -> None:
     members.post("/log-out")
     assert members.get("/members").status_code == 302
     assert "_user_id" not in in_the_cookie(members)
+
+
+def member_site(app: Flask, decorate: Any = lambda view: view) -> FlaskClient:
+    """Visit a site whose views log in and out, and show whose session it is."""
+    manager: Any = LoginManager(app)
+    manager.user_loader(User)
+
+    def log_in() -> str:
+        session["cart"] = 1
+        login_user(User("jane"))
+        return ""
+
+    def log_out() -> str:
+        logout_user()
+        return ""
+
+    def who() -> Any:
+        ours: Any = session
+        return [ours.id, ours.user_id, ours.get("cart")]
+
+    for view in (log_in, log_out, who):
+        app.add_url_rule(f"/{view.__name__}", None, decorate(view), methods=["GET", "POST"])
+    return app.test_client()
+
+
+@pytest.mark.parametrize("is_wrapped", [False, True])
+def test_a_login_begins_the_member_s_session_and_a_logout_ends_it(is_wrapped: bool) -> None:
+    ledger = Ledger()
+    options = make_options(revocations=ledger, max_lifetime=30 * 24 * 3600)
+    app = make_app()
+    if is_wrapped:
+        app.session_interface = SecureCookieSessionInterface()
+        client = member_site(app, with_iron_session(options))
+    else:
+        app.session_interface = IronSessionInterface(options)
+        client = member_site(app)
+    client.post("/log_in")
+    session_id, *about = client.get("/who").get_json()
+    assert about == ["jane", 1]
+    client.post("/log_in")
+    after = client.get("/who").get_json()
+    assert after[0] not in (None, session_id)
+    client.post("/log_out")
+    assert list(ledger.ended) == [after[0]]
+    assert client.get("/who").get_json()[1:] == [None, 1]
+
+
+def test_user_of_decides_whose_session_it_is_where_it_is_given() -> None:
+    app = make_app()
+    app.session_interface = IronSessionInterface(
+        make_options(user_of=lambda data: data.get("_user_id"))
+    )
+    client = member_site(app)
+    client.post("/log_in")
+    assert client.get("/who").get_json()[1:] == ["jane", 1]
 
 
 def unreadable(members: FlaskClient) -> FlaskClient:

@@ -14,6 +14,7 @@ from tests.revocation.servers import RedisServer, run_postgresql, run_redis
 SPACE = "AAAAAAAAAAAAAAAAAAAAAA"
 Opener = Callable[[], Store]
 KINDS = ["memory", "sqlite", "redis", "redis-3", "sql-sqlite", "sql-postgresql"]
+KINDS += ["django-sqlite", "django-postgresql"]
 
 _numbers = count()
 
@@ -28,6 +29,18 @@ def redis_server() -> Iterator[RedisServer]:
 def postgresql() -> Iterator[str]:
     with run_postgresql() as url:
         yield url
+
+
+def new_database(base: str) -> str:
+    """Make a database on a server of PostgreSQL; return its URL."""
+    from sqlalchemy import create_engine, text
+
+    name = f"test_{next(_numbers)}"
+    admin = create_engine(base, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    admin.dispose()
+    return base.replace("/postgres", f"/{name}")
 
 
 @pytest.fixture(params=KINDS)
@@ -53,18 +66,21 @@ def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opene
         make = lambda: RedisStore(url + version, prefix=prefix)  # noqa: E731
     elif kind == "sql-sqlite":
         make = lambda: SqlStore(f"sqlite:///{tmp_path}/endings.sqlite3")  # noqa: E731
-    else:
-        from sqlalchemy import create_engine, text
-
-        base = request.getfixturevalue("postgresql")
-        name = f"test_{next(_numbers)}"
-        admin = create_engine(base, isolation_level="AUTOCOMMIT")
-        with admin.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name}"))
-        admin.dispose()
-        url = base.replace("/postgres", f"/{name}")
+    elif kind == "sql-postgresql":
+        url = new_database(request.getfixturevalue("postgresql"))
         make = lambda: SqlStore(url)  # noqa: E731
+    else:
+        from iron_session.integrations.django import DjangoStore
+        from tests.revocation.django_databases import add_postgresql, add_sqlite, remove
+
+        if kind == "django-sqlite":
+            using = add_sqlite(tmp_path / "db.sqlite3")
+        else:
+            using = add_postgresql(new_database(request.getfixturevalue("postgresql")))
+        make = lambda: DjangoStore(using)  # noqa: E731
     yield open_one
+    if kind.startswith("django"):
+        remove(using)
     for each in opened:
         if isinstance(each, SqlStore):
             each._database.engine.dispose()

@@ -123,7 +123,7 @@ class ModelFeed:
         elif found is None and self._held:
             old = self._held.pop()
             # Told again, in the midst of what is newer: the counter does not go back with it.
-            return old._replace(meta=old.meta._replace(counter=self._feed._counter))
+            return old._replace(meta=old.meta._replace(counter=self._feed._known.counter))
         return found  # type: ignore[no-any-return]
 
     def close(self) -> None:
@@ -149,7 +149,7 @@ class ModelStore:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def ledger(self, space: str) -> ModelLedger:
+    def ledger(self, space: str) -> Any:
         return ModelLedger(self._world)
 
 
@@ -180,7 +180,7 @@ class Worker:
                     raise UnreachableError
                 if self.feed is None:
                     feed = self.revocations._ledger.feed()
-                    self.follower._synchronise(feed)  # type: ignore[arg-type]
+                    self.follower._synchronise(feed)
                     self.feed = feed  # type: ignore[assignment]
                 else:
                     self.revocations._outbox.flush()
@@ -275,6 +275,9 @@ class Model(RuleBasedStateMachine):
             abs(self.world.server_offset + step) <= HOUR_MS // 2
             or hours * self.world.server_offset < 0
         ):
+            if step < 0 and not (self.tellers() and self.world.is_up):
+                return
+            self.all_beat()
             self.world.server_offset += step
             # Whoever lives tells the store where its clock was, before anybody else comes.
             self.all_beat()
@@ -321,7 +324,14 @@ class Model(RuleBasedStateMachine):
         self.replace(None, {}, set())
 
     def replace(self, meta: Any, entries: Any, had: set[Ending]) -> None:
+        """Let another store take over; those who live tell it what they know, before others come.
+
+        If nobody does, the clock is lost too: that is what can't be had.
+        """
+        if not self.tellers():
+            return
         self.world.now += 1000  # nothing takes over at once
+        self.world.is_up = True
         ledger: Any = MemoryStore().ledger("space")
         ledger._meta, ledger._entries = meta, copy.copy(entries)
         self.world.ledger = ledger
@@ -329,6 +339,12 @@ class Model(RuleBasedStateMachine):
         for ending in self.endings:
             if ending.there_since is not None and ending not in had:
                 ending.there_since = None
+        for _ in range(2):  # the first time, the old connection turns out to be broken
+            self.all_follow()
+
+    def tellers(self) -> list[Worker]:
+        """Return the processes that can tell a store of a clock that it has lost."""
+        return [each for each in self.workers if not each.is_cut_off and each.replica.generation]
 
     # --- what people do ---
 
@@ -455,8 +471,8 @@ def test_the_model_is_not_trivial() -> None:
     model = Model()
     try:
         model.begin([0, 0])
-        session = model.begin_session(0, "1")
-        other = model.begin_session(0, "2")
+        session: Any = model.begin_session(0, "1")
+        other: Any = model.begin_session(0, "2")
         model.end_user(1, "1")
         model.all_follow()
         verdicts = []

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from iron_session import _time
 from iron_session.revocation import SessionEndedError
+from iron_session.revocation.directory import Directory, Row, Seen
 from iron_session.revocation.ledger import Feed, Ledger
 from iron_session.revocation.records import Beat, Entry, KeptSession, Meta
 from iron_session.revocation.rule import GRACE_MS, HOUR_MS, LIFE_GRACE_MS, UNKNOWN_LIFE_MS
@@ -349,3 +351,88 @@ def test_a_destroyed_session_reaches_another_worker(open_store: Opener, workers:
     assert here.judge(session_id, [], since) == "ended"
     assert ending.wait(30)
     assert wait_for(lambda: there.judge(session_id, [], since) == "ended")
+
+
+# --- who is signed in --------------------------------------------------------------------------
+
+
+def row(key: bytes, user: bytes, label: str | None = "Firefox on a Mac", **changes: int) -> Row:
+    times = {"login": 5, "seen": 5, "expires": 2**42, "since": 6} | changes
+    return Row(key, user, "user:\n7 é", label, **times)
+
+
+@pytest.fixture
+def directory(ledger: Ledger) -> Directory:
+    assert isinstance(ledger, Directory)
+    return ledger
+
+
+def test_rows_are_found_by_their_user(directory: Directory) -> None:
+    one, other = row(ONE, USER), row(TWO, USER, label=None, login=9, expires=2**41)
+    directory.note_signed_in([one, other, row(b"3" * 16, OTHER)], {})
+    assert sorted(directory.rows_of(USER)) == sorted([one, other])
+    assert list(directory.rows_of(b"\xff" * 16)) == []
+    again = row(ONE, OTHER, label="Chrome")
+    directory.note_signed_in([again], {})
+    assert list(directory.rows_of(USER)) == [other]
+    assert again in directory.rows_of(OTHER)
+
+
+def test_a_user_with_the_last_fingerprint_has_rows_too(directory: Directory) -> None:
+    last = row(b"\xff" * 16, b"\xff" * 16)
+    directory.note_signed_in([last], {})
+    assert list(directory.rows_of(b"\xff" * 16)) == [last]
+    assert list(directory.rows_of(b"\xff" * 15 + b"\xfe")) == []
+
+
+def test_a_session_is_seen_if_it_has_a_row(directory: Directory) -> None:
+    directory.note_signed_in([row(ONE, USER)], {})
+    directory.note_signed_in([], {ONE: Seen(77, 2**43), TWO: Seen(78, 2**43)})
+    assert list(directory.rows_of(USER)) == [row(ONE, USER, seen=77, expires=2**43)]
+
+
+@pytest.mark.parametrize(
+    ("how", "left"),
+    [("all", []), ("user", [b"3"]), ("keeping", [ONE[:1], b"3"]), ("session", [ONE[:1], b"3"])],
+)
+def test_the_rows_of_what_has_ended_go(
+    ledger: Ledger, directory: Directory, how: str, left: list[bytes]
+) -> None:
+    directory.note_signed_in([row(ONE, USER), row(TWO, USER), row(b"3" * 16, OTHER)], {})
+    endings: dict[str, Callable[[], object]] = {
+        "all": lambda: ledger.end_all(0),
+        "user": lambda: ledger.end_user(USER, None, 0),
+        "keeping": lambda: ledger.end_user(USER, KeptSession(ONE, 2**42), 0),
+        "session": lambda: ledger.end_sessions({TWO: DAY_MS}),
+    }
+    endings[how]()
+    rows = [*directory.rows_of(USER), *directory.rows_of(OTHER)]
+    assert sorted(each.key[:1] for each in rows) == left
+
+
+def test_the_rows_of_what_has_expired_go_within_an_hour(
+    ledger: Ledger, directory: Directory
+) -> None:
+    clock = beat(ledger, 0, 0).meta.clock
+    rows = [row(ONE, USER, expires=clock - 1), row(TWO, USER, expires=clock + DAY_MS)]
+    directory.note_signed_in(rows, {})
+    beat(ledger, clock + HOUR_MS, 0)
+    assert [each.key for each in directory.rows_of(USER)] == [TWO]
+
+
+def test_devices_are_seen_and_ended_in_other_workers(open_store: Opener, workers: Workers) -> None:
+    here, there = (workers(open_store(), directory=True) for _ in range(2))
+    one, other, now = secrets.token_urlsafe(16), secrets.token_urlsafe(16), _time.now_ms()
+    for number, session_id in enumerate([one, other]):
+        here.note_login(session_id, "7", "Firefox", now + number, now + DAY_MS)
+    here.note_seen(one, "7", now + 2 * DAY_MS)
+    assert wait_for(lambda: len(there.sessions_of("7")) == 2)
+    there.note_seen(other, "7", now + 3 * DAY_MS)
+    seen = there.sessions_of("7")
+    assert [each.session_id for each in seen] == [other, one]
+    days = [(each.expires_at.timestamp() * 1000 - now) // DAY_MS for each in seen]
+    assert days == [3, 2]
+    there.end_session(one)
+    assert [each.session_id for each in here.sessions_of("7")] == [other]
+    there.end_user("7")
+    assert here.sessions_of("7") == []

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 
 from iron_session import _speedups
+from iron_session.cli.revoke import add_revoke
 from iron_session.seals import generate_password
 
 __all__ = ["main"]
@@ -29,8 +30,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="print a random password for SESSION_PASSWORD (256 bits)",
         description="Print a random password for SESSION_PASSWORD (256 bits).",
     )
-    generate.set_defaults(run=lambda: print(generate_password()))
-    parser.parse_args(arguments).run()
+    generate.set_defaults(run=_print_password)
+    add_revoke(commands)
+    given = parser.parse_args(arguments)
+    status: int = given.run(given)
+    return status
+
+
+def _print_password(_: argparse.Namespace) -> int:
+    print(generate_password())
     return 0
 
 

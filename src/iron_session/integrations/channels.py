@@ -27,7 +27,11 @@ except ImportError as _cause:
     ) from _cause
 
 from iron_session._frames import clear_frames, guarded
-from iron_session.errors import ConfigurationError, HeadersAlreadySentError
+from iron_session.errors import (
+    ConfigurationError,
+    HeadersAlreadySentError,
+    SessionUnavailableError,
+)
 from iron_session.http.headers import RawHeaders
 from iron_session.http.heads import ScopeHead
 from iron_session.http.request import REGISTRY, check_not_served, find_session, session_by_hand
@@ -157,6 +161,11 @@ class SessionMiddleware:
         failed = True
         try:
             await running
+            failed = False
+        except SessionUnavailableError:
+            if connection is None or connection.has_started:
+                raise
+            await connection.answer_unavailable()
             failed = False
         finally:
             if connection is not None:

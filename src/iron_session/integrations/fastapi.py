@@ -29,7 +29,6 @@ except ModuleNotFoundError as _cause:
 from iron_session._frames import guarded
 from iron_session.errors import ConfigurationError
 from iron_session.http.headers import RawHeaders
-from iron_session.http.heads import ScopeHead
 from iron_session.http.request import REGISTRY, check_not_served
 from iron_session.http.response import ResponseJar, header_jar
 from iron_session.integrations import starlette
@@ -37,6 +36,7 @@ from iron_session.integrations.starlette import (
     REPLACED,
     HandlerConnection,
     IronSessionMiddleware,
+    StarletteHead,
     get_session,
 )
 from iron_session.sessions import session as core
@@ -144,7 +144,7 @@ def get_iron_session(
     if not is_injected:
         return starlette.get_iron_session(connection, response, options)
     check_not_served(connection.scope, options)
-    return core.get_iron_session(_InjectedJar(ScopeHead(connection.scope), response), options)
+    return core.get_iron_session(_InjectedJar(StarletteHead(connection.scope), response), options)
 
 
 class _InjectedHeaders(list[Any]):
@@ -184,7 +184,7 @@ class _InjectedJar(ResponseJar):
 
     __slots__ = ("_listed",)
 
-    def __init__(self, head: ScopeHead, response: Response) -> None:
+    def __init__(self, head: StarletteHead, response: Response) -> None:
         self._listed: _InjectedHeaders = _InjectedHeaders.of(response)
         super().__init__(head, RawHeaders(self._listed))
 
@@ -247,7 +247,11 @@ def with_iron_session(
             served: _Served | None = named.pop(name, None)  # None where other code calls it
             try:
                 returned = handler(*args, **named)
-                return returned if served is None else served.carry(returned)
+                if served is not None:
+                    returned = served.carry(returned)
+                    if served.session.endings:
+                        served.settle()
+                return returned
             finally:
                 returned = None
                 del args, named
@@ -257,7 +261,11 @@ def with_iron_session(
             served: _Served | None = named.pop(name, None)
             try:
                 returned = await handler(*args, **named)
-                return returned if served is None else served.carry(returned)
+                if served is not None:
+                    returned = served.carry(returned)
+                    if served.session.endings:
+                        await served.asettle()
+                return returned
             finally:
                 returned = None
                 del args, named

@@ -10,12 +10,13 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 try:
     from litestar import Response
     from litestar.connection import ASGIConnection
     from litestar.datastructures import Cookie
+    from litestar.exceptions import ServiceUnavailableException
     from litestar.handlers import BaseRouteHandler
     from litestar.middleware import DefineMiddleware
     from litestar.middleware.session import base
@@ -29,11 +30,12 @@ from litestar._asgi.utils import wrap_in_exception_handler
 from litestar.utils.scope.state import ScopeState
 
 from iron_session._frames import clear_frames, guard_building, guarded
-from iron_session.errors import ConfigurationError
+from iron_session.errors import ConfigurationError, SessionUnavailableError
 from iron_session.http.headers import RawHeaders
 from iron_session.http.heads import ScopeHead
 from iron_session.http.request import find_session, session_by_hand
 from iron_session.http.response import write_session
+from iron_session.http.starting import start_following
 from iron_session.integrations.asgi.connection import Connection, Message
 from iron_session.sessions.jar import HeaderJar
 from iron_session.sessions.options import SessionOptions, T, check_options
@@ -43,8 +45,22 @@ __all__ = ["IronSessionConfig", "get_iron_session", "get_session", "with_iron_se
 AnyConnection = ASGIConnection[Any, Any, Any, Any]
 
 
+class UnavailableHTTPError(SessionUnavailableError, ServiceUnavailableException):
+    """`SessionUnavailableError` as Litestar answers it: with 503, or by the app's own handler."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__()
+        self.add_note(problem)
+
+
+class _Head(ScopeHead):
+    __slots__ = ()
+    unavailable_error: ClassVar[type[SessionUnavailableError]] = UnavailableHTTPError
+
+
 class _Connection(Connection):
     __slots__ = ()
+    head_type = _Head
     scope: Any  # to Litestar it is one of several TypedDicts
 
     def _with_session(self, message: Message) -> Message:
@@ -141,6 +157,10 @@ class IronSessionConfig(base.BaseBackendConfig[_Backend]):
     def __post_init__(self) -> None:
         self.key = check_options(self.options).cookie_name
 
+    async def start(self) -> None:
+        """Follow endings before the first request: `Litestar(…, on_startup=[config.start])`."""
+        await start_following(self.options)
+
     @property
     def middleware(self) -> DefineMiddleware:
         """For an application, a router or a route; to install it twice is a ConfigurationError."""
@@ -164,7 +184,7 @@ def get_iron_session(
     ConfigurationError if `options` is not a `SessionOptions` or the middleware manages this cookie.
     """
     scope = connection.scope
-    return session_by_hand(scope, options, ScopeHead(scope), _ResponseHeaders(response))
+    return session_by_hand(scope, options, _Head(scope), _ResponseHeaders(response))
 
 
 class _ResponseHeaders:

@@ -12,7 +12,8 @@ session = get_iron_session(request, response, options)          # then: session.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from typing import Any, TypeVar, cast
+from functools import partial
+from typing import Any, ClassVar, TypeVar, cast
 
 try:
     import quart
@@ -27,22 +28,25 @@ except ImportError as _cause:
     raise ImportError("iron_session.integrations.quart needs Quart: pip install quart") from _cause
 
 from iron_session._frames import guarded
-from iron_session.errors import IronSessionError
+from iron_session.errors import IronSessionError, SessionUnavailableError
 from iron_session.http.heads import ScopeHead
 from iron_session.http.request import RequestSessions, find_session, session_by_hand
 from iron_session.http.response import take_off_noted
+from iron_session.http.starting import start_following
 from iron_session.integrations.flask.headers import WerkzeugHeaders
 from iron_session.integrations.flask.interface import (
     FIRST,
     SharedInterface,
+    begin_login,
     behind,
     expire_unreadable,
     explain,
     misused,
-    on_logout,
+    on_login_and_logout,
     sessions_of,
 )
 from iron_session.integrations.flask.session import INSTALL, FlaskSession
+from iron_session.integrations.flask.unavailable import UnavailableHTTPError
 from iron_session.integrations.flask.wrapping import (
     InPlace,
     decorated,
@@ -60,17 +64,32 @@ __all__ = ["IronSessionInterface", "get_iron_session", "get_session", "with_iron
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+class _Head(ScopeHead):
+    __slots__ = ()
+
+    unavailable_error: ClassVar[type[SessionUnavailableError]] = UnavailableHTTPError
+
+
 class IronSessionInterface(SharedInterface, SecureCookieSessionInterface):  # as Quart types it
     """Flask's interface in coroutines; when a WebSocket is accepted, its session is written."""
 
     application_type = Quart
+
+    def init_app(self, app: Any) -> None:
+        """Install the interface, check the app's settings, and follow endings before it serves.
+
+        Raises:
+            ConfigurationError: as in Flask.
+        """
+        super().init_app(app)
+        app.before_serving(partial(start_following, self.options, *self.others.values()))
 
     def listen(self, app: Quart) -> None:
         """Abandon sessions on failure, expire unreadable ones at a logout, end a WebSocket's."""
         quart.got_request_exception.connect(_abandon, app)
         quart.got_websocket_exception.connect(_abandon, app)
         quart.websocket_tearing_down.connect(_end_websocket, app)
-        on_logout(app, _expire_unreadable)
+        on_login_and_logout(app, _log_in, _expire_unreadable)
 
     async def open_session(self, app: Quart, request: Any = None) -> Any:
         """Begin the request's sessions; none is read before it is used."""
@@ -111,6 +130,8 @@ class IronSessionInterface(SharedInterface, SecureCookieSessionInterface):  # as
             process = app.postprocess_websocket if in_websocket else app.process_response
             await _become(response, await process(answer))
             return
+        if sessions.endings:
+            await sessions.asettle()
         if not in_websocket or isinstance(response.response, IterableBody):
             _end_with(response, sessions)
 
@@ -131,7 +152,7 @@ def _end_with(response: Any, sessions: RequestSessions) -> None:
 
 def _maker(app: Any, asked: Request | Websocket) -> Callable[[SessionOptions], FlaskSession]:
     """Return a function that makes a session for a request."""
-    head = ScopeHead(cast(dict[str, Any], asked.scope))  # not the request: a reference cycle
+    head = _Head(cast(dict[str, Any], asked.scope))  # not the request: a reference cycle
     varies = not isinstance(asked, Websocket)
 
     def make(one: SessionOptions) -> FlaskSession:
@@ -165,6 +186,8 @@ def _write_at_accept(websocket: Websocket, sessions: RequestSessions) -> None:
         try:
             if not sessions.started:
                 sessions.write(WerkzeugHeaders(headers))
+                if sessions.endings:
+                    await sessions.asettle()
             vars(websocket).pop("accept", None)  # once is enough; breaks a reference cycle
             await websocket.accept(headers, subprotocol)
         finally:
@@ -180,6 +203,10 @@ def _current() -> Request | Websocket:
 async def _abandon(_app: Quart, exception: object = None, **_: object) -> None:
     explain(exception)
     sessions_of(_current()).abandon()
+
+
+def _log_in(_app: Quart, **_: object) -> None:
+    begin_login(sessions_of(_current()))
 
 
 def _expire_unreadable(_app: Quart, **_: object) -> None:
@@ -216,7 +243,7 @@ def get_iron_session(
             this cookie: one of two sessions could undo the other's logout.
     """
     scope = cast(dict[str, Any], request.scope)
-    return session_by_hand(scope, options, ScopeHead(scope), WerkzeugHeaders(response.headers))
+    return session_by_hand(scope, options, _Head(scope), WerkzeugHeaders(response.headers))
 
 
 @guarded
@@ -254,7 +281,7 @@ def _begin(options: SessionOptions, key: str) -> InPlace:
     mapping = cast(dict[str, Any], asked.scope)
     sessions, is_first = lend(asked, mapping, key, options, _maker(context.app, asked))
     if is_first:
-        on_logout(context.app, _expire_unreadable)
+        on_login_and_logout(context.app, _log_in, _expire_unreadable)
         if isinstance(asked, Websocket):
             after_this_websocket(_write)
             _write_at_accept(asked, sessions)
@@ -291,6 +318,8 @@ async def _write(response: Any) -> Any:
             break
     else:
         _write_into(response, sessions)
+    if sessions.endings:
+        await sessions.asettle()
     return response
 
 

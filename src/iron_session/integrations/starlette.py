@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Container
 from functools import partial, wraps
-from typing import Any, Final, TypeVar, cast
+from typing import Any, ClassVar, Final, TypeVar, cast
 
 try:
     from starlette.concurrency import run_in_threadpool
@@ -27,8 +27,15 @@ except ModuleNotFoundError as _cause:
 from starlette._exception_handler import wrap_app_handling_exceptions
 
 from iron_session._frames import guarded
-from iron_session.errors import ConfigurationError, IronSessionError, stems_from
-from iron_session.http.request import find_session
+from iron_session.errors import (
+    ConfigurationError,
+    IronSessionError,
+    SessionUnavailableError,
+    stems_from,
+)
+from iron_session.http.headers import RawHeaders
+from iron_session.http.heads import ScopeHead
+from iron_session.http.request import find_session, session_by_hand
 from iron_session.integrations import asgi
 from iron_session.integrations.asgi.connection import Connection
 from iron_session.integrations.asgi.wrapper import forget_ended
@@ -40,6 +47,28 @@ __all__ = ["IronSessionMiddleware", "get_iron_session", "get_session", "with_iro
 _ADD_MIDDLEWARE: Final = "app.add_middleware(IronSessionMiddleware, options=options)"
 
 
+class UnavailableHTTPError(SessionUnavailableError, HTTPException):
+    """`SessionUnavailableError` as Starlette answers it: with 503, or by the app's own handler."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(503)
+        self.add_note(problem)
+
+
+class StarletteHead(ScopeHead):
+    """The head of a request."""
+
+    __slots__ = ()
+
+    unavailable_error: ClassVar[type[SessionUnavailableError]] = UnavailableHTTPError
+
+
+class _Connection(Connection):
+    __slots__ = ()
+
+    head_type = StarletteHead
+
+
 class IronSessionMiddleware(asgi.IronSessionMiddleware):
     """The ASGI middleware, which also calls the application's own exception handlers.
 
@@ -47,13 +76,16 @@ class IronSessionMiddleware(asgi.IronSessionMiddleware):
     too late for Starlette itself to call the handler that is registered for the error.
     """
 
+    connection_type = _Connection
+
     async def answer_failure(
         self, failure: IronSessionError, connection: Connection, receive: asgi.Receive
     ) -> None:
-        """Send what the application's handler for this error returns, or raise the error."""
+        """Send what the application's handler for this error returns, or do as the base class."""
         handler = _find_handler(connection, failure)
         if handler is None:
-            raise failure
+            await super().answer_failure(failure, connection, receive)
+            return
         # Not in a variable: error reports show mappings, and a request is one, with its cookies.
         response = await run_in_threadpool(handler, Request(connection.scope, receive), failure)
         if inspect.isawaitable(response):  # the thread only made an async handler's coroutine
@@ -64,11 +96,14 @@ class IronSessionMiddleware(asgi.IronSessionMiddleware):
 def _find_handler(connection: Connection, failure: IronSessionError) -> Any:
     """Return the handler from `app.exception_handlers`: a mounted application's, else the outer's.
 
-    In each, the handler for the error's own class goes before those for its base classes.
+    In each, the handler for a status goes before the others, and that for the error's own class
+    before those for its base classes, as in Starlette.
     """
     if connection.scope["type"] != "http":
         return None
-    kinds = type(failure).__mro__[: type(failure).__mro__.index(IronSessionError) + 1]
+    kinds: list[Any] = [*type(failure).__mro__[: type(failure).__mro__.index(Exception)]]
+    if isinstance(failure, HTTPException):
+        kinds.insert(0, failure.status_code)
     for application in (connection.scope.get("app"), connection.application):
         handlers = getattr(application, "exception_handlers", {})
         for kind in kinds:
@@ -107,7 +142,8 @@ def get_iron_session(
         ConfigurationError: `options` is not a `SessionOptions`, or the middleware already manages
             this cookie: one of two sessions could undo the other's logout.
     """
-    return asgi.get_iron_session(connection.scope, response.headers.raw, options)
+    scope, headers = connection.scope, RawHeaders(response.headers.raw)
+    return session_by_hand(scope, options, StarletteHead(scope), headers)
 
 
 # --- around one handler --------------------------------------------------------------------------
@@ -205,6 +241,8 @@ class HandlerConnection(Connection):
     """
 
     __slots__ = ("_connection", "is_over", "is_sent")
+
+    head_type = StarletteHead
 
     @guarded
     def __init__(self, connection: HTTPConnection, key: str, options: SessionOptions[Any]) -> None:

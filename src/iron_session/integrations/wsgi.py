@@ -13,7 +13,7 @@ from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from iron_session._frames import clear_frames, guarded
-from iron_session.errors import IronSessionError
+from iron_session.errors import IronSessionError, SessionUnavailableError
 from iron_session.http.headers import ListedHeaders
 from iron_session.http.heads import EnvironHead
 from iron_session.http.request import (
@@ -23,6 +23,7 @@ from iron_session.http.request import (
     warn_of_foreign_session,
 )
 from iron_session.http.response import header_jar
+from iron_session.http.unavailable import HEADERS, STATUS, TEXT
 from iron_session.sessions.options import SessionOptions, T, check_options
 from iron_session.sessions.session import Session
 
@@ -34,6 +35,7 @@ __all__ = ["IronSessionMiddleware", "get_iron_session", "get_session", "with_iro
 A = TypeVar("A", bound=Callable[..., Iterable[bytes]])
 
 _KEY = "iron_session"
+_UNAVAILABLE = f"{STATUS} {TEXT}"
 _REMOVE = "Remove one of the two, or give this one another key"
 
 
@@ -41,7 +43,7 @@ class IronSessionMiddleware:
     """Put a session into each environ, and write it when the application starts its response.
 
     A response started with `exc_info` replaces one that has failed, so it gets no cookie, unless
-    it answers an `IronSessionError`.
+    it answers an `IronSessionError`. A `SessionUnavailableError` that nobody answers becomes a 503.
 
     Args:
         app: the wrapped application.
@@ -81,6 +83,8 @@ class IronSessionMiddleware:
             status: str, headers: list[tuple[str, str]], exc_info: Any = None, /
         ) -> Callable[[bytes], object]:
             session = sessions.by_key[key]
+            if self._is_unavailable(status, exc_info, session):
+                status = _UNAVAILABLE
             if self._has_failed(status, exc_info):
                 session.abandon()
             else:
@@ -88,6 +92,8 @@ class IronSessionMiddleware:
             if session.accessed:
                 headers = list(headers)
                 sessions.write(ListedHeaders(headers))
+                if session.endings:
+                    sessions.settle()
             else:
                 sessions.close()
             found = environ.get(key)
@@ -105,23 +111,41 @@ class IronSessionMiddleware:
                 clear_frames(error)
                 raise
 
+        def answer() -> list[bytes]:
+            sessions.abandon()
+            start(_UNAVAILABLE, list(HEADERS))
+            return [TEXT.encode()]
+
         try:
             nested = _is_nested(outer, head)
             sessions.begin(environ, key, self.options, head, self.session_type, nested=nested)
-            body = self.app(environ, start)
+            try:
+                body = self.app(environ, start)
+            except SessionUnavailableError:
+                if sessions.started:
+                    raise
+                body = answer()
         except BaseException as error:
             del environ  # error reports show variables: here, the request's cookies
             clear_frames(error)
             raise
         if outer is not None:
             environ[key] = outer
-        return _watched(body, sessions, environ)
+        return _watched(body, sessions, environ, answer)
 
     def _has_failed(self, status: str, exc_info: Any) -> bool:
         """Return whether the response answers an exception that nobody handled."""
         if exc_info is not None:
             return not isinstance(exc_info[1], IronSessionError)
         return self.abandon_500 and status.startswith("500")
+
+    def _is_unavailable(self, status: str, exc_info: Any, session: Session) -> bool:
+        """Return whether a framework has answered 500 because the session can't be told."""
+        if not status.startswith("500"):
+            return False
+        if exc_info is not None:
+            return isinstance(exc_info[1], SessionUnavailableError)
+        return self.abandon_500 and session.told_unavailable
 
 
 def _is_nested(outer: object, head: EnvironHead) -> bool:
@@ -151,7 +175,10 @@ def _adopt_replacement(
 
 
 def _watched(
-    body: Iterable[bytes], sessions: RequestSessions, environ: WSGIEnvironment
+    body: Iterable[bytes],
+    sessions: RequestSessions,
+    environ: WSGIEnvironment,
+    answer: Callable[[], Iterable[bytes]],
 ) -> Iterable[bytes]:
     """Return a body that reports late changes once it has been sent.
 
@@ -163,18 +190,33 @@ def _watched(
     if is_file or isinstance(body, (list, tuple)):
         sessions.end()
         return body
-    return _WatchedBody(body, sessions)
+    return _WatchedBody(body, sessions, answer)
 
 
 class _WatchedBody:
     """A body that reports late changes when it is closed."""
 
-    def __init__(self, body: Iterable[bytes], sessions: RequestSessions) -> None:
+    def __init__(
+        self,
+        body: Iterable[bytes],
+        sessions: RequestSessions,
+        answer: Callable[[], Iterable[bytes]],
+    ) -> None:
         self._body = body
         self._sessions = sessions
+        self._answer = answer
 
     def __iter__(self) -> Iterator[bytes]:
-        return iter(self._body)
+        return iter(self._body) if self._sessions.started else self._started_now()
+
+    def _started_now(self) -> Iterator[bytes]:
+        """Yield the parts of a body with whose first part the response starts."""
+        try:
+            yield from self._body
+        except SessionUnavailableError:
+            if self._sessions.started:
+                raise
+            yield from self._answer()
 
     def close(self) -> None:
         """Close the body; the server does so at the end, and when the connection breaks."""

@@ -67,4 +67,5 @@ class StoreClock:
 
 
 def _later(time: int, span: int) -> int:
-    return time + span - span // 1000
+    # Both were cut to whole milliseconds, so one of the span may have gone by already.
+    return time + max(0, span - span // 1000 - 1)

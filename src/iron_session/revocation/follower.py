@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import closing
 from itertools import islice
 from threading import Event, Lock, Thread
@@ -16,9 +16,9 @@ from iron_session.revocation.clock import StoreClock
 from iron_session.revocation.directory import Notes
 from iron_session.revocation.ledger import ChangesLost, Feed, Ledger
 from iron_session.revocation.outbox import Outbox
-from iron_session.revocation.records import Entry, Kind, Meta
+from iron_session.revocation.records import Entry, Meta
 from iron_session.revocation.replica import Replica
-from iron_session.revocation.rule import HOUR_MS, merged
+from iron_session.revocation.rule import HOUR_MS
 from iron_session.revocation.watches import Watches
 
 __all__ = ["Follower", "beat_every_ms"]
@@ -98,13 +98,16 @@ class Follower:
 
     def start(self) -> None:
         """Start the thread, unless it runs already; also if it has died."""
-        thread = self._thread
-        if thread is not None and thread.is_alive():
+        if self._is_running():
             return
         with self._lock:
-            if self._thread is thread and not self._stop.is_set():
+            # Another thread may have started it, or be about to: then it holds the lock.
+            if not self._is_running() and not self._stop.is_set():
                 self._thread = Thread(target=self._run, name="iron-session-follower", daemon=True)
                 self._thread.start()
+
+    def _is_running(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
 
     def wait(self, seconds: float) -> bool:
         """Wait until the store was read; return whether it was."""
@@ -166,22 +169,18 @@ class Follower:
                     self._take(feed, 0)
 
     def _synchronise(self, feed: Feed) -> None:
-        """Read all that the store has, and write what it should have."""
-        replica = self._replica
+        """Read all that the store has, and write what it lacks.
+
+        It lacks something if it was restarted empty, or failed over to what had not got the last
+        writes yet.
+        """
         self._beat(feed, is_first=True)
-        snapshot = feed.snapshot()
+        snapshot, replica = feed.snapshot(), self._replica
         meta = snapshot.meta
         if not meta.generation:  # the store was emptied just now
             raise ChangesLost
-        if replica.generation == meta.generation and replica.counter <= meta.counter:
-            # Others may have failed over: then the store lacks its last changes.
-            missing = replica.recent()
-            replica.apply(_without(missing, snapshot.entries), are_new=False)
-            self._restore(missing.values(), meta)
-        else:
-            replica.apply(snapshot.entries, are_new=False)
-            if replica.generation:
-                self._restore(replica.entries(), meta)
+        replica.forget(meta.clock)
+        self._restore(replica.compare(snapshot.entries, meta.clock), meta)
         replica.learn(meta)
         replica.follow(meta.generation, meta.counter)
         self._settle()
@@ -259,13 +258,3 @@ class Follower:
                 len(self._outbox),
                 self._name,
             )
-
-
-def _without(missing: dict[tuple[Kind, bytes], Entry], entries: Iterable[Entry]) -> Iterator[Entry]:
-    """Yield endings, and take those that a store has from those that it may have lost."""
-    for entry in entries:
-        place = entry.kind, entry.key
-        own = missing.get(place)
-        if own is not None and merged(entry, own) == entry:
-            del missing[place]
-        yield entry

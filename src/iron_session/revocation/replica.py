@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator
 from threading import Lock
 from typing import Final
 
-from iron_session.revocation.records import Entry, Kind, Meta
+from iron_session.revocation.records import Entry, Meta
 from iron_session.revocation.rule import GRACE_MS, HOUR_MS, MarkOrKept, merged
 
 __all__ = ["Replica"]
 
-_RECENT: Final = 10_000
-"""How many of the newest changes are written again if a store has lost its last writes."""
-
 _LONG_AGO: Final = -(10**15)
+_NEVER: Final = 10**15
 
 
 class Replica:
@@ -40,7 +37,6 @@ class Replica:
         "_by_hour",
         "_lock",
         "_longest",
-        "_recent",
         "all",
         "counter",
         "fresh_from",
@@ -63,25 +59,42 @@ class Replica:
         self._longest = 0
         # The keys of `sessions` by their hour, which is one object for all of them: 8 bytes each.
         self._by_hour: dict[int, tuple[int, list[bytes]]] = {}
-        self._recent: deque[tuple[Kind, bytes]] = deque(maxlen=_RECENT)
         self._lock = Lock()
 
     def renew_lock(self) -> None:
         """Make the lock anew, in a process that was forked while another thread held it."""
         self._lock = Lock()
 
-    def apply(self, entries: Iterable[Entry], *, are_new: bool = True) -> None:
-        """Add endings; those that are known already change nothing.
-
-        Args:
-            entries: the endings.
-            are_new: whether the store may not have them yet where others fail over to.
-        """
+    def apply(self, entries: Iterable[Entry]) -> None:
+        """Add endings; those that are known already change nothing."""
         for entry in entries:
             with self._lock:
                 self._add(entry)
-                if are_new and entry.kind != "all":
-                    self._recent.append((entry.kind, entry.key))
+
+    def compare(self, entries: Iterable[Entry], clock: int) -> Iterator[Entry]:
+        """Add all that a store has, and yield what it lacks.
+
+        Args:
+            entries: the store's endings.
+            clock: the store's clock.
+        """
+        with self._lock:
+            users, sessions = dict(self.users), dict(self.sessions)
+        for entry in entries:
+            if entry.kind == "user" and entry.key in users:
+                own = Entry("user", entry.key, *_split(users[entry.key]))
+                if merged(entry, own) == entry:
+                    del users[entry.key]
+            elif sessions.get(entry.key, _NEVER) <= _hour(entry.until):
+                del sessions[entry.key]
+            with self._lock:
+                self._add(entry)
+        for key, found in users.items():
+            yield Entry("user", key, *_split(found))
+        for key, hour in sessions.items():
+            # Stores count by the millisecond, so they may have forgotten it already.
+            if (hour - 1) * HOUR_MS + GRACE_MS > clock:
+                yield Entry("session", key, until=hour * HOUR_MS)
 
     def _add(self, entry: Entry) -> None:
         self.newest = max(self.newest, entry.mark)
@@ -102,7 +115,7 @@ class Replica:
         return None if found is None else Entry("user", key, *_split(found))
 
     def _add_session(self, entry: Entry) -> None:
-        hour = -(-entry.until // HOUR_MS)
+        hour = _hour(entry.until)
         if self.sessions.get(entry.key, -1) >= hour:
             return
         hour, keys = self._by_hour.setdefault(hour, (hour, []))
@@ -136,31 +149,15 @@ class Replica:
         """Return what is known as a whole, at a time of the store's clock."""
         return Meta(clock, self.all, self.horizon, self._longest, self.generation, self.counter)
 
-    def recent(self) -> dict[tuple[Kind, bytes], Entry]:
-        """Return what has changed of late, but the ending of all sessions."""
-        with self._lock:
-            found = {place: self._entry(*place) for place in self._recent}
-        return {place: entry for place, entry in found.items() if entry is not None}
-
-    def _entry(self, kind: Kind, key: bytes) -> Entry | None:
-        if kind == "user":
-            return self._user(key)
-        hour = self.sessions.get(key)
-        return None if hour is None else Entry("session", key, until=hour * HOUR_MS)
-
-    def entries(self) -> Iterator[Entry]:
-        """Yield all that is known, but the ending of all sessions."""
-        with self._lock:
-            users, sessions = dict(self.users), dict(self.sessions)
-        for key, found in users.items():
-            yield Entry("user", key, *_split(found))
-        for key, hour in sessions.items():
-            yield Entry("session", key, until=hour * HOUR_MS)
-
     def newest_mark(self, user: bytes | None) -> int:
         """Return the newest of the marks of all sessions, of a user, and of the horizon."""
         found = self.users.get(user, 0) if user is not None else 0
         return max(self.all, self.horizon, _split(found)[0])
+
+
+def _hour(until: int) -> int:
+    """Return the end of the hour in which an ended session may be forgotten."""
+    return -(-until // HOUR_MS)
 
 
 def _split(found: MarkOrKept) -> tuple[int, bytes | None]:

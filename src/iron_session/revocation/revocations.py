@@ -109,6 +109,11 @@ class Revocations:
     def __repr__(self) -> str:
         return f"<Revocations: {self._name}>"
 
+    @property
+    def ledger(self) -> Ledger:
+        """What is followed: the store's ledger of the namespace."""
+        return self._ledger
+
     def _begin_process(self) -> None:
         self._look_at = 0  # when the thread is looked at, by `_time.elapsed_ms`
         self._has_waited = False
@@ -487,5 +492,5 @@ def _after_fork() -> None:
         each.after_fork()
 
 
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_after_fork)
+# Not on Windows, which does not fork.
+getattr(os, "register_at_fork", dict)(after_in_child=_after_fork)

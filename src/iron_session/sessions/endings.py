@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from iron_session.seals.mark import Mark
     from iron_session.sessions.events import Unsealed
     from iron_session.sessions.options import SessionOptions
+    from iron_session.sessions.session import Session
 
 __all__ = ["PROBLEMS", "Accept", "EndingInProgress", "Revoker", "Verdict", "judge"]
 
@@ -44,9 +45,21 @@ class Revoker(Protocol):
     """What ends sessions: the value of `SessionOptions(revocations=…)`.
 
     All times are milliseconds of the store's clock, which never goes back. None of these functions
-    waits for a store, but for `judge` at its first call in a process, which may wait for the first
-    snapshot.
+    waits for a store, but for `await_until_ready` and `end_user`, and for `judge` at its first call
+    in a process, which may wait for the first snapshot.
     """
+
+    def start(self) -> None:
+        """Start to follow the store, if this process does not yet; do not wait for it."""
+        ...
+
+    async def await_until_ready(self, seconds: float) -> bool:
+        """Wait until sessions can be judged, for at most so long; return whether they can.
+
+        Raises:
+            ConfigurationError: the store can't work as it is set up.
+        """
+        ...
 
     def register(self, ttl_ms: int, max_lifetime_ms: int) -> None:
         """Note the longest lives of sessions: called when options are built."""
@@ -82,6 +95,22 @@ class Revoker(Protocol):
         Returns:
             The ending; None if such endings are not stored.
         """
+        ...
+
+    def end_user(self, user_id: str, *, keep: Session[Any] | None = None) -> object:
+        """End all sessions of a user that have begun until now, in the store too.
+
+        Args:
+            user_id: the user's id.
+            keep: the one session that is left alone; it must be of this user, and saved.
+
+        Raises:
+            IronSessionError: the session to keep has ended, or the store can't be reached.
+        """
+        ...
+
+    async def aend_user(self, user_id: str, *, keep: Session[Any] | None = None) -> object:
+        """Do as `end_user`, without blocking the event loop."""
         ...
 
     def note_login(

@@ -112,6 +112,7 @@ class Session(GuardedMapping, Generic[T]):
         renewed: whether it was written though the application had changed nothing.
         restarted: whether the application has ended it; its data now was written after that.
         detached: whether `detach` was called.
+        told_unavailable: whether it has raised `SessionUnavailableError`.
     """
 
     __slots__ = (
@@ -141,6 +142,7 @@ class Session(GuardedMapping, Generic[T]):
         "endings",
         "renewed",
         "restarted",
+        "told_unavailable",
         "unavailable",
     )
 
@@ -176,6 +178,7 @@ class Session(GuardedMapping, Generic[T]):
         self.detached: bool = False
         self.endings: Sequence[EndingInProgress] = ()
         self.unavailable: bool = False
+        self.told_unavailable: bool = False
 
     # --- the mapping ---------------------------------------------------------------------
 
@@ -1121,7 +1124,9 @@ class Session(GuardedMapping, Generic[T]):
 
     def _unavailable_error(self, problem: str) -> SessionUnavailableError:
         """Return the error in the form that the framework answers with 503, if it has one."""
+        kind: type[SessionUnavailableError]
         kind = getattr(self._head(), "unavailable_error", SessionUnavailableError)
+        self.told_unavailable = self.accessed = True
         return kind(problem)
 
     def _head(self) -> RequestHead | None:

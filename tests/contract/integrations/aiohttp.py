@@ -11,7 +11,7 @@ from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 from aiohttp.typedefs import Handler
 
-from iron_session import IronSessionError, SessionOptions
+from iron_session import SessionOptions
 from iron_session.integrations import aiohttp_session as ours
 from iron_session.integrations.aiohttp import (
     get_iron_session,
@@ -21,6 +21,7 @@ from iron_session.integrations.aiohttp import (
 )
 from tests.contract.aiohttp_driver import run, serve
 from tests.contract.common_app import (
+    ANSWERED,
     FILE,
     HANDLED,
     OWN_HEADERS,
@@ -126,7 +127,7 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
     """Answer what the session raises, and the application's own exception."""
     try:
         return await handler(request)
-    except IronSessionError as error:
+    except tuple(ANSWERED) as error:
         return web.Response(text=type(error).__name__, status=TOO_LARGE)
     except HandledError:
         return web.Response(text="handled", status=HANDLED)

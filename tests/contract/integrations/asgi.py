@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 
-from iron_session import IronSessionError, SessionOptions
+from iron_session import SessionOptions
 from iron_session.integrations.asgi import (
     ASGIApp,
     IronSessionMiddleware,
@@ -16,6 +16,7 @@ from iron_session.integrations.asgi import (
 )
 from tests.contract.asgi_driver import run_in_process
 from tests.contract.common_app import (
+    ANSWERED,
     FILE,
     HANDLED,
     OWN_HEADERS,
@@ -66,7 +67,7 @@ async def answer_errors(scope: Scope, receive: Receive, send: Send) -> None:
     """Run the handler, and answer what it raises."""
     try:
         await handle(scope, receive, send)
-    except IronSessionError as error:
+    except tuple(ANSWERED) as error:
         await respond(send, type(error).__name__, status=TOO_LARGE)
     except HandledError:
         await respond(send, "handled", status=HANDLED)

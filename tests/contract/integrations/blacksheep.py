@@ -16,6 +16,7 @@ from iron_session.http import RawHeaders, RequestSessions, ScopeHead, session_by
 from iron_session.integrations.asgi import IronSessionMiddleware
 from tests.contract import asgi_driver
 from tests.contract.common_app import (
+    ANSWERED,
     FILE,
     HANDLED,
     OWN_HEADERS,
@@ -79,7 +80,7 @@ def make_application(kind: type[Application]) -> Application:
 def make_app(options: Sequence[SessionOptions]) -> Any:
     """Build the app; a second session is the gateway once more."""
     app = make_application(NotingApplication)
-    app.exceptions_handlers[IronSessionError] = answer_error
+    app.exceptions_handlers.update(dict.fromkeys(ANSWERED, answer_error))
     app.exceptions_handlers[HandledError] = answer_handled
     handlers = {
         "/": answer,

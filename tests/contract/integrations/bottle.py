@@ -11,6 +11,7 @@ from iron_session import IronSessionError, SessionOptions
 from iron_session.integrations.wsgi import IronSessionMiddleware
 from tests.contract import written
 from tests.contract.common_app import (
+    ANSWERED,
     FILE,
     OWN_HEADERS,
     SCOPE_KEYS,
@@ -134,7 +135,7 @@ def crash() -> NoReturn:
 
 def answer_error(error: HTTPError) -> str:
     """Answer what the session raises; of any other error Bottle's page would show it."""
-    if not isinstance(error.exception, IronSessionError):
+    if not isinstance(error.exception, tuple(ANSWERED)):
         return "broken"
     response.status = TOO_LARGE
     return type(error.exception).__name__

@@ -12,7 +12,7 @@ from channels.routing import URLRouter
 from django.test import override_settings
 from django.urls import path
 
-from iron_session import IronSessionError, SessionOptions
+from iron_session import SessionOptions
 from iron_session.integrations.channels import (
     Application,
     SessionMiddlewareStack,
@@ -20,6 +20,7 @@ from iron_session.integrations.channels import (
 )
 from tests.contract.asgi_driver import run_in_process
 from tests.contract.common_app import (
+    ANSWERED,
     FILE,
     HANDLED,
     OWN_HEADERS,
@@ -77,7 +78,7 @@ class Page(AsyncHttpConsumer):  # type: ignore[misc]  # Channels has no types
     async def handle(self, body: bytes) -> None:
         try:
             await self.answer(await perform(self))
-        except IronSessionError as error:
+        except tuple(ANSWERED) as error:
             await self.send_response(TOO_LARGE, type(error).__name__.encode())
         except HandledError:
             await self.send_response(HANDLED, b"handled")

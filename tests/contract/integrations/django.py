@@ -24,7 +24,7 @@ from django.test import override_settings
 from django.urls import path
 from django.utils.deprecation import MiddlewareMixin
 
-from iron_session import IronSessionError, SessionOptions
+from iron_session import IronSessionError, SessionOptions, SessionUnavailableError
 from iron_session.integrations.django import (
     IronSessionMiddleware,
     get_iron_session,
@@ -32,6 +32,7 @@ from iron_session.integrations.django import (
 )
 from tests.contract import asgi_driver, wsgi_driver
 from tests.contract.common_app import (
+    ANSWERED,
     FILE,
     HANDLED,
     OWN_HEADERS,
@@ -81,11 +82,13 @@ class WrappedViews(MiddlewareMixin):  # type: ignore[misc]  # Django has no type
 
 
 class AnswerHandled(MiddlewareMixin):  # type: ignore[misc]  # Django has no types
-    """Answers the application's own exception."""
+    """Answers the application's own exception, and that of a session that can't be told."""
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if isinstance(error, HandledError):
             return HttpResponse(b"handled", status=HANDLED)
+        if isinstance(error, SessionUnavailableError) and SessionUnavailableError in ANSWERED:
+            return HttpResponse(type(error).__name__.encode(), status=TOO_LARGE)
         return None
 
 

@@ -12,6 +12,7 @@ from iron_session import IronSessionError, SessionOptions
 from iron_session.integrations import asgi, wsgi
 from tests.contract import asgi_driver, written, wsgi_driver
 from tests.contract.common_app import (
+    ANSWERED,
     FILE,
     HANDLED,
     OWN_HEADERS,
@@ -42,7 +43,7 @@ def make_app(options: Sequence[SessionOptions]) -> Any:
     """Build the WSGI app."""
     app = falcon.App()
     served = add_sessions(app, options)
-    app.add_error_handler(IronSessionError, answer_error)
+    app.add_error_handler(tuple(ANSWERED), answer_error)
     app.add_error_handler(HandledError, answer_handled)
     app.set_error_reporter(report)
     app.set_error_serializer(answer_http_error)
@@ -55,7 +56,8 @@ def make_asgi_app(options: Sequence[SessionOptions]) -> Any:
     """Build the ASGI app."""
     app = falcon.asgi.App()
     served = add_sessions(app, options)
-    app.add_error_handler(IronSessionError, answer_error_async)
+    for kind in ANSWERED:
+        app.add_error_handler(kind, answer_error_async)
     app.add_error_handler(HandledError, answer_handled_async)
     app.set_error_reporter(report)
     app.set_error_serializer(answer_http_error)
@@ -211,6 +213,10 @@ class AsyncFile:
         return self._file.read(size)
 
     async def close(self) -> None:
+        self._file.close()
+
+    def __del__(self) -> None:
+        """Close it where Falcon has answered something else, and keeps the stream."""
         self._file.close()
 
 

@@ -8,7 +8,7 @@ from fastapi import Depends, FastAPI, HTTPException, Request, Response, WebSocke
 from fastapi.requests import HTTPConnection
 from fastapi.responses import FileResponse, JSONResponse, RedirectResponse, StreamingResponse
 
-from iron_session import IronSessionError, Session, SessionOptions
+from iron_session import Session, SessionOptions
 from iron_session.integrations.fastapi import (
     IronSessionMiddleware,
     SessionDependency,
@@ -16,7 +16,14 @@ from iron_session.integrations.fastapi import (
     with_iron_session,
 )
 from tests.contract.asgi_driver import run_in_process
-from tests.contract.common_app import FILE, SCOPE_KEYS, CrashError, HandledError, SessionOf
+from tests.contract.common_app import (
+    ANSWERED,
+    FILE,
+    SCOPE_KEYS,
+    CrashError,
+    HandledError,
+    SessionOf,
+)
 from tests.contract.door import Door
 from tests.contract.integrations.starlette import (
     add_own_headers,
@@ -56,7 +63,8 @@ def by_dependency(options: Sequence[SessionOptions]) -> SessionsDependency:
 def make_app(dependency: DependencyFactory, options: Sequence[SessionOptions]) -> FastAPI:
     """Build the app, with one middleware for each session."""
     app = FastAPI()
-    app.add_exception_handler(IronSessionError, answer_error)
+    for kind in ANSWERED:
+        app.add_exception_handler(kind, answer_error)
     app.add_exception_handler(HandledError, answer_handled)
     for key, one in zip(SCOPE_KEYS, options, strict=False):
         app.add_middleware(IronSessionMiddleware, options=one, key=key)
@@ -89,7 +97,8 @@ class WrappingApp:
 def make_wrapped_app(options: Sequence[SessionOptions]) -> FastAPI:
     """Build the app without middleware."""
     app = FastAPI()
-    app.add_exception_handler(IronSessionError, answer_error)
+    for kind in ANSWERED:
+        app.add_exception_handler(kind, answer_error)
     app.add_exception_handler(HandledError, answer_handled)
     add_routes(WrappingApp(app, options), by_request(options))
     add_websockets(WrappingApp(app, options), by_request(options))

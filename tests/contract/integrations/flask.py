@@ -28,6 +28,7 @@ from iron_session.integrations.flask import (
 )
 from tests.contract import wsgi_driver
 from tests.contract.common_app import (
+    ANSWERED,
     FILE,
     HANDLED,
     OWN_HEADERS,
@@ -64,7 +65,8 @@ def make_wrapped_app(options: Sequence[SessionOptions]) -> Flask:
 def make_bare_app(views: dict[str, Any]) -> Flask:
     """Build the app without a session of ours."""
     app = Flask(__name__)
-    app.register_error_handler(IronSessionError, answer_error)
+    for kind in ANSWERED:
+        app.register_error_handler(kind, answer_error)
     app.register_error_handler(HandledError, answer_handled)
     for path, view in views.items():
         app.add_url_rule(f"/{path}", path or "root", view)

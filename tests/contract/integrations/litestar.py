@@ -14,7 +14,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.response import File, Redirect, Stream
 from litestar.types import Middleware, Receive, Scope, Send
 
-from iron_session import IronSessionError, SessionOptions
+from iron_session import SessionOptions
 from iron_session.integrations.litestar import (
     IronSessionConfig,
     get_iron_session,
@@ -23,6 +23,7 @@ from iron_session.integrations.litestar import (
 )
 from tests.contract.asgi_driver import RunningApp, run_in_process
 from tests.contract.common_app import (
+    ANSWERED,
     FILE,
     HANDLED,
     OWN_HEADERS,
@@ -67,7 +68,7 @@ def build(handlers: Sequence[BaseRouteHandler], middleware: Sequence[Middleware]
     return Litestar(
         handlers,
         middleware=middleware,
-        exception_handlers={IronSessionError: answer_error, HandledError: answer_handled},
+        exception_handlers={**dict.fromkeys(ANSWERED, answer_error), HandledError: answer_handled},
         after_exception=[note_crash],
         logging_config=None,  # its own takes the handlers of the root logger away
         openapi_config=None,  # nobody asks for it, and it takes longer than all the rest

@@ -13,10 +13,11 @@ with warnings.catch_warnings():
 from pyramid.httpexceptions import HTTPNotFound, HTTPSeeOther
 from pyramid.response import FileResponse, Response
 
-from iron_session import IronSessionError, SessionOptions
+from iron_session import SessionOptions
 from iron_session.integrations.wsgi import IronSessionMiddleware, get_iron_session
 from tests.contract import written
 from tests.contract.common_app import (
+    ANSWERED,
     FILE,
     HANDLED,
     OWN_HEADERS,
@@ -51,7 +52,8 @@ def make_app(options: Sequence[SessionOptions]) -> Any:
     for path, view in views.items():
         config.add_route(path, path)
         config.add_view(view, route_name=path)
-    config.add_exception_view(answer_error, context=IronSessionError)
+    for kind in ANSWERED:
+        config.add_exception_view(answer_error, context=kind)
     config.add_exception_view(answer_handled, context=HandledError)
     app = written.load("pyramid_session").make_app(config, options[0])
     for one in options[1:]:

@@ -38,6 +38,7 @@ from iron_session.integrations.quart import (
 )
 from tests.contract import asgi_driver
 from tests.contract.common_app import (
+    ANSWERED,
     FILE,
     HANDLED,
     OWN_HEADERS,
@@ -89,7 +90,8 @@ def make_bare_app(views: dict[str, Any], websockets: dict[str, Any]) -> Quart:
     """Build the app without a session of ours."""
     app = Quart(__name__)
     app.response_class = FileClosingResponse
-    app.register_error_handler(IronSessionError, answer_error)
+    for kind in ANSWERED:
+        app.register_error_handler(kind, answer_error)
     app.register_error_handler(HandledError, answer_handled)
     for path, view in views.items():
         app.add_url_rule(f"/{path}", path or "root", view)

@@ -9,7 +9,7 @@ import sanic
 from sanic import HTTPResponse, NotFound, Request, Sanic, Websocket
 from sanic.response import ResponseStream, file_stream, redirect, text
 
-from iron_session import IronSessionError, SessionOptions
+from iron_session import SessionOptions
 from iron_session.integrations.sanic import (
     get_iron_session,
     get_session,
@@ -18,6 +18,7 @@ from iron_session.integrations.sanic import (
 )
 from tests.contract import sanic_driver
 from tests.contract.common_app import (
+    ANSWERED,
     FILE,
     HANDLED,
     OWN_HEADERS,
@@ -70,7 +71,7 @@ def make_app_of_wrapped_handlers(options: Sequence[SessionOptions]) -> Sanic[Any
 
 def add_routes(app: Sanic[Any, Any], wrap: Callable[[Any], Any]) -> None:
     """Add the handlers, each within what is wrapped around it."""
-    app.exception(IronSessionError)(answer_error)
+    app.exception(*ANSWERED)(answer_error)
     app.exception(HandledError)(answer_handled)
     for path, handler in ROUTES.items():
         app.add_route(wrap(handler), path, name=path.strip("/") or "home")

@@ -18,7 +18,7 @@ from starlette.responses import (
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from iron_session import IronSessionError, SessionOptions
+from iron_session import SessionOptions
 from iron_session.integrations.starlette import (
     IronSessionMiddleware,
     get_iron_session,
@@ -26,6 +26,7 @@ from iron_session.integrations.starlette import (
 )
 from tests.contract.asgi_driver import run_in_process
 from tests.contract.common_app import (
+    ANSWERED,
     FILE,
     HANDLED,
     OWN_HEADERS,
@@ -50,7 +51,7 @@ def make_app(options: Sequence[SessionOptions]) -> Starlette:
             Middleware(IronSessionMiddleware, options=one, key=key)
             for key, one in zip(SCOPE_KEYS, options, strict=False)
         ],
-        exception_handlers={IronSessionError: answer_error, HandledError: answer_handled},
+        exception_handlers={**dict.fromkeys(ANSWERED, answer_error), HandledError: answer_handled},
     )
 
 
@@ -64,7 +65,7 @@ def make_wrapped_app(options: Sequence[SessionOptions]) -> Starlette:
 
     return Starlette(
         routes=make_routes(wrap),
-        exception_handlers={IronSessionError: answer_error, HandledError: answer_handled},
+        exception_handlers={**dict.fromkeys(ANSWERED, answer_error), HandledError: answer_handled},
     )
 
 

@@ -11,6 +11,7 @@ from tornado.websocket import WebSocketHandler
 from iron_session import IronSessionError, SessionOptions
 from tests.contract import written
 from tests.contract.common_app import (
+    ANSWERED,
     FILE,
     OWN_HEADERS,
     SCOPE_KEYS,
@@ -58,7 +59,7 @@ class Handler(SessionMixin):  # type: ignore[misc]  # the page has no types for 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Answer what the session raises."""
         error = kwargs.get("exc_info", (None, None))[1]
-        if isinstance(error, IronSessionError):
+        if isinstance(error, tuple(ANSWERED)):
             self.set_status(TOO_LARGE)
             self.finish(type(error).__name__)
         else:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 from wsgiref.util import FileWrapper
 
-from iron_session import IronSessionError, SessionOptions
+from iron_session import SessionOptions
 from iron_session.integrations.wsgi import (
     IronSessionMiddleware,
     get_iron_session,
@@ -13,6 +13,7 @@ from iron_session.integrations.wsgi import (
     with_iron_session,
 )
 from tests.contract.common_app import (
+    ANSWERED,
     FILE,
     HANDLED,
     OWN_HEADERS,
@@ -67,7 +68,7 @@ def answer_errors(environ: "WSGIEnvironment", start: "StartResponse") -> Iterabl
     """Run the handler, and answer what it raises."""
     try:
         return handle(environ, start)
-    except IronSessionError as error:
+    except tuple(ANSWERED) as error:
         return respond(start, type(error).__name__, status=f"{TOO_LARGE} Too Large")
     except HandledError:
         return respond(start, "handled", status=f"{HANDLED} Conflict")

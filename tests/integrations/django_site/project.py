@@ -28,6 +28,7 @@ settings.configure(
         "django.contrib.contenttypes",
         "django.contrib.messages",
         "django.contrib.staticfiles",
+        ENGINE,
         f"{HERE}.apps.NotesConfig",
     ],
     MIDDLEWARE=[

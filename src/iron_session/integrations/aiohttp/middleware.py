@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from asyncio import current_task
 from functools import partial
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 try:
     from aiohttp import web
@@ -19,11 +19,12 @@ except ModuleNotFoundError as _cause:
     raise ImportError(_needs) from _cause
 
 from iron_session._frames import guarded
-from iron_session.errors import ConfigurationError
+from iron_session.errors import ConfigurationError, SessionUnavailableError
 from iron_session.http.headers import MultiDictHeaders
 from iron_session.http.heads import AnyHead
 from iron_session.http.request import check_apart, installed_twice
 from iron_session.http.response import ResponseJar
+from iron_session.http.starting import start_following
 from iron_session.integrations.aiohttp import sessions as lazy
 from iron_session.sessions import session as core
 from iron_session.sessions.options import SessionOptions, T, check_options
@@ -65,6 +66,7 @@ def setup(
     app.middlewares.insert(0, door.outermost)
     app.on_response_prepare.append(door.write)
     app.on_startup.append(partial(_check_within, outer={}))
+    app.on_startup.append(lambda _: start_following(options))
 
 
 class _Door:
@@ -109,7 +111,9 @@ class _Door:
         """Write the session into the headers of any kind of response, just before they are sent."""
         headers = MultiDictHeaders(response.headers)
         cacheable = not isinstance(response, web.WebSocketResponse)
-        lazy.write_sessions(request.writer, (self._key,), headers, cacheable=cacheable)
+        sessions = lazy.write_sessions(request.writer, (self._key,), headers, cacheable=cacheable)
+        if sessions.endings:
+            await sessions.asettle()
 
 
 _SERVED: Final = web.AppKey("iron_session", dict[str, SessionOptions])
@@ -135,8 +139,22 @@ async def _check_within(app: web.Application, outer: dict[str, SessionOptions]) 
             await _check_within(about["app"], served)
 
 
-def _head_of(request: web.Request) -> AnyHead:
-    return AnyHead(partial(request.headers.getall, default=()), request.scheme)
+class UnavailableHTTPError(SessionUnavailableError, web.HTTPServiceUnavailable):
+    """`SessionUnavailableError` as aiohttp answers it: with 503, or by the app's own handler."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__()
+        self.add_note(problem)
+
+
+class _Head(AnyHead):
+    __slots__ = ()
+
+    unavailable_error: ClassVar[type[SessionUnavailableError]] = UnavailableHTTPError
+
+
+def _head_of(request: web.Request) -> _Head:
+    return _Head(partial(request.headers.getall, default=()), request.scheme)
 
 
 def get_session(request: web.Request, *, key: str = "session") -> core.Session:

@@ -210,7 +210,7 @@ def sessions_of(owner: object) -> LazySessions:
 
 def write_sessions(
     writer: Any, keys: Iterable[str], headers: ResponseHeaders, *, cacheable: bool
-) -> None:
+) -> LazySessions:
     """Write the sessions that were asked for into the headers of a response that starts now.
 
     Args:
@@ -219,12 +219,15 @@ def write_sessions(
         headers: the response's.
         cacheable: see `LazySessions.write_one`.
 
+    Returns:
+        All sessions of the request.
+
     Raises:
         IronSessionError: as `Session.commit`; another response can still be sent.
     """
     sessions = sessions_of(writer)
     if not sessions.start():
-        return
+        return sessions
     have_gone = writer.output_size > 0
     try:
         for key in keys:
@@ -233,3 +236,4 @@ def write_sessions(
         # aiohttp has prepared the writer for this response; now another one will use it.
         vars(writer).update(chunked=False, _compress=None)
         raise
+    return sessions

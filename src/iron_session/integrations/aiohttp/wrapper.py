@@ -144,9 +144,10 @@ class _Outlet:
         """Write the sessions into a response's headers, and have the writer send these."""
         self._write(int(status_line.split()[1]), MultiDictHeaders(headers))
         self._has_written = True
-        send = self._send
+        send, sessions = self._send, self._sessions
         self._end_unless_running()
-        return send(status_line, headers)
+        sending = send(status_line, headers)
+        return _send_settled(sessions, sending) if sessions.endings else sending
 
     @guarded
     def _write(self, status: int, headers: MultiDictHeaders) -> None:
@@ -205,6 +206,12 @@ class _Outlet:
         for callback in self._ends:
             callback(None)
         self._ends.clear()
+
+
+async def _send_settled(sessions: lazy.LazySessions, sending: Awaitable[Any]) -> Any:
+    """Send a response's headers once what its request has ended is settled."""
+    await sessions.asettle()
+    return await sending
 
 
 def _outlet_of(request: web.BaseRequest) -> _Outlet:

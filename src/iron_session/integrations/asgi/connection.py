@@ -5,14 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping
 from types import FrameType
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from iron_session._frames import clear_frames, guarded
-from iron_session.errors import IronSessionError
+from iron_session.errors import IronSessionError, SessionUnavailableError, stems_from
 from iron_session.http.headers import RawHeaders
 from iron_session.http.heads import ScopeHead
 from iron_session.http.request import RequestSessions, attach_session, warn_of_foreign_session
 from iron_session.http.response import end_session, write_session
+from iron_session.http.unavailable import HEADERS, STATUS, TEXT
 from iron_session.sessions.events import UNSENT, WEBSOCKET_REFUSED
 from iron_session.sessions.jar import HeaderJar
 from iron_session.sessions.options import SessionOptions
@@ -62,11 +63,14 @@ class Connection(RequestSessions):
         "session",
     )
 
+    head_type: ClassVar[type[ScopeHead]] = ScopeHead
+    """The class of the request's head."""
+
     def __init__(self, scope: Scope, key: str, options: SessionOptions, send: Send) -> None:
         self.scope: Scope = scope
         self._key, self._send = key, send
         self._outer: Any = scope.get(key)  # the session of an application around this one
-        self._head = head = ScopeHead(scope)
+        self._head = head = self.head_type(scope)
         self._jar = HeaderJar(head.cookie_header, head)
         self._jar.varies = scope["type"] == "http"
         self.session: Session = Session(self._jar, options)
@@ -109,6 +113,8 @@ class Connection(RequestSessions):
             self._refused = message["type"] == _CLOSE
             if session.accessed or self.scope.get(self._key) is not session:
                 message = self._with_session(message)
+                if session.endings:
+                    await self.asettle()
             self.has_started = self._jar.closed = True
             if self._outer is None:
                 await self._send(message)
@@ -135,6 +141,8 @@ class Connection(RequestSessions):
             return message
         if self.abandon_500 and message.get("status") == 500:
             self.abandon()
+            if self.session.told_unavailable:
+                message = {**message, "status": STATUS}
         headers = list(message.get("headers") or ())
         try:
             if self.scope.get(self._key) is not self.session:
@@ -144,6 +152,32 @@ class Connection(RequestSessions):
             self.failure = error
             raise
         return {**message, "headers": headers}
+
+    def failure_in(self, error: Exception) -> IronSessionError | None:
+        """Return why the session could not be written, if nothing was sent because of that."""
+        if self.has_started:
+            return None
+        if isinstance(error, SessionUnavailableError):  # perhaps by the application's own `save`
+            return error
+        is_ours = self.failure is not None and stems_from(error, self.failure)
+        return self.failure if is_ours else None
+
+    async def answer_unavailable(self) -> None:
+        """Answer 503, or refuse the WebSocket, and leave the browser's session as it is."""
+        self.abandon()
+        prefix = ""
+        if self.scope["type"] == "websocket":
+            if "websocket.http.response" not in (self.scope.get("extensions") or ()):
+                await self.send({"type": _CLOSE, "code": 1013})  # "try again later"
+                return
+            prefix = "websocket."
+        headers: list[tuple[bytes, bytes]] = []
+        for name, value in HEADERS:
+            RawHeaders(headers).add(name, value)
+        await self.send(
+            {"type": f"{prefix}http.response.start", "status": STATUS, "headers": headers}
+        )
+        await self.send({"type": f"{prefix}http.response.body", "body": TEXT.encode()})
 
     @guarded
     def adopt_replacement(self) -> None:

@@ -6,13 +6,18 @@ It needs no framework; Starlette and FastAPI can use it as it is.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 from iron_session._frames import clear_frames, guarded
-from iron_session.errors import IronSessionError, stems_from
+from iron_session.errors import (
+    ConfigurationError,
+    IronSessionError,
+    SessionUnavailableError,
+)
 from iron_session.http.headers import RawHeaders
 from iron_session.http.heads import ScopeHead
 from iron_session.http.request import find_session, session_by_hand
+from iron_session.http.starting import start_following
 from iron_session.integrations.asgi.connection import Connection, Message, Scope, Send
 from iron_session.sessions.options import SessionOptions, T, check_options
 from iron_session.sessions.session import Session
@@ -48,6 +53,9 @@ class IronSessionMiddleware:
             installed twice for one cookie.
     """
 
+    connection_type: ClassVar[type[Connection]] = Connection
+    """The class of connections, if an integration has one of its own."""
+
     @guarded
     def __init__(
         self,
@@ -65,10 +73,12 @@ class IronSessionMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the application with a session in its scope."""
         if scope["type"] not in ("http", "websocket"):
+            if scope["type"] == "lifespan":
+                await self._start(receive, send)
             await self.app(scope, receive, send)
             return
         try:
-            connection = Connection(scope, self.key, self.options, send)
+            connection = self.connection_type(scope, self.key, self.options, send)
             connection.abandon_500 = self.abandon_500
         except BaseException as error:
             clear_frames(error)
@@ -78,18 +88,30 @@ class IronSessionMiddleware:
         try:
             await self.app(connection.scope, receive, connection.send)
         except Exception as error:
-            failure = connection.failure
-            if failure is None or connection.has_started or not stems_from(error, failure):
+            failure = connection.failure_in(error)
+            if failure is None:
                 raise
             await self.answer_failure(failure, connection, receive)
         finally:
             del receive
             connection.end()
 
+    async def _start(self, receive: Receive, send: Send) -> None:
+        """Follow endings before the server starts; if that can't work, have it not start."""
+        try:
+            await start_following(self.options)
+        except ConfigurationError as error:
+            await receive()  # the protocol asks for it
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            raise
+
     async def answer_failure(
         self, failure: IronSessionError, connection: Connection, receive: Receive
     ) -> None:
-        """Raise the failure of a session that could not be written; nothing was sent yet."""
+        """Answer 503 if the session can't be told, or raise the failure; nothing was sent yet."""
+        if isinstance(failure, SessionUnavailableError):
+            await connection.answer_unavailable()
+            return
         raise failure  # this one, since a framework may have wrapped it
 
 

@@ -29,6 +29,7 @@ from iron_session.integrations.django.middleware import (
     get_session,
 )
 from iron_session.integrations.django.reporter import SafeExceptionReporterFilter
+from iron_session.integrations.django.revocations import DjangoStore
 from iron_session.integrations.django.settings import refuse_djangos_middleware
 from iron_session.integrations.django.wrapper import with_iron_session
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from iron_session.integrations.django.store import SessionStore
 
 __all__ = [
+    "DjangoStore",
     "IronSessionMiddleware",
     "SafeExceptionReporterFilter",
     "SessionStore",

@@ -1,4 +1,4 @@
-"""The application for `INSTALLED_APPS`: with it, `manage.py check` checks the sessions."""
+"""The application for `INSTALLED_APPS`: checks, and what `DjangoStore` needs."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ else:
 
 
 class IronSessionConfig(_Config):
-    """An application without models; importing the package registers the checks."""
+    """With it, `manage.py check` checks the sessions, and `migrate` makes the store's tables."""
 
     name: str = ENGINE
     label: str = "iron_session"
     verbose_name: str = "iron-session"
+    default_auto_field: str = "django.db.models.BigAutoField"

@@ -5,14 +5,17 @@ They are registered when the package is imported; if it is in `INSTALLED_APPS`, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from functools import wraps
 from typing import Any, Final, NamedTuple
 
+from django.apps import apps
 from django.conf import settings
 from django.core import checks
 from django.core.checks.registry import registry
 from django.core.checks.security import sessions as djangos
+from django.db import Error
 from django.utils.module_loading import import_string
 
 from iron_session.errors import ConfigurationError
@@ -20,10 +23,15 @@ from iron_session.http.request import check_apart
 from iron_session.integrations.django import store
 from iron_session.integrations.django.middleware import IronSessionMiddleware
 from iron_session.integrations.django.reporter import SafeExceptionReporterFilter
+from iron_session.integrations.django.revocations import (
+    MIGRATE,
+    DjangoLedger,
+    followed_ledger,
+)
 from iron_session.integrations.django.settings import ENGINE, INSTALL, read_options
 from iron_session.sessions.options import SessionOptions, check_options
 
-__all__ = ["check_deployment", "check_installation"]
+__all__ = ["check_deployment", "check_installation", "check_tables"]
 
 _TAG: Final = "iron_session"
 _FILTER: Final = f"{ENGINE}.{SafeExceptionReporterFilter.__qualname__}"
@@ -175,6 +183,28 @@ def _check_options(installed: list[_Installed]) -> Iterator[Any]:
             hint=f"SESSION_COOKIE_NAME = {first.cookie_name!r}",
             id=f"{_TAG}.W002",
         )
+    for ledger in _ledgers_of(options):
+        yield from _check_ledger(ledger)
+
+
+def _ledgers_of(options: dict[str, SessionOptions]) -> Iterator[DjangoLedger]:
+    for one in options.values():
+        ledger = followed_ledger(one.revocations)
+        if ledger is not None:
+            yield ledger
+
+
+def _check_ledger(ledger: DjangoLedger) -> Iterator[Any]:
+    try:
+        ledger.check()
+    except ConfigurationError as error:
+        yield checks.Error(str(error), id=f"{_TAG}.E007")
+    if not apps.is_installed(ENGINE):
+        yield checks.Warning(
+            "DjangoStore is used, but the application that makes its tables is not installed.",
+            hint=f"To get them, {MIGRATE}.",
+            id=f"{_TAG}.W007",
+        )
 
 
 def _options_of(installed: list[_Installed]) -> dict[str, SessionOptions]:
@@ -193,6 +223,31 @@ def _options_of(installed: list[_Installed]) -> dict[str, SessionOptions]:
         options[IronSessionMiddleware.key] = read_options()
     check_apart(options)
     return options
+
+
+def check_tables(app_configs: Any, databases: Collection[str] | None = None, **_: Any) -> list[Any]:
+    """Check that the databases that may be asked have the tables of `DjangoStore`."""
+    try:
+        ledgers = list(_ledgers_of(_options_of(list(_middleware()))))
+    except ConfigurationError:  # `check_installation` reports it
+        return []
+    missing = {
+        one.using for one in ledgers if one.using in (databases or ()) and _lacks_tables(one)
+    }
+    return [
+        checks.Warning(
+            f"The database {using!r} has no tables for DjangoStore yet.",
+            hint=f"To get them, {MIGRATE}.",
+            id=f"{_TAG}.W008",
+        )
+        for using in sorted(missing)
+    ]
+
+
+def _lacks_tables(ledger: DjangoLedger) -> bool:
+    with suppress(ConfigurationError, Error):  # it can't be used, or reached
+        return not ledger.has_tables()
+    return False
 
 
 def check_deployment(app_configs: Any, **_: Any) -> list[Any]:
@@ -251,6 +306,7 @@ def _take_place_of(theirs: Callable[..., list[Any]]) -> None:
 
 
 checks.register(check_installation, _TAG, checks.Tags.security)
+checks.register(check_tables, _TAG, checks.Tags.database)
 checks.register(check_deployment, _TAG, checks.Tags.security, deploy=True)
 _take_place_of(djangos.check_session_cookie_secure)
 _take_place_of(djangos.check_session_cookie_httponly)

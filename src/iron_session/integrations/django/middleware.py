@@ -12,11 +12,11 @@ from django.conf import settings
 from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.handlers.exception import convert_exception_to_response
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from iron_session._frames import clear_frames, guarded
-from iron_session.errors import ConfigurationError, IronSessionError
+from iron_session.errors import ConfigurationError, IronSessionError, SessionUnavailableError
 from iron_session.http.morsels import MorselHeaders
 from iron_session.http.request import (
     REGISTRY,
@@ -27,7 +27,9 @@ from iron_session.http.request import (
     session_by_hand,
 )
 from iron_session.http.response import take_off_noted
+from iron_session.http.unavailable import HEADERS, STATUS, TEXT
 from iron_session.integrations.django.cookies import read_head
+from iron_session.integrations.django.logins import aend_others, end_others
 from iron_session.integrations.django.reporter import filter_of_requests
 from iron_session.integrations.django.settings import ENGINE, INSTALL, settings_options
 from iron_session.integrations.django.store import DjangoSession, SessionStore
@@ -155,31 +157,69 @@ class IronSessionMiddleware(_Middleware):
         self, request: HttpRequest, response: HttpResponseBase
     ) -> HttpResponseBase:
         """Write the session; `handler500` answers if that fails, as it does for views."""
+        answer = None
         try:
-            return self._finish(request, response)
+            self._finish(request, response)
+        except SessionUnavailableError:
+            answer = self.answer_unavailable(request)
         except IronSessionError as failure:
             answer = answer_failure(_fail, failure)(request)
-        return self._finish(request, _take_over(response, answer))
+        if answer is not None:
+            response = _take_over(response, answer)
+            self._finish(request, response)
+        sessions = request.META.get(self._place)
+        if sessions is not None:
+            session = sessions.by_key[self.key]
+            if session.ends_others:
+                end_others(session)
+            if session.endings:
+                sessions.settle()
+        return response
 
     async def aprocess_response(
         self, request: HttpRequest, response: HttpResponseBase
     ) -> HttpResponseBase:
         """Do the same in a coroutine."""
+        answer = None
         try:
-            return self._finish(request, response)
+            self._finish(request, response)
+        except SessionUnavailableError:
+            answer = self.answer_unavailable(request)
         except IronSessionError as failure:
             answer = await answer_failure(_afail, failure)(request)
-        return self._finish(request, _take_over(response, answer))
+        if answer is not None:
+            response = _take_over(response, answer)
+            self._finish(request, response)
+        sessions = request.META.get(self._place)
+        if sessions is not None:
+            session = sessions.by_key[self.key]
+            if session.ends_others:
+                await aend_others(session)
+            if session.endings:
+                await sessions.asettle()
+        return response
 
-    def process_exception(self, request: HttpRequest, exception: Exception) -> None:
-        """Add a note to the error of a session that was used as JSON data: how to convert it."""
+    def answer_unavailable(self, request: HttpRequest) -> HttpResponseBase:
+        """Return the response to a `SessionUnavailableError`: 503. A subclass may return a page."""
+        return HttpResponse(TEXT, status=STATUS, headers=dict(HEADERS))
+
+    def process_exception(
+        self, request: HttpRequest, exception: Exception
+    ) -> HttpResponseBase | None:
+        """Answer a `SessionUnavailableError` that a view has raised.
+
+        Add a note to the error of a session that was used as JSON data: how to convert it.
+        """
+        if isinstance(exception, SessionUnavailableError):
+            return self.answer_unavailable(request)
         if isinstance(exception, TypeError) and _is_about_session(exception):
             exception.add_note(
                 "request.session is not a dict: pass dict(request.session), as in JsonResponse("
                 "dict(request.session))"
             )
+        return None
 
-    def _finish(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    def _finish(self, request: HttpRequest, response: HttpResponseBase) -> None:
         store: Any = getattr(request, self.key, None)
         is_untouched = (
             self._place not in request.META
@@ -198,7 +238,6 @@ class IronSessionMiddleware(_Middleware):
             except BaseException as error:
                 clear_frames(error)
                 raise
-        return response
 
     def _let_go(self, request: HttpRequest) -> None:
         """Mark the session as ended: the request has no response, and later changes are logged."""

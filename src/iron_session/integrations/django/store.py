@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, wraps
+from types import FrameType
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from django.conf import settings
@@ -26,6 +28,9 @@ from iron_session.sessions.session import Session
 __all__ = ["DjangoSession", "SessionStore"]
 
 _EXPIRY: Final = "_session_expiry"  # Django's key for what `set_expiry` was given
+_AUTH: Final = "django.contrib.auth"
+_HASH: Final = "_auth_user_hash"  # its key for a hash of the user's password
+_CHANGES: Final = {"update_session_auth_hash", "aupdate_session_auth_hash"}
 
 if TYPE_CHECKING:
 
@@ -48,8 +53,12 @@ class DjangoSession(Session):
 
     It lives as long as `set_expiry` has written into its data. `modified = False` keeps the changes
     made before it from being written.
+
+    Attributes:
+        ends_others: whether its user has a new password, which ends the user's other sessions.
     """
 
+    ends_others: bool = False
     _passed_over: bytes | None = None  # the data, as JSON, at `modified = False`
 
     @property
@@ -104,6 +113,19 @@ class DjangoSession(Session):
             super().commit()
         elif self._ending and self._is_sent() and not self.abandoned:
             self._expire()  # it was flushed, and the changes after that are not written
+
+
+def _is_new_password() -> bool:
+    """Return whether Django's `update_session_auth_hash` is running.
+
+    Django sends no signal then, and writes the same key when it only rotates SECRET_KEY.
+    """
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code.co_name in _CHANGES and frame.f_globals.get("__name__") == _AUTH:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _read_expiry(kept: object) -> float | datetime | None:
@@ -257,6 +279,10 @@ class SessionStore(_Base):
             del value
             clear_frames(error)
             raise
+        core = self.core
+        is_hash = key == _HASH and core.options.revocations is not None
+        if is_hash and isinstance(core, DjangoSession) and _is_new_password():
+            core.ends_others = True
 
     def __delitem__(self, key: str) -> None:
         del self.core[key]
@@ -307,8 +333,12 @@ class SessionStore(_Base):
         self.core.save()
 
     def cycle_key(self) -> None:
-        """Seal the session anew, as at a login."""
-        self.core.save()
+        """Seal the session anew, as at a login.
+
+        If it can't be told whether the browser's session has ended, the login begins another.
+        """
+        if not self.core.unavailable:
+            self.core.save()
 
     def delete(self, session_key: str | None = None) -> None:
         """Empty the session and expire its cookie, also one that can't be read here.
@@ -435,6 +465,26 @@ class SessionStore(_Base):
     def created_at(self) -> datetime | None:
         """When the session was first saved (UTC), if `max_lifetime` stores that."""
         return self.core.created_at
+
+    @property
+    def id(self) -> str | None:
+        """The session's id, which stays over all saves; `login()` of Django gives a new one."""
+        return self.core.id
+
+    @property
+    def user_id(self) -> str | None:
+        """The id of the user whose session it is, as text."""
+        return self.core.user_id
+
+    @property
+    def logged_in_at(self) -> datetime | None:
+        """When the user logged in (UTC); later saves do not change it."""
+        return self.core.logged_in_at
+
+    @property
+    def unavailable(self) -> bool:
+        """Whether the browser's session may be good, and that can't be told right now."""
+        return self.core.unavailable
 
     @guarded
     def set(self, key: str, value: Any) -> None:

@@ -23,7 +23,7 @@ from django.http.response import HttpResponseBase
 from django.utils.functional import SimpleLazyObject
 
 from iron_session._frames import guarded
-from iron_session.errors import ConfigurationError, IronSessionError
+from iron_session.errors import ConfigurationError, IronSessionError, SessionUnavailableError
 from iron_session.http.request import RequestSessions
 from iron_session.integrations.django.middleware import IronSessionMiddleware, answer_failure
 from iron_session.integrations.django.store import SessionStore
@@ -40,8 +40,9 @@ _HTTP_ERRORS: Final = (
     BadRequest,
     SuspiciousOperation,
     MultiPartParserError,
+    SessionUnavailableError,
 )
-"""What Django answers with a 4xx page."""
+"""What Django answers with a 4xx page, and what it has no page for."""
 
 _UNCARRIED: Final = (
     "the view raised an exception, or returned another response than the one that was sent: catch "
@@ -64,7 +65,8 @@ def with_iron_session(options: SessionOptions, *, key: str = _FIRST) -> Callable
     another key.
 
     Exceptions that Django answers with a 4xx page (`Http404`, `PermissionDenied`) are answered
-    here, so that the page carries the session; ATOMIC_REQUESTS still rolls back. Any other
+    here, so that the page carries the session, and `SessionUnavailableError` with 503;
+    ATOMIC_REQUESTS still rolls back. Any other
     exception passes, and nothing is written: if a middleware's `process_exception` answers it, the
     change is logged as lost. Views that call each other share the session if they are decorated
     with the same options.
@@ -253,7 +255,10 @@ class _Visit:
     def _answer(self, error: Exception) -> Any:
         """Answer an HTTP error as Django does, and roll back what ATOMIC_REQUESTS began."""
         with self._failing():
-            response = answer_failure(_reraise, error)(self._request)
+            if isinstance(error, SessionUnavailableError):
+                response = self._middleware.answer_unavailable(self._request)
+            else:
+                response = answer_failure(_reraise, error)(self._request)
         for connection in connections.all(initialized_only=True):
             if connection.settings_dict["ATOMIC_REQUESTS"] and connection.in_atomic_block:
                 connection.set_rollback(True)
@@ -262,6 +267,8 @@ class _Visit:
     async def _aanswer(self, error: Exception) -> Any:
         """Answer the same in a coroutine, which has no transaction."""
         with self._failing():
+            if isinstance(error, SessionUnavailableError):
+                return self._middleware.answer_unavailable(self._request)
             return await answer_failure(_areraise, error)(self._request)
 
     def _is_finished(self, response: Any) -> bool:

@@ -20,12 +20,13 @@ __all__ = [
     "FIRST",
     "FlaskSessions",
     "SharedInterface",
+    "begin_login",
     "begin_session",
     "behind",
     "expire_unreadable",
     "explain",
     "keep_sessions",
-    "on_logout",
+    "on_login_and_logout",
     "sessions_of",
     "showable",
 ]
@@ -41,6 +42,7 @@ FIRST: Final = "session"
 
 _EXTENSION = "iron_session"
 _KEPT: Final = "_iron_sessions"
+_USER: Final = "_user_id"  # Flask-Login's key
 
 
 class FlaskSessions(RequestSessions):
@@ -93,20 +95,31 @@ def behind(proxy: AnyRequest) -> AnyRequest:
     return request
 
 
-def on_logout(app: Any, receiver: Callable[..., None]) -> None:
-    """Connect a function to Flask-Login's logout signal, if Flask-Login is imported.
+def on_login_and_logout(
+    app: Any, at_login: Callable[..., None], at_logout: Callable[..., None]
+) -> None:
+    """Connect functions to Flask-Login's signals, if Flask-Login is imported.
 
-    `logout_user()` removes what it finds in the session. If the session can't be read here (another
-    server has a newer password, say), it finds nothing, and the visitor would stay logged in there.
-    So the function expires such a cookie.
+    `login_user(user)` makes the session that of the user. `logout_user()` removes what it finds in
+    the session. If the session can't be read here (another server has a newer password, say), it
+    finds nothing, and the visitor would stay logged in there. So such a cookie expires.
 
     Args:
         app: the application.
-        receiver: called with the application, and keyword arguments.
+        at_login: called with the application, and keyword arguments.
+        at_logout: called in the same way.
     """
     flask_login = sys.modules.get("flask_login")
     if flask_login is not None:
-        flask_login.user_logged_out.connect(receiver, app)
+        flask_login.user_logged_in.connect(at_login, app)
+        flask_login.user_logged_out.connect(at_logout, app)
+
+
+def begin_login(sessions: RequestSessions) -> None:
+    """Make the framework's own session that of the user who is in it; its data stays."""
+    session = sessions.by_key.get(FIRST)
+    if session is not None and session.options.user_of is None:
+        session.login(str(session[_USER]), carry=[*session])
 
 
 def expire_unreadable(sessions: RequestSessions) -> None:

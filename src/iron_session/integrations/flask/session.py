@@ -21,23 +21,24 @@ except ImportError as _cause:
 from iron_session import _time
 from iron_session._frames import clear_frames, guarded
 from iron_session.errors import IronSessionError, NotSerializableError
-from iron_session.http.heads import EnvironHead
 from iron_session.http.request import find_session, session_by_hand
 from iron_session.http.response import end_session, take_off_noted
 from iron_session.integrations.flask.headers import WerkzeugHeaders
 from iron_session.integrations.flask.interface import (
     FIRST,
     SharedInterface,
+    begin_login,
     behind,
     expire_unreadable,
     explain,
     misused,
-    on_logout,
+    on_login_and_logout,
     sessions_of,
     showable,
 )
 from iron_session.integrations.flask.settings import permanent_terms
 from iron_session.integrations.flask.texts import plain
+from iron_session.integrations.flask.unavailable import FlaskHead
 from iron_session.sessions import HeaderJar, Session, flashes, sealed
 from iron_session.sessions.options import SessionOptions, T
 from iron_session.sessions.request_head import is_navigation
@@ -179,7 +180,7 @@ class IronSessionInterface(SharedInterface, SessionInterface):
     def listen(self, app: Flask) -> None:
         """Abandon sessions when a request fails, and expire unreadable ones at a logout."""
         got_request_exception.connect(abandon, app)
-        on_logout(app, expire_at_logout)
+        on_login_and_logout(app, log_in, expire_at_logout)
 
     @guarded
     def open_session(self, app: Flask, request: Request | None = None) -> FlaskSession:
@@ -187,7 +188,7 @@ class IronSessionInterface(SharedInterface, SessionInterface):
         environ = getattr(request, "environ", None)
         if request is None or environ is None:
             raise misused(self, app)
-        head = EnvironHead(environ)
+        head = FlaskHead(environ)
         jar_of = partial(HeaderJar, head.cookie_header, head)
 
         def make(one: SessionOptions) -> FlaskSession:
@@ -217,6 +218,8 @@ class IronSessionInterface(SharedInterface, SessionInterface):
             answer = app.make_response(app.handle_user_exception(error))
             _become(response, app.process_response(answer))
         else:
+            if sessions.endings:
+                sessions.settle()
             response.call_on_close(sessions.end)
 
 
@@ -242,6 +245,11 @@ def abandon(_app: Flask, exception: object = None, **_: object) -> None:
     explain(exception)
     if has_request_context():
         sessions_of(behind(request)).abandon()
+
+
+def log_in(_app: Flask, **_: object) -> None:
+    """Make the session that of the user who has just logged in."""
+    begin_login(sessions_of(behind(request)))
 
 
 def expire_at_logout(_app: Flask, **_: object) -> None:
@@ -274,4 +282,4 @@ def get_iron_session(
             cookie.
     """
     environ, headers = request.environ, WerkzeugHeaders(response.headers)
-    return session_by_hand(environ, options, EnvironHead(environ), headers)
+    return session_by_hand(environ, options, FlaskHead(environ), headers)

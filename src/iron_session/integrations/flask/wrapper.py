@@ -22,21 +22,22 @@ from flask.globals import request_ctx
 
 from iron_session._frames import guarded
 from iron_session.errors import IronSessionError
-from iron_session.http.heads import EnvironHead
 from iron_session.integrations.flask.headers import WerkzeugHeaders
 from iron_session.integrations.flask.interface import (
     FIRST,
     FlaskSessions,
     behind,
-    on_logout,
+    on_login_and_logout,
     sessions_of,
 )
 from iron_session.integrations.flask.session import (
     FlaskSession,
     abandon,
     expire_at_logout,
+    log_in,
     show_session,
 )
+from iron_session.integrations.flask.unavailable import FlaskHead
 from iron_session.integrations.flask.wrapping import (
     InPlace,
     decorated,
@@ -84,12 +85,12 @@ def _begin(options: SessionOptions, key: str) -> InPlace:
     asked, context = behind(request), behind(request_ctx)
 
     def make(one: SessionOptions) -> FlaskSession:
-        head = EnvironHead(asked.environ)
+        head = FlaskHead(asked.environ)
         return FlaskSession(context.app, HeaderJar(head.cookie_header, head), one)
 
     sessions, is_first = lend(asked, asked.environ, key, options, make)
     if is_first:
-        on_logout(context.app, expire_at_logout)
+        on_login_and_logout(context.app, log_in, expire_at_logout)
         after_this_request(_write)
     return InPlace(context, sessions, key)
 
@@ -113,6 +114,8 @@ def _write(response: Response) -> Response:
             break
     else:
         _write_into(response, sessions)
+    if sessions.endings:
+        sessions.settle()
     if own is not None and not (response.is_sequence or response.direct_passthrough):
         response.response = _Body(response.response, context, sessions)
     return response

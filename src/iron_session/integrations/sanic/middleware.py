@@ -13,13 +13,14 @@ from typing import Any, ClassVar, Final, cast
 
 try:
     from sanic import Request, Sanic
+    from sanic.exceptions import ServiceUnavailable
     from sanic.http import Stage
     from sanic.response import BaseHTTPResponse
 except ModuleNotFoundError as _cause:
     raise ImportError("iron_session.integrations.sanic needs Sanic: pip install sanic") from _cause
 
 from iron_session._frames import guarded
-from iron_session.errors import ConfigurationError
+from iron_session.errors import ConfigurationError, SessionUnavailableError
 from iron_session.http.heads import AnyHead
 from iron_session.http.request import (
     RequestSessions,
@@ -28,6 +29,7 @@ from iron_session.http.request import (
     installed_twice,
     session_by_hand,
 )
+from iron_session.http.starting import start_following
 from iron_session.integrations.sanic.handlers import watch_handler
 from iron_session.integrations.sanic.headers import SanicHeaders
 from iron_session.sessions import session as core
@@ -64,6 +66,11 @@ def setup(app: Sanic[Any, Any], options: SessionOptions, *, key: str = "session"
     check_apart(served)
     kind.session_type = share_out_headers(served, app.config.REQUEST_MAX_HEADER_SIZE)
     kind.served = served
+
+    async def start(_: object) -> None:
+        await start_following(options)
+
+    app.before_server_start(start)
 
 
 _CEILING: Final = 16_384
@@ -157,6 +164,8 @@ class _Stream:
                     _adopt_replacement(request.ctx.__dict__, key, session)
                 stream.response = SanicHeaders.copy_response(response)
                 sessions.write(SanicHeaders(stream.response.headers))
+                if sessions.endings:
+                    await sessions.asettle()
             await stream.send(data, end_stream=end_stream)
         except BaseException:
             if sessions is not None and stream.stage is Stage.HANDLER:
@@ -214,9 +223,25 @@ def _scheme_of(request: Request[Any, Any]) -> str:
     return "https" if request.conn_info and request.conn_info.ssl else "http"
 
 
-def head_of(request: Request[Any, Any]) -> AnyHead:
+class UnavailableHTTPError(SessionUnavailableError, ServiceUnavailable):
+    """`SessionUnavailableError` as Sanic answers it: with 503, or by the app's own handler."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__()
+        self.add_note(problem)
+
+
+class SanicHead(AnyHead):
+    """The head of a request."""
+
+    __slots__ = ()
+
+    unavailable_error: ClassVar[type[SessionUnavailableError]] = UnavailableHTTPError
+
+
+def head_of(request: Request[Any, Any]) -> SanicHead:
     """Return the request's headers, as a session takes them."""
-    return AnyHead(partial(request.headers.getall, default=()), _scheme_of(request))
+    return SanicHead(partial(request.headers.getall, default=()), _scheme_of(request))
 
 
 def has_sent_headers(request: Request[Any, Any]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from threading import Condition
 
@@ -67,16 +67,16 @@ class _MemoryLedger(TableLedger["_MemoryLedger"]):
 
     write_meta = insert_meta
 
-    def read_entry(self, tx: _MemoryLedger, kind: Kind, key: bytes) -> Entry | None:
-        """Return an ending."""
-        found = self._entries.get((kind, key))
-        return None if found is None else found[0]
+    def read_entries(self, tx: _MemoryLedger, kind: Kind, keys: Sequence[bytes]) -> Iterable[Entry]:
+        """Return endings."""
+        return [self._entries[kind, key][0] for key in keys if (kind, key) in self._entries]
 
-    def write_entry(self, tx: _MemoryLedger, entry: Entry, counter: int) -> None:
-        """Note an ending, as the newest change."""
-        place = entry.kind, entry.key
-        self._entries.pop(place, None)  # so that they are in the order of their numbers
-        self._entries[place] = entry, counter
+    def write_entries(self, tx: _MemoryLedger, entries: Sequence[tuple[Entry, int]]) -> None:
+        """Note endings, as the newest changes."""
+        for entry, counter in entries:
+            place = entry.kind, entry.key
+            self._entries.pop(place, None)  # so that they are in the order of their numbers
+            self._entries[place] = entry, counter
 
     def entries_after(self, tx: _MemoryLedger, counter: int) -> Iterable[Entry]:
         """Return the endings of later changes, the newest first."""
@@ -112,7 +112,7 @@ class _MemoryLedger(TableLedger["_MemoryLedger"]):
         *,
         user: bytes | None = None,
         but: bytes | None = None,
-        key: bytes | None = None,
+        keys: Sequence[bytes] | None = None,
         expired: int | None = None,
     ) -> None:
         """Delete rows."""
@@ -120,7 +120,7 @@ class _MemoryLedger(TableLedger["_MemoryLedger"]):
             if (
                 (user is None or row.user == user)
                 and (but is None or row.key != but)
-                and (key is None or row.key == key)
+                and (keys is None or row.key in keys)
                 and (expired is None or row.expires <= expired)
             ):
                 del self._rows[row.key]
@@ -153,4 +153,4 @@ class _MemoryFeed(TableFeed[_MemoryLedger]):
 
     def _has_changed(self) -> bool:
         meta = self._memory.read_meta(self._memory, lock=False)
-        return meta is not None and meta.counter != self._counter
+        return meta is not None and meta.counter != self._known.counter

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Any, Final
@@ -13,7 +13,7 @@ from iron_session.errors import ConfigurationError
 from iron_session.revocation.directory import Row, Seen
 from iron_session.revocation.ledger import ChangesLost
 from iron_session.revocation.records import Entry, Kind, Meta
-from iron_session.revocation.stores.tables import TableFeed, TableLedger
+from iron_session.revocation.stores.tables import KINDS, TableFeed, TableLedger
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, MetaData, Table
@@ -26,6 +26,7 @@ _MISSING: Final = (
 )
 _POLL_S: Final = 0.4
 _TIMEOUT_S: Final = 10
+_AT_ONCE: Final = 5000
 # By driver, so that a server that has gone away is noticed; each has its own names.
 _TIMEOUTS: Final[dict[str, dict[str, Any]]] = {
     "pg8000": {"timeout": _TIMEOUT_S},
@@ -268,28 +269,39 @@ class _SqlLedger(TableLedger["Connection"]):
         mine = self._ledgers.c.space == self._space
         tx.execute(self._ledgers.update().where(mine).values(_columns(meta)))
 
-    def read_entry(self, tx: Connection, kind: Kind, key: bytes) -> Entry | None:
-        """Return an ending."""
-        row = tx.execute(self._endings.select().where(*self._of(kind, key))).one_or_none()
-        return None if row is None else Entry(*row[1:6])
+    def read_entries(self, tx: Connection, kind: Kind, keys: Sequence[bytes]) -> Iterable[Entry]:
+        """Return endings."""
+        query = self._endings.select().where(*self._of(kind, keys))
+        return [Entry(*each[1:6]) for each in tx.execute(query)]
 
-    def write_entry(self, tx: Connection, entry: Entry, counter: int) -> None:
-        """Write an ending."""
-        values = {"mark": entry.mark, "kept": entry.kept, "until": entry.until, "counter": counter}
-        place = self._of(entry.kind, entry.key)
-        if tx.execute(self._endings.update().where(*place).values(values)).rowcount == 0:
-            named = {"space": self._space, "kind": entry.kind, "key": entry.key}
-            tx.execute(self._endings.insert().values(named | values))
+    def write_entries(self, tx: Connection, entries: Sequence[tuple[Entry, int]]) -> None:
+        """Write endings."""
+        for kind in KINDS:
+            if keys := [entry.key for entry, _ in entries if entry.kind == kind]:
+                tx.execute(self._endings.delete().where(*self._of(kind, keys)))
+        rows = [
+            {"space": self._space, **entry._asdict(), "counter": counter}
+            for entry, counter in entries
+        ]
+        tx.execute(self._endings.insert(), rows)
 
-    def _of(self, kind: Kind, key: bytes) -> tuple[Any, ...]:
+    def _of(self, kind: Kind, keys: Sequence[bytes]) -> tuple[Any, ...]:
         row = self._endings.c
-        return row.space == self._space, row.kind == kind, row.key == key
+        return row.space == self._space, row.kind == kind, row.key.in_(keys)
 
     def entries_after(self, tx: Connection, counter: int) -> Iterable[Entry]:
-        """Return the endings of later changes."""
+        """Return the endings of later changes, read in parts: drivers hold all that a query gives.
+
+        What changes meanwhile gets a later number, so it comes again and nothing is left out.
+        """
         row = self._endings.c
-        later = row.space == self._space, row.counter > counter
-        return (Entry(*each[1:6]) for each in tx.execute(self._endings.select().where(*later)))
+        query = self._endings.select().order_by(row.counter).limit(_AT_ONCE)
+        while True:
+            part = tx.execute(query.where(row.space == self._space, row.counter > counter)).all()
+            yield from (Entry(*each[1:6]) for each in part)
+            if len(part) < _AT_ONCE:
+                return
+            counter = part[-1].counter
 
     def forget(self, tx: Connection, *, horizon: int, clock: int) -> None:
         """Delete endings."""
@@ -301,7 +313,7 @@ class _SqlLedger(TableLedger["Connection"]):
 
     def write_row(self, tx: Connection, row: Row) -> None:
         """Write who is signed in."""
-        self.delete_rows(tx, key=row.key)
+        self.delete_rows(tx, keys=[row.key])
         tx.execute(self._signed_in.insert().values((self._space, *row)))
 
     def write_seen(self, tx: Connection, key: bytes, seen: Seen) -> None:
@@ -322,14 +334,14 @@ class _SqlLedger(TableLedger["Connection"]):
         *,
         user: bytes | None = None,
         but: bytes | None = None,
-        key: bytes | None = None,
+        keys: Sequence[bytes] | None = None,
         expired: int | None = None,
     ) -> None:
         """Delete rows."""
         row = self._signed_in.c
         conditions: list[Any] = [] if user is None else [row.user == user]
         conditions += [] if but is None else [row.key != but]
-        conditions += [] if key is None else [row.key == key]
+        conditions += [] if keys is None else [row.key.in_(keys)]
         conditions += [] if expired is None else [row.expires <= expired]
         tx.execute(self._signed_in.delete().where(row.space == self._space, *conditions))
 

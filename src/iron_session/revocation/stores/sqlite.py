@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from threading import Event, Lock
@@ -88,6 +88,11 @@ class SqliteStore:
 
     def __repr__(self) -> str:
         return f"<SqliteStore: {self._path}>"
+
+    @property
+    def path(self) -> Path:
+        """The file's path, absolute."""
+        return self._path
 
     def ledger(self, space: str) -> _SqliteLedger:
         """Return the ledger of a namespace."""
@@ -200,20 +205,19 @@ class _SqliteLedger(TableLedger[sqlite3.Connection]):
 
     write_meta = insert_meta
 
-    def read_entry(self, tx: sqlite3.Connection, kind: Kind, key: bytes) -> Entry | None:
-        """Return an ending."""
-        row = tx.execute(
-            "SELECT kind, key, mark, kept, until FROM endings "
-            "WHERE space = ? AND kind = ? AND key = ?",
-            (self._space, kind, key),
-        ).fetchone()
-        return None if row is None else Entry(*row)
+    def read_entries(
+        self, tx: sqlite3.Connection, kind: Kind, keys: Sequence[bytes]
+    ) -> Iterable[Entry]:
+        """Return endings."""
+        where = f"space = ? AND kind = ? AND key IN ({_marks(keys)})"
+        query = f"SELECT kind, key, mark, kept, until FROM endings WHERE {where}"  # noqa: S608
+        return [Entry(*row) for row in tx.execute(query, (self._space, kind, *keys))]
 
-    def write_entry(self, tx: sqlite3.Connection, entry: Entry, counter: int) -> None:
-        """Write an ending."""
-        tx.execute(
+    def write_entries(self, tx: sqlite3.Connection, entries: Sequence[tuple[Entry, int]]) -> None:
+        """Write endings."""
+        tx.executemany(
             "INSERT OR REPLACE INTO endings VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (self._space, *entry, counter),
+            [(self._space, *entry, counter) for entry, counter in entries],
         )
 
     def entries_after(self, tx: sqlite3.Connection, counter: int) -> Iterable[Entry]:
@@ -261,20 +265,31 @@ class _SqliteLedger(TableLedger[sqlite3.Connection]):
         *,
         user: bytes | None = None,
         but: bytes | None = None,
-        key: bytes | None = None,
+        keys: Sequence[bytes] | None = None,
         expired: int | None = None,
     ) -> None:
         """Delete rows."""
-        tx.execute(
-            "DELETE FROM signed_in WHERE space = ?1 AND (?2 IS NULL OR user = ?2) "
-            "AND (?3 IS NULL OR key != ?3) AND (?4 IS NULL OR key = ?4) "
-            "AND (?5 IS NULL OR expires <= ?5)",
-            (self._space, user, but, key, expired),
-        )
+        condition = "space = ?"
+        given: list[object] = [self._space]
+        for each, values in (
+            ("user = ?", user),
+            ("key != ?", but),
+            (f"key IN ({_marks(keys or ())})", keys),
+            ("expires <= ?", expired),
+        ):
+            if values is not None:
+                condition += f" AND {each}"
+                given += values if isinstance(values, list) else [values]
+        tx.execute(f"DELETE FROM signed_in WHERE {condition}", given)  # noqa: S608 - no values
 
     def feed(self) -> _SqliteFeed:
         """Return a new feed."""
         return _SqliteFeed(self)
+
+
+def _marks(values: Sequence[object]) -> str:
+    """Return a question mark for each value."""
+    return ", ".join("?" * len(values))
 
 
 class _SqliteFeed(TableFeed[sqlite3.Connection]):

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import secrets
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Generic, TypeVar
 
 from iron_session.revocation import rule
 from iron_session.revocation.directory import Row, Seen
-from iron_session.revocation.ledger import SessionEndedError
+from iron_session.revocation.ledger import ChangesLost, SessionEndedError
 from iron_session.revocation.records import (
     BEFORE_ALL,
     Beat,
@@ -27,11 +27,13 @@ from iron_session.revocation.records import (
     all_entry,
 )
 
-__all__ = ["KEPT_HAS_ENDED", "TableFeed", "TableLedger", "new_generation"]
+__all__ = ["KEPT_HAS_ENDED", "KINDS", "TableFeed", "TableLedger", "new_generation"]
 
 KEPT_HAS_ENDED = (
     "keep names a session that has ended: nothing was done. Its visitor is not signed in any more"
 )
+
+KINDS: tuple[Kind, ...] = ("user", "session")
 
 Tx = TypeVar("Tx")
 
@@ -70,12 +72,12 @@ class TableLedger(ABC, Generic[Tx]):
         """Write the namespace's row, which is there and locked."""
 
     @abstractmethod
-    def read_entry(self, tx: Tx, kind: Kind, key: bytes) -> Entry | None:
-        """Return an ending."""
+    def read_entries(self, tx: Tx, kind: Kind, keys: Sequence[bytes]) -> Iterable[Entry]:
+        """Return endings of one kind, at most 1000: those that there are, in any order."""
 
     @abstractmethod
-    def write_entry(self, tx: Tx, entry: Entry, counter: int) -> None:
-        """Write an ending, in the place of an older one, as the change of this number."""
+    def write_entries(self, tx: Tx, entries: Sequence[tuple[Entry, int]]) -> None:
+        """Write endings, each with the number of its change, in the place of older ones."""
 
     @abstractmethod
     def entries_after(self, tx: Tx, counter: int) -> Iterable[Entry]:
@@ -104,10 +106,10 @@ class TableLedger(ABC, Generic[Tx]):
         *,
         user: bytes | None = None,
         but: bytes | None = None,
-        key: bytes | None = None,
+        keys: Sequence[bytes] | None = None,
         expired: int | None = None,
     ) -> None:
-        """Delete the rows of all that is given: of a user but one, of a session, what has expired.
+        """Delete the rows of all that is given: of a user but one, of sessions, what has expired.
 
         Without any, all rows of the namespace.
         """
@@ -144,14 +146,14 @@ class TableLedger(ABC, Generic[Tx]):
         """
         with self.transaction() as tx:
             meta = self._now(tx)
-            old = self.read_entry(tx, "user", key)
+            old = self._read(tx, "user", key)
             if kept is not None:
-                own = self.read_entry(tx, "session", kept.key)
+                own = self._read(tx, "session", kept.key)
                 if rule.is_kept_ended(meta, kept, old, own):
                     raise SessionEndedError(KEPT_HAS_ENDED)
             kept_key = None if kept is None else kept.key
             meta, entry = rule.user_ended(meta, estimate, key, kept_key, old)
-            self.write_entry(tx, entry, meta.counter)
+            self.write_entries(tx, [(entry, meta.counter)])
             self.write_meta(tx, meta)
             self.delete_rows(tx, user=key, but=kept_key)
         return entry.mark
@@ -163,8 +165,7 @@ class TableLedger(ABC, Generic[Tx]):
             entries = [rule.session_ended(meta, key, life) for key, life in lives.items()]
             meta = self._merge(tx, meta, entries)
             self.write_meta(tx, meta)
-            for key in lives:
-                self.delete_rows(tx, key=key)
+            self.delete_rows(tx, keys=list(lives))
         return meta.clock
 
     def restore(self, known: Meta, entries: Sequence[Entry]) -> None:
@@ -187,16 +188,27 @@ class TableLedger(ABC, Generic[Tx]):
         with self.transaction() as tx:
             return self.read_rows(tx, user)
 
-    def _merge(self, tx: Tx, meta: Meta, entries: Iterable[Entry]) -> Meta:
+    def _merge(self, tx: Tx, meta: Meta, entries: Sequence[Entry]) -> Meta:
         """Write the endings that the store does not have, each as a change of its own."""
+        there: dict[tuple[Kind, bytes], Entry] = {}
+        for kind in KINDS:
+            if keys := [entry.key for entry in entries if entry.kind == kind]:
+                there |= {(kind, old.key): old for old in self.read_entries(tx, kind, keys)}
+        changed: dict[tuple[Kind, bytes], tuple[Entry, int]] = {}
         for entry in entries:
-            old = self.read_entry(tx, entry.kind, entry.key)
+            place = entry.kind, entry.key
+            old = there.get(place)
             new = rule.merged(old, entry)
-            if new == old or rule.is_forgotten(meta, new):
-                continue
-            meta = meta._replace(counter=meta.counter + 1)
-            self.write_entry(tx, new, meta.counter)
+            if new != old and not rule.is_forgotten(meta, new):
+                meta = meta._replace(counter=meta.counter + 1)
+                there[place] = new
+                changed[place] = new, meta.counter
+        if changed:
+            self.write_entries(tx, list(changed.values()))
         return meta
+
+    def _read(self, tx: Tx, kind: Kind, key: bytes) -> Entry | None:
+        return next(iter(self.read_entries(tx, kind, [key])), None)
 
     def _now(self, tx: Tx) -> Meta:
         return rule.ticked(*self._locked(tx))
@@ -219,7 +231,7 @@ class TableFeed(ABC, Generic[Tx]):
 
     def __init__(self, ledger: TableLedger[Tx]) -> None:
         self._ledger = ledger
-        self._counter = 0
+        self._known = BEFORE_ALL
 
     @abstractmethod
     def may_have_changed(self, seconds: float) -> bool:
@@ -243,17 +255,29 @@ class TableFeed(ABC, Generic[Tx]):
 
     def snapshot(self) -> Snapshot:
         """Return all that the ledger has; `changes` goes on from there."""
-        self._counter = 0
-        changes = self._later()
-        return Snapshot(changes.meta, changes.entries)
+        with self.reading() as tx:
+            self._known = self._ledger.read_meta(tx, lock=False) or BEFORE_ALL
+        return Snapshot(self._known, self._entries())
+
+    def _entries(self) -> Iterator[Entry]:
+        """Yield all endings, one by one: there may be many."""
+        with self.reading() as tx:
+            yield from self._ledger.entries_after(tx, 0)
 
     def changes(self, seconds: float) -> Changes | None:
-        """Return what was written since the last call or the snapshot; None for nothing."""
+        """Return what was written since the last call or the snapshot; None for nothing.
+
+        Raises:
+            ChangesLost: the store is another one, or was set back.
+        """
         if not self.may_have_changed(seconds):
             return None
+        known = self._known
         with self.reading() as tx:
             meta = self._ledger.read_meta(tx, lock=False) or BEFORE_ALL
-        return None if meta.counter == self._counter else self._later()
+        if known.generation not in ("", meta.generation) or meta.counter < known.counter:
+            raise ChangesLost
+        return None if meta.counter == known.counter else self._later()
 
     def _later(self) -> Changes:
         """Read the changes after the last one that was seen.
@@ -263,8 +287,7 @@ class TableFeed(ABC, Generic[Tx]):
         """
         with self.reading() as tx:
             before = self._ledger.read_meta(tx, lock=False) or BEFORE_ALL
-            entries = list(self._ledger.entries_after(tx, self._counter))
+            entries = list(self._ledger.entries_after(tx, self._known.counter))
             after = self._ledger.read_meta(tx, lock=False) or before
-        self._counter = before.counter
-        meta = after._replace(counter=before.counter)
-        return Changes(meta, [all_entry(meta.all), *entries] if meta.all else entries)
+        self._known = after._replace(counter=before.counter)
+        return Changes(self._known, [all_entry(after.all), *entries] if after.all else entries)

@@ -1,0 +1,122 @@
+"""`iron-session revoke`: end sessions from the command line."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Any, Final
+
+from iron_session.errors import ConfigurationError, SessionUnavailableError
+from iron_session.revocation import Ending, Revocations, SqliteStore, open_store
+from iron_session.revocation.ledger import Store
+
+__all__ = ["add_revoke"]
+
+_VARIABLE: Final = "IRON_SESSION_STORE"
+_DESCRIPTION: Final = (
+    "End sessions, in all processes that follow the store. Exit status 1: nothing is known to have "
+    "ended."
+)
+_LIKELY_WRONG: Final = (
+    "no application has followed this namespace of this store yet, so this has probably ended "
+    "nothing: check the store and the namespace"
+)
+
+
+def add_revoke(commands: Any) -> None:
+    """Add the command to a parser's commands, as `add_subparsers` has returned them."""
+    parser = commands.add_parser(
+        "revoke", help="end the sessions of a user, one session, or all", description=_DESCRIPTION
+    )
+    parser.add_argument(
+        "--store",
+        metavar="URL",
+        help=f"the store's URL; better in the environment variable {_VARIABLE} if it has a "
+        "password, since other users of the machine can see arguments",
+    )
+    parser.add_argument(
+        "--namespace", metavar="NAME", required=True, help="the namespace of the application"
+    )
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--user", metavar="ID", help="end all sessions of this user")
+    what.add_argument("--session", metavar="ID", help="end the session with this id")
+    what.add_argument("--all", action="store_true", help="end all sessions of the namespace")
+    parser.add_argument(
+        "--max-stale",
+        metavar="SECONDS",
+        type=float,
+        default=120,
+        help="max_stale of the application, to compute when the ending holds everywhere; 120",
+    )
+    parser.set_defaults(run=lambda given: _run(parser, given))
+
+
+def _run(parser: argparse.ArgumentParser, given: argparse.Namespace) -> int:
+    url = given.store or os.environ.get(_VARIABLE)
+    if not url:
+        parser.error(f"--store is required, or the environment variable {_VARIABLE}")
+    try:
+        return _end(url, given)
+    except (ConfigurationError, SessionUnavailableError, ImportError) as error:
+        return _fail(str(error))
+
+
+def _end(url: str, given: argparse.Namespace) -> int:
+    store = _existing(open_store(url))
+    revocations = Revocations(store, namespace=given.namespace, max_stale=given.max_stale)
+    with _reaching(store, "nothing was ended"), closing(revocations.ledger.feed()) as feed:
+        longest = feed.beat(0, 0).meta.longest  # 0 if no application has ever said it
+    with _reaching(store, "it is not known whether anything was ended, so try again"):
+        ending = _ask(revocations, given)
+    print(_report(given, ending))
+    return 0 if longest else _fail(_LIKELY_WRONG)
+
+
+@contextmanager
+def _reaching(store: Store, effect: str) -> Iterator[None]:
+    """Turn what a store's client raises into one line; its own message may hold a password."""
+    try:
+        yield
+    except ConfigurationError:
+        raise
+    except Exception as error:
+        kind = type(error.__cause__ or error).__name__
+        raise SessionUnavailableError(f"{store!r} can't be reached ({kind}): {effect}") from None
+
+
+def _existing(store: Store) -> Store:
+    """Refuse a file that is not there: making it would end nothing, and belong to who did it."""
+    if isinstance(store, SqliteStore) and not store.path.exists():
+        raise ConfigurationError(f"{store!r} is not there: check the path")
+    return store
+
+
+def _ask(revocations: Revocations, given: argparse.Namespace) -> Ending:
+    if given.all:
+        return revocations.end_all()
+    if given.user is not None:
+        return revocations.end_user(given.user)
+    return revocations.end_session(given.session)
+
+
+def _report(given: argparse.Namespace, ending: Ending) -> str:
+    at, by = (
+        each and each.isoformat(timespec="milliseconds") for each in (ending.at, ending.holds_by)
+    )
+    if given.session is not None:
+        done = f"The session was ended at {at}"
+    elif given.all:
+        done = f"All sessions that began up to {at} were ended"
+    else:
+        done = f"All sessions of user {given.user!r} that began up to {at} were ended"
+    return (
+        f"{done}.\nThis holds in every process by {by}, if max_stale is {given.max_stale:g} there."
+    )
+
+
+def _fail(text: str) -> int:
+    print(f"iron-session: {text}", file=sys.stderr)
+    return 1

@@ -1,0 +1,439 @@
+"""`DjangoStore`: endings in tables of the project's database, PostgreSQL or SQLite.
+
+It uses Django's settings and drivers, but connections of its own: an ending is there at once,
+whatever transaction a request is in, and does not hold up other processes until that is over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import Event
+from typing import Any, Final
+
+from django.core.exceptions import SynchronousOnlyOperation
+from django.db import Error, OperationalError, ProgrammingError, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from iron_session import _time
+from iron_session.errors import ConfigurationError
+from iron_session.integrations.django.settings import ENGINE, settings_options
+from iron_session.revocation import Revocations
+from iron_session.revocation.directory import Row, Seen
+from iron_session.revocation.ledger import ChangesLost
+from iron_session.revocation.records import Entry, Kind, Meta
+from iron_session.revocation.stores.tables import TableFeed, TableLedger
+
+__all__ = ["MIGRATE", "TABLES", "DjangoLedger", "DjangoStore", "followed_ledger", "revocations"]
+
+TABLES: Final = ("iron_session_ledgers", "iron_session_endings", "iron_session_signed_in")
+"""The tables, which are those of `SqlStore` too."""
+
+MIGRATE: Final = f'add "{ENGINE}" to INSTALLED_APPS and run `manage.py migrate`'
+"""How to get them."""
+
+_MISSING: Final = f"the tables of DjangoStore are missing: {MIGRATE}"
+_POLL_S: Final = 0.4
+# Nobody waits for long for a follower that holds a connection: neither who drops a test's database
+# (PostgreSQL waits 5 seconds for others to leave it) nor who moves an address to another server.
+_RENEW_MS: Final = 3000
+_TIMEOUT_S: Final = 10
+_AT_ONCE: Final = 5000
+_POSTGRESQL: Final = {"connect_timeout": _TIMEOUT_S, "tcp_user_timeout": _TIMEOUT_S * 1000}
+
+# By the vendor: what begins a transaction that reads, and one that writes.
+_BEGIN: Final = {
+    "postgresql": ("BEGIN ISOLATION LEVEL READ COMMITTED",) * 2,
+    "sqlite": ("BEGIN", "BEGIN IMMEDIATE"),
+}
+
+_READ_META: Final = """
+SELECT clock, newest_all, horizon, longest, generation, counter
+FROM iron_session_ledgers WHERE space = %s
+"""
+_INSERT_META: Final = """
+INSERT INTO iron_session_ledgers
+    (space, clock, newest_all, horizon, longest, generation, counter)
+VALUES (%s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT DO NOTHING
+"""
+_WRITE_META: Final = """
+UPDATE iron_session_ledgers
+SET clock = %s, newest_all = %s, horizon = %s, longest = %s, generation = %s, counter = %s
+WHERE space = %s
+"""
+_READ_ENTRIES: Final = """
+SELECT kind, "key", mark, kept, until
+FROM iron_session_endings WHERE space = %s AND kind = %s AND "key" IN
+"""
+_READ_LATER: Final = """
+SELECT counter, kind, "key", mark, kept, until
+FROM iron_session_endings WHERE space = %s AND counter > %s ORDER BY counter LIMIT %s
+"""
+_WRITE_ENTRY: Final = """
+INSERT INTO iron_session_endings (space, kind, "key", mark, kept, until, counter)
+VALUES (%s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (space, kind, "key") DO UPDATE SET
+    mark = excluded.mark,
+    kept = excluded.kept,
+    until = excluded.until,
+    counter = excluded.counter
+"""
+_FORGET: Final = """
+DELETE FROM iron_session_endings
+WHERE space = %s AND (kind = 'user' AND mark <= %s OR kind = 'session' AND until <= %s)
+"""
+_WRITE_ROW: Final = """
+INSERT INTO iron_session_signed_in
+    (space, "key", "user", user_id, label, login, seen, expires, since)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (space, "key") DO UPDATE SET
+    "user" = excluded."user",
+    user_id = excluded.user_id,
+    label = excluded.label,
+    login = excluded.login,
+    seen = excluded.seen,
+    expires = excluded.expires,
+    since = excluded.since
+"""
+_WRITE_SEEN: Final = """
+UPDATE iron_session_signed_in SET seen = %s, expires = %s WHERE space = %s AND "key" = %s
+"""
+_READ_ROWS: Final = """
+SELECT "key", "user", user_id, label, login, seen, expires, since
+FROM iron_session_signed_in WHERE space = %s AND "user" = %s
+"""
+_DELETE_ROWS: Final = "DELETE FROM iron_session_signed_in WHERE space = %s"
+
+
+class DjangoStore:
+    """Endings in tables of the project's database, which `manage.py migrate` makes.
+
+    The database is PostgreSQL or SQLite, on a local disk. It is not touched before the first use.
+    An ending does not take part in a transaction that you have begun, so end sessions in
+    `transaction.on_commit`, when what they must not see any more is there.
+
+    Args:
+        using: the database's name in `DATABASES`.
+
+    Raises:
+        ConfigurationError: the name is none.
+    """
+
+    __slots__ = ("_using",)
+
+    def __init__(self, using: str = "default") -> None:
+        if not isinstance(using, str) or not using:
+            raise ConfigurationError('using must be a name in DATABASES, as "default"')
+        self._using = using
+
+    def __repr__(self) -> str:
+        return f"<DjangoStore: {self._using}>"
+
+    def ledger(self, space: str) -> DjangoLedger:
+        """Return the ledger of a namespace."""
+        return DjangoLedger(self._using, space)
+
+
+def revocations() -> Revocations | None:
+    """Return what ends the sessions of `request.session`; None if nothing does.
+
+    Raises:
+        ConfigurationError: the settings can't work.
+    """
+    found = settings_options().revocations
+    return found if isinstance(found, Revocations) else None
+
+
+def followed_ledger(found: object) -> DjangoLedger | None:
+    """Return the ledger of `SessionOptions.revocations`; None if it has none of `DjangoStore`."""
+    ledger = found.ledger if isinstance(found, Revocations) else None
+    return ledger if isinstance(ledger, DjangoLedger) else None
+
+
+# --- connections -------------------------------------------------------------------------------
+
+
+def _open(using: str) -> Any:
+    """Return a new connection, which is nobody else's and commits what is not in a transaction.
+
+    Raises:
+        ConfigurationError: the database can't be used.
+    """
+    connection = _unopened(using)
+    options = {k: v for k, v in connection.settings_dict["OPTIONS"].items() if k != "pool"}
+    if connection.vendor == "postgresql":  # so that a server that has gone away is noticed
+        options = _POSTGRESQL | options
+    connection.settings_dict = {**connection.settings_dict, "OPTIONS": options}
+    connection.ensure_connection()
+    if not connection.get_autocommit():
+        connection.set_autocommit(True)
+    return connection
+
+
+def _close(connection: Any) -> None:
+    """Close a connection of `_open`, also one to SQLite in memory, which Django leaves open."""
+    BaseDatabaseWrapper.close(connection)
+
+
+def _unopened(using: str) -> Any:
+    if using not in set(connections):
+        raise ConfigurationError(f"DATABASES has no {using!r}, which DjangoStore is to use")
+    connection = connections.create_connection(using)
+    if connection.vendor not in _BEGIN:
+        raise ConfigurationError(
+            f"DjangoStore knows PostgreSQL and SQLite, not {connection.vendor}: use another store, "
+            "as RedisStore"
+        )
+    if connection.settings_dict["NAME"] == ":memory:":
+        raise ConfigurationError(
+            "a SQLite database in memory is not shared by connections: use MemoryStore() in place "
+            "of DjangoStore()"
+        )
+    return connection
+
+
+@contextmanager
+def _begun(connection: Any, *, writes: bool) -> Iterator[Any]:
+    """Begin a transaction; yield its cursor, which does not log: it would log each look."""
+    with connection.make_cursor(connection.create_cursor()) as cursor:
+        cursor.execute(_BEGIN[connection.vendor][writes])
+        try:
+            yield cursor
+            cursor.execute("COMMIT")
+        except BaseException:
+            with suppress(Error):  # the connection may be gone
+                cursor.execute("ROLLBACK")
+            raise
+
+
+class DjangoLedger(TableLedger[Any]):
+    """The endings of one namespace in the tables.
+
+    Args:
+        using: the database's name.
+        space: the namespace's.
+    """
+
+    def __init__(self, using: str, space: str) -> None:
+        self.using = using
+        self.space = space
+
+    @contextmanager
+    def connected(self) -> Iterator[Any]:
+        """Open a connection, and close it at the end of the block."""
+        connection = _open(self.using)
+        try:
+            yield connection
+        finally:
+            _close(connection)
+
+    def check(self) -> None:
+        """Raise ConfigurationError if the database can't be used; does not connect to it."""
+        _unopened(self.using)
+
+    def has_tables(self) -> bool:
+        """Return whether the database has the tables."""
+        with self.connected() as connection:
+            return set(TABLES) <= set(connection.introspection.table_names())
+
+    @contextmanager
+    def transaction(self) -> Iterator[Any]:
+        """Begin a transaction on a connection of its own."""
+        with (
+            self.explained(),
+            self.connected() as connection,
+            _begun(connection, writes=True) as tx,
+        ):
+            yield tx
+
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        """Turn errors of Django that the project can mend into errors that say how."""
+        try:
+            yield
+        except SynchronousOnlyOperation:
+            raise ConfigurationError(
+                "this waits for the database, so it can't be called in asynchronous code: call "
+                "its twin, as aend_user(…)"
+            ) from None
+        except OperationalError as error:
+            if "locked" in str(error) and connections[self.using].in_atomic_block:
+                raise ConfigurationError(
+                    "SQLite is locked by the transaction that this was called in: end sessions "
+                    "after it, by transaction.on_commit(…); and in tests use MemoryStore()"
+                ) from None
+            if "no such table" in str(error):  # SQLite's own words
+                raise ConfigurationError(_MISSING) from None
+            raise
+        except ProgrammingError:
+            with suppress(Error):
+                if not self.has_tables():
+                    raise ConfigurationError(_MISSING) from None
+            raise
+
+    def server_time(self, tx: Any) -> int:
+        """Return the time of the database's server; SQLite has none but this one."""
+        if tx.db.vendor == "sqlite":
+            return _time.now_ms()
+        tx.execute("SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint")
+        return int(tx.fetchone()[0])
+
+    def server_name(self, tx: Any) -> object:
+        """Return what tells one server from another, or one file."""
+        name = str(tx.db.settings_dict["NAME"])
+        if tx.db.vendor == "sqlite":
+            with suppress(OSError):  # one in memory, of tests
+                return name, Path(name).stat().st_ino
+            return name, 0
+        tx.execute("SELECT pg_postmaster_start_time()")
+        return name, tx.fetchone()[0]
+
+    def read_meta(self, tx: Any, *, lock: bool) -> Meta | None:
+        """Return the namespace's row; in SQLite, whoever writes has locked the whole file."""
+        locks = lock and tx.db.features.has_select_for_update
+        tx.execute(_READ_META + "FOR UPDATE" if locks else _READ_META, [self.space])
+        row = tx.fetchone()
+        return None if row is None else Meta(*row)
+
+    def insert_meta(self, tx: Any, meta: Meta) -> None:
+        """Write the namespace's row, unless another process has just done it."""
+        tx.execute(_INSERT_META, [self.space, *meta])
+
+    def write_meta(self, tx: Any, meta: Meta) -> None:
+        """Write the namespace's row."""
+        tx.execute(_WRITE_META, [*meta, self.space])
+
+    def read_entries(self, tx: Any, kind: Kind, keys: Sequence[bytes]) -> Iterable[Entry]:
+        """Return endings."""
+        tx.execute(_READ_ENTRIES + _places(keys), [self.space, kind, *keys])
+        return [_entry(*row) for row in tx.fetchall()]
+
+    def write_entries(self, tx: Any, entries: Sequence[tuple[Entry, int]]) -> None:
+        """Write endings."""
+        tx.executemany(_WRITE_ENTRY, [[self.space, *entry, counter] for entry, counter in entries])
+
+    def entries_after(self, tx: Any, counter: int) -> Iterable[Entry]:
+        """Return the endings of later changes, read in parts: drivers hold all that a query gives.
+
+        What changes meanwhile gets a later number, so it comes again and nothing is left out.
+        """
+        while True:
+            tx.execute(_READ_LATER, [self.space, counter, _AT_ONCE])
+            part = tx.fetchall()
+            yield from (_entry(*row[1:]) for row in part)
+            if len(part) < _AT_ONCE:
+                return
+            counter = part[-1][0]
+
+    def forget(self, tx: Any, *, horizon: int, clock: int) -> None:
+        """Delete endings."""
+        tx.execute(_FORGET, [self.space, horizon, clock])
+
+    def write_row(self, tx: Any, row: Row) -> None:
+        """Write who is signed in."""
+        tx.execute(_WRITE_ROW, [self.space, *row])
+
+    def write_seen(self, tx: Any, key: bytes, seen: Seen) -> None:
+        """Note when a session was seen."""
+        tx.execute(_WRITE_SEEN, [*seen, self.space, key])
+
+    def read_rows(self, tx: Any, user: bytes) -> list[Row]:
+        """Return the rows of a user."""
+        tx.execute(_READ_ROWS, [self.space, user])
+        return [Row(bytes(key), bytes(user), *rest) for key, user, *rest in tx.fetchall()]
+
+    def delete_rows(
+        self,
+        tx: Any,
+        *,
+        user: bytes | None = None,
+        but: bytes | None = None,
+        keys: Sequence[bytes] | None = None,
+        expired: int | None = None,
+    ) -> None:
+        """Delete rows."""
+        conditions: list[tuple[str, Sequence[object] | None]] = [
+            ('"user" = %s', None if user is None else [user]),
+            ('"key" <> %s', None if but is None else [but]),
+            ('"key" IN ' + _places(keys or ()), keys),
+            ("expires <= %s", None if expired is None else [expired]),
+        ]
+        query = _DELETE_ROWS
+        given: list[object] = [self.space]
+        for condition, values in conditions:
+            if values is not None:
+                query += f" AND {condition}"
+                given += values
+        tx.execute(query, given)
+
+    def feed(self) -> _DjangoFeed:
+        """Return a new feed."""
+        return _DjangoFeed(self)
+
+
+def _places(values: Sequence[object]) -> str:
+    """Return the places for values in a list of SQL; nothing is in the list of none."""
+    return f"({', '.join(['%s'] * len(values)) or 'NULL'})"
+
+
+def _entry(kind: Kind, key: bytes, mark: int, kept: bytes | None, until: int) -> Entry:
+    """Return an ending; some drivers have a `memoryview` for bytes."""
+    return Entry(kind, bytes(key), mark, None if kept is None else bytes(kept), until)
+
+
+class _DjangoFeed(TableFeed[Any]):
+    """Looks at the namespace's row, each time in a new transaction, on a connection of its own."""
+
+    def __init__(self, ledger: DjangoLedger) -> None:
+        super().__init__(ledger)
+        self._django = ledger
+        self._never = Event()
+        self._connection: Any = None
+        self._opened_at = 0
+        self._server: object = None
+
+    def close(self) -> None:
+        """Close the connection."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            _close(connection)
+
+    @contextmanager
+    def reading(self) -> Iterator[Any]:
+        """Begin a transaction."""
+        with self._django.explained(), _begun(self._renewed(), writes=False) as tx:
+            yield self._checked(tx)
+
+    @contextmanager
+    def writing(self) -> Iterator[Any]:
+        """Begin a transaction that writes."""
+        with self._django.explained(), _begun(self._renewed(), writes=True) as tx:
+            yield self._checked(tx)
+
+    def _renewed(self) -> Any:
+        now = _time.elapsed_ms()
+        if self._connection is not None and now - self._opened_at >= _RENEW_MS:
+            self.close()
+        if self._connection is None:
+            self._connection, self._opened_at = _open(self._django.using), now
+        return self._connection
+
+    def _checked(self, tx: Any) -> Any:
+        """Return a transaction's cursor.
+
+        Raises:
+            ChangesLost: the server is another one than before, or the file.
+        """
+        server = self._django.server_name(tx)
+        if self._server not in (None, server):
+            raise ChangesLost
+        self._server = server
+        return tx
+
+    def may_have_changed(self, seconds: float) -> bool:
+        """Wait, in place of the longest time that is asked for, until it is time to look."""
+        if seconds:
+            self._never.wait(_POLL_S)
+        return True

@@ -1,0 +1,522 @@
+"""What only one kind of store has: its file, its server, its URL."""
+
+import multiprocessing
+import os
+import secrets
+import sqlite3
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis, Sentinel
+from redis.asyncio import Redis as AsyncRedis
+from sqlalchemy import MetaData, create_engine, inspect
+from sqlalchemy.exc import OperationalError
+
+from iron_session import ConfigurationError, _time
+from iron_session.revocation import MemoryStore, RedisStore, SqliteStore, SqlStore, open_store
+from iron_session.revocation.ledger import ChangesLost
+from iron_session.revocation.stores import redis_script
+from iron_session.revocation.stores import sql as sql_stores
+from iron_session.revocation.stores import sqlite as sqlite_stores
+from tests.helpers.waiting import wait_for
+from tests.revocation.conftest import SPACE, Workers
+from tests.revocation.servers import RedisServer, run_redis
+
+USER = b"u" * 16
+DAY_MS = 86_400_000
+
+
+# --- memory ------------------------------------------------------------------------------------
+
+
+def test_a_store_in_memory_is_named_in_its_repr() -> None:
+    assert repr(MemoryStore()) == "<MemoryStore>"
+
+
+# --- SQLite ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "endings.sqlite3"
+
+
+def test_the_file_is_made_for_its_user_alone_and_only_when_it_is_needed(path: Path) -> None:
+    store = SqliteStore(str(path))
+    ledger = store.ledger(SPACE)
+    assert not path.exists()
+    ledger.end_user(USER, None, 0)
+    files = sorted(each.name for each in path.parent.iterdir())
+    assert files == ["endings.sqlite3", "endings.sqlite3-shm", "endings.sqlite3-wal"]
+    assert {stat.S_IMODE(each.stat().st_mode) for each in path.parent.iterdir()} == {0o600}
+    assert repr(store) == f"<SqliteStore: {path}>"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("", "path must be the path of a file"),
+        (7, "path must be the path of a file"),
+        (":memory:", r"use MemoryStore\(\)"),
+        ("/no/such/folder/x", "the folder of /no/such/folder/x is not there"),
+    ],
+)
+def test_a_path_must_be_one(given: Any, message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        SqliteStore(given)
+
+
+def test_a_file_that_is_another_one_is_opened_again(path: Path) -> None:
+    ledger = SqliteStore(path).ledger(SPACE)
+    mark = ledger.end_user(USER, None, 0)
+    with closing(ledger.feed()) as feed:
+        assert [each.mark for each in feed.snapshot().entries] == [mark]
+        for each in path.parent.iterdir():
+            each.unlink()
+        for look in (lambda: feed.changes(0), feed.snapshot, lambda: feed.beat(0, 0)):
+            with pytest.raises(ChangesLost):
+                look()
+    ledger.end_user(b"x" * 16, None, 0)
+    assert path.exists()
+    with closing(ledger.feed()) as feed:
+        assert [each.key for each in feed.snapshot().entries] == [b"x" * 16]
+
+
+def test_what_fails_is_rolled_back(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = SqliteStore(path).ledger(SPACE)
+    with monkeypatch.context() as patch:
+        patch.setattr(type(ledger), "write_meta", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            ledger.end_user(USER, None, 0)
+    with closing(ledger.feed()) as feed:
+        assert list(feed.snapshot().entries) == []
+
+
+def test_a_file_that_is_no_database_is_an_error(path: Path) -> None:
+    path.write_bytes(b"something else" * 100)
+    with pytest.raises(sqlite3.DatabaseError):
+        SqliteStore(path).ledger(SPACE).end_all(0)
+
+
+def end_in_child(path: Path, count: int, barrier: Any) -> None:
+    barrier.wait(30)
+    ledger = SqliteStore(path).ledger(SPACE)
+    for _ in range(count):
+        ledger.end_user(secrets.token_bytes(16), None, 0)
+
+
+def test_many_processes_write_at_once(path: Path) -> None:
+    """From the very first moment, when the file and its tables are made."""
+    spawn = multiprocessing.get_context("spawn")
+    barrier = spawn.Barrier(4)
+    children = [spawn.Process(target=end_in_child, args=(path, 20, barrier)) for _ in range(4)]
+    for each in children:
+        each.start()
+    for each in children:
+        each.join(60)
+    assert [each.exitcode for each in children] == [0] * 4
+    with closing(SqliteStore(path).ledger(SPACE).feed()) as feed:
+        snapshot = feed.snapshot()
+        assert snapshot.meta.counter == len(list(snapshot.entries)) == 80
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+@pytest.mark.parametrize("kind", ["sqlite", "redis", "sql-sqlite", "sql-postgresql"])
+def test_a_forked_child_opens_connections_of_its_own(
+    path: Path, workers: Workers, kind: str, request: pytest.FixtureRequest
+) -> None:
+    store: Any
+    if kind == "sqlite":
+        store = SqliteStore(path)
+    elif kind == "redis":
+        url = request.getfixturevalue("redis_server").url
+        store = RedisStore(url, prefix=secrets.token_hex(4))
+    else:
+        is_sqlite = kind == "sql-sqlite"
+        store = SqlStore(
+            f"sqlite:///{path}" if is_sqlite else request.getfixturevalue("postgresql")
+        )
+    revocations = workers(store)
+    revocations.end_user("6")
+    since = revocations.now("7")
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            assert revocations.wait_until_ready(30)
+            revocations.end_user("7")
+            had = sqlite_stores._inherited
+            code = 0 if kind != "sqlite" or had else 2
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert wait_for(lambda: revocations.judge(None, ["7"], since) == "ended")
+    revocations.end_user("8")
+    assert revocations.judge(None, ["8"], since) == "ended"
+    revocations.close(30)
+    if isinstance(store, SqlStore):
+        store._database.engine.dispose()
+    if isinstance(store, RedisStore):
+        store._client.close()
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite", "sql"])
+def test_connections_and_locks_belong_to_one_process(
+    path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """As seen from within one process that has got another id."""
+    stores: dict[str, Any] = {
+        "memory": MemoryStore,
+        "sqlite": lambda: SqliteStore(path),
+        "sql": lambda: SqlStore(f"sqlite:///{path}"),
+    }
+    store = stores[kind]()
+    ledger = store.ledger(SPACE)
+    ledger.end_user(USER, None, 0)
+    inherited = list(sqlite_stores._inherited)
+    pool = store._database.engine.pool if kind == "sql" else None
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "getpid", lambda: -1)
+        assert ledger.end_user(USER, None, 0)
+        opened = sqlite_stores._inherited[len(inherited) :]
+        assert len(opened) == (kind == "sqlite")
+        if kind == "sqlite":
+            ledger._file.close()
+    for each in opened:
+        each.close()
+        sqlite_stores._inherited.remove(each)
+    if pool is not None:
+        assert store._database.engine.pool is not pool
+        store._database._create()
+        store._database.engine.dispose()
+        pool.dispose()
+
+
+# --- Redis -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def redis_store(redis_server: RedisServer) -> Iterator[RedisStore]:
+    store = RedisStore(redis_server.url, prefix=secrets.token_hex(4))
+    yield store
+    store._client.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://:secret@cache.internal:6380/3", "cache.internal:6380/3"),
+        ("rediss://user:secret@cache.internal", "cache.internal:6379/0"),
+        ("unix:///run/redis.sock?db=2&password=secret", "/run/redis.sock/2"),
+    ],
+)
+def test_a_redis_is_shown_without_its_password(url: str, shown: str) -> None:
+    assert repr(RedisStore(url)) == f"<RedisStore: {shown}>"
+
+
+@pytest.mark.parametrize("url", ["http://:secret@x", "secret", "redis://:secret@x:notaport/0"])
+def test_a_url_that_names_no_redis_is_refused(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="the URL of RedisStore") as caught:
+        RedisStore(url)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_client_of_redis_must_be_one_that_can_work() -> None:
+    with pytest.raises(ConfigurationError, match="decode_responses"):
+        RedisStore(Redis(decode_responses=True))
+    for other in (AsyncRedis(), 7):
+        with pytest.raises(ConfigurationError, match=r"must be a URL, or a redis\.Redis"):
+            RedisStore(other)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("prefix", ["", "{x}", 7])
+def test_a_prefix_of_redis_must_leave_the_hash_tag_alone(prefix: Any) -> None:
+    with pytest.raises(ConfigurationError, match="prefix must be text without"):
+        RedisStore("redis://localhost", prefix=prefix)
+
+
+def test_a_client_of_sentinel_is_named_by_its_service() -> None:
+    client = Sentinel([("127.0.0.1", 1)]).master_for("mymaster")  # type: ignore[no-untyped-call]
+    assert repr(RedisStore(client)) == "<RedisStore: mymaster/0>"
+
+
+def test_a_client_of_ones_own_works(redis_server: RedisServer, workers: Workers) -> None:
+    client = Redis.from_url(redis_server.url, socket_timeout=1)
+    store = RedisStore(client, prefix=secrets.token_hex(4))
+    here, there = workers(store), workers(store)
+    since = here.now("7")
+    here.end_user("7")
+    assert wait_for(lambda: there.judge(None, ["7"], since) == "ended")
+    here.close(30)
+    there.close(30)
+    client.close()
+
+
+def test_all_keys_have_one_hash_tag_and_no_end(redis_store: RedisStore) -> None:
+    """Redis would drop those first that have an end."""
+    ledger = redis_store.ledger(SPACE)
+    ledger.end_user(USER, None, 0)
+    ledger.end_sessions({USER: DAY_MS})
+    prefix = f"{{{redis_store._prefix}:{SPACE}}}:"
+    keys = redis_store._client.keys(f"{redis_store._prefix}*") or redis_store._client.keys(
+        f"*{redis_store._prefix}*"
+    )
+    assert {each.decode() for each in keys} == {
+        prefix + name for name in ("meta", "users", "sessions", "changes")
+    }
+    assert {redis_store._client.ttl(each) for each in keys} == {-1}
+
+
+def test_a_trimmed_stream_is_noticed(redis_store: RedisStore) -> None:
+    ledger = redis_store.ledger(SPACE)
+    with closing(ledger.feed()) as feed:
+        feed.snapshot()
+        ledger.end_user(USER, None, 0)
+        redis_store._client.xtrim(ledger.keys[4], maxlen=0)
+        assert feed.changes(0) is None
+        ledger.end_user(USER, None, 0)
+        with pytest.raises(ChangesLost):
+            feed.changes(1)
+
+
+def test_a_stream_is_kept_short(redis_store: RedisStore) -> None:
+    ledger = redis_store.ledger(SPACE)
+    for _ in range(15):
+        ledger.end_sessions({secrets.token_bytes(16): DAY_MS for _ in range(1000)})
+    length = redis_store._client.xlen(ledger.keys[4])
+    assert redis_script._MOST_CHANGES <= length < 2 * redis_script._MOST_CHANGES
+    with closing(ledger.feed()) as feed:
+        assert len(list(feed.snapshot().entries)) == 15_000
+    redis_store._client.delete(*ledger.keys)
+
+
+@pytest.mark.parametrize("policy", ["allkeys-lru", "allkeys-random", "volatile-lru", "noeviction"])
+def test_a_redis_that_forgets_is_refused(
+    policy: str, workers: Workers, caplog: pytest.LogCaptureFixture
+) -> None:
+    with run_redis("--maxmemory-policy", policy) as server:
+        store = RedisStore(server.url)
+        revocations = workers.make(store)
+        if policy.startswith("allkeys"):
+            revocations.start()
+            assert wait_for(lambda: revocations._follower.trouble)
+            with pytest.raises(ConfigurationError, match=f"maxmemory-policy is {policy}"):
+                revocations.wait_until_ready(0.01)
+        else:
+            assert revocations.wait_until_ready(30)
+            assert ("maxmemory-policy is volatile-lru" in caplog.text) is (policy == "volatile-lru")
+        revocations.close(30)
+        store._client.close()
+
+
+def test_a_policy_that_may_not_be_read_is_a_warning(
+    redis_server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    with closing(Redis.from_url(redis_server.url)) as admin:
+        admin.acl_setuser(
+            "guest", enabled=True, passwords="+secret", keys="*", commands=["+@all", "-info"]
+        )
+    store = RedisStore(redis_server.url.replace("//", "//guest:secret@"))
+    for _ in range(2):
+        store.ledger(SPACE).feed().close()
+    store._client.close()
+    assert [each.levelname for each in caplog.records] == ["WARNING"]
+    assert "maxmemory-policy is unknown" in caplog.text
+
+
+def test_a_redis_that_is_restarted_empty_is_told_what_was_there(workers: Workers) -> None:
+    with run_redis() as server:
+        stores = [RedisStore(server.url) for _ in range(2)]
+        revocations = workers(stores[0])
+        since, session_id = revocations.now("7"), secrets.token_urlsafe(16)
+        revocations.end_user("7")
+        revocations.end_session(session_id)
+        server.stop()
+        assert wait_for(lambda: revocations._follower.trouble)
+        server.start()
+        assert wait_for(lambda: revocations._follower.trouble is None)
+        late = workers(stores[1])
+        assert wait_for(lambda: late.judge(None, ["7"], since) == "ended")
+        assert wait_for(lambda: late.judge(session_id, [], late.now()) == "ended")
+        for each in (revocations, late):
+            each.close(30)
+        for store in stores:
+            store._client.close()
+
+
+def test_a_redis_that_is_flushed_is_told_what_was_there(workers: Workers) -> None:
+    """Its connections stay, so only a heartbeat can tell."""
+    with run_redis() as server:
+        stores = [RedisStore(server.url) for _ in range(2)]
+        revocations = workers(stores[0], max_stale=8)
+        since = revocations.now("7")
+        revocations.end_user("7")
+        stores[0]._client.flushall()
+        assert wait_for(lambda: stores[0]._client.exists(revocations._ledger.keys[1]))  # type: ignore[attr-defined]
+        late = workers(stores[1])
+        assert wait_for(lambda: late.judge(None, ["7"], since) == "ended")
+        for each in (revocations, late):
+            each.close(30)
+        for store in stores:
+            store._client.close()
+
+
+def test_a_redis_without_memory_makes_processes_stale(workers: Workers) -> None:
+    """An ending that it refuses is an error; nothing of it is written."""
+    with run_redis("--maxmemory-policy", "noeviction") as server:
+        store = RedisStore(server.url)
+        revocations = workers(store, max_stale=8)
+        since = revocations.now("7")
+        store._client.config_set("maxmemory", 1)
+        with pytest.raises(Exception, match="can't be reached"):
+            revocations.end_user("7")
+        assert wait_for(lambda: revocations._follower.trouble)
+        store._client.config_set("maxmemory", 0)
+        assert wait_for(lambda: revocations._follower.trouble is None)
+        assert revocations.judge(None, ["7"], since) == "good"
+        revocations.close(30)
+        store._client.close()
+
+
+# --- SQL ---------------------------------------------------------------------------------------
+
+
+def test_a_database_is_shown_without_its_password() -> None:
+    store = SqlStore("postgresql+pg8000://user:secret@db.internal/shop")
+    assert repr(store) == "<SqlStore: postgresql+pg8000://user:***@db.internal/shop>"
+
+
+@pytest.mark.parametrize("url", ["secret", "nothing://u:secret@x/y", "postgresql+no://u:secret@x"])
+def test_a_url_that_names_no_database_is_refused(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="the URL of SqlStore can't be read") as caught:
+        SqlStore(url)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_database_must_be_one_that_can_work() -> None:
+    with pytest.raises(ConfigurationError, match="sqlite\\+aiosqlite, which is asynchronous"):
+        SqlStore("sqlite+aiosqlite:///x")
+    with pytest.raises(ConfigurationError, match="must be a URL or an engine"):
+        SqlStore(7)  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match="knows PostgreSQL and SQLite, not mysql"):
+        SqlStore(create_engine("mysql+pymysql://x", module=FakeDriver()))
+
+
+class FakeDriver:
+    paramstyle = "format"
+    version_info = (1, 4, 6, "final", 1)
+
+
+def test_the_tables_are_made_unless_migrations_make_them(path: Path) -> None:
+    names = {"iron_session_ledgers", "iron_session_endings", "iron_session_signed_in"}
+    engine = create_engine(f"sqlite:///{path}", hide_parameters=True)
+    own = SqlStore(engine, create_tables=False)
+    assert isinstance(own.metadata, MetaData)
+    assert set(own.metadata.tables) == names
+    with pytest.raises(OperationalError, match="no such table"):
+        own.ledger(SPACE).end_all(0)
+    SqlStore(engine).ledger(SPACE).end_all(0)
+    assert set(inspect(engine).get_table_names()) == names
+    assert own.ledger(SPACE).end_all(0)
+    engine.dispose()
+
+
+def test_another_process_may_make_the_tables_at_the_same_time(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = SqlStore(f"sqlite:///{path}")
+    create, fails = store.metadata.create_all, iter([True])
+
+    def create_all(engine: Any) -> None:
+        if next(fails, False):
+            raise OperationalError("CREATE TABLE", None, Exception("already exists"))
+        create(engine)
+
+    monkeypatch.setattr(store.metadata, "create_all", create_all)
+    assert store.ledger(SPACE).end_all(0)
+    store._database.engine.dispose()
+
+
+def test_much_is_read_in_parts(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sql_stores, "_AT_ONCE", 3)
+    store = SqlStore(f"sqlite:///{path}")
+    ledger = store.ledger(SPACE)
+    for count in (0, 1, 3, 5):
+        ledger.end_sessions({secrets.token_bytes(16): DAY_MS for _ in range(count)})
+    with closing(ledger.feed()) as feed:
+        assert len({each.key for each in feed.snapshot().entries}) == 9
+    store._database.engine.dispose()
+
+
+def test_another_server_is_noticed(postgresql: str) -> None:
+    """Poolers change it without a word."""
+    store = SqlStore(postgresql)
+    ledger = store.ledger(SPACE)
+    with closing(ledger.feed()) as feed:
+        feed.beat(0, 0)
+        feed.beat(0, 0)
+        ledger.server_name = lambda tx: "another"  # type: ignore[method-assign]
+        with pytest.raises(ChangesLost):
+            feed.beat(0, 0)
+    store._database.engine.dispose()
+
+
+def test_a_store_that_was_set_back_is_noticed() -> None:
+    ledger: Any = MemoryStore().ledger(SPACE)
+    with closing(ledger.feed()) as feed:
+        feed.beat(0, 0)
+        before = ledger._meta
+        ledger.end_all(0)
+        feed.snapshot()
+        for meta in (before, ledger._meta._replace(generation="other", counter=2)):
+            ledger._meta = meta
+            with pytest.raises(ChangesLost):
+                feed.changes(0)
+
+
+# --- URLs --------------------------------------------------------------------------------------
+
+
+def test_a_url_names_a_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    shown = {
+        f"sqlite:///{tmp_path}/a%20b": f"<SqliteStore: {tmp_path}/a b>",
+        "sqlite:///endings.db": f"<SqliteStore: {tmp_path}/endings.db>",
+        "redis://:secret@x/1": "<RedisStore: x:6379/1>",
+        "rediss://x": "<RedisStore: x:6379/0>",
+        "valkey://x": "<RedisStore: x:6379/0>",
+        "valkeys://x": "<RedisStore: x:6379/0>",
+        "unix:///run/x": "<RedisStore: /run/x/0>",
+        "postgresql+pg8000://u:secret@x/y": "<SqlStore: postgresql+pg8000://u:***@x/y>",
+        "sqlite+pysqlite:///x": "<SqlStore: sqlite+pysqlite:///x>",
+    }
+    assert {url: repr(open_store(url)) for url in shown} == shown
+
+
+@pytest.mark.parametrize("url", ["", "secret", None, 7])
+def test_what_is_no_url_is_refused(url: Any) -> None:
+    with pytest.raises(ConfigurationError, match="a store's URL must be as"):
+        open_store(url)
+
+
+@pytest.mark.parametrize(
+    ("module", "store", "extra"),
+    [("redis", RedisStore, "redis"), ("sqlalchemy", SqlStore, "sqlalchemy")],
+)
+def test_a_missing_library_is_named(
+    monkeypatch: pytest.MonkeyPatch, module: str, store: Any, extra: str
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(ImportError, match=rf"iron-session\[{extra}\]"):
+        store("redis://x")
+
+
+def test_the_time_of_the_test_is_the_time_of_the_server(redis_store: RedisStore) -> None:
+    """Or all other tests of times would be of another clock."""
+    with closing(redis_store.ledger(SPACE).feed()) as feed:
+        assert abs(feed.beat(0, 0).server - _time.now_ms()) < 5000
