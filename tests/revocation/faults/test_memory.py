@@ -22,7 +22,7 @@ def fill(client: "redis.Redis", *, seconds: int | None = None) -> None:
     try:
         for _ in range(200):
             client.set(secrets.token_hex(8), bytes(2**14), ex=seconds)
-    except redis.exceptions.OutOfMemoryError:
+    except redis.OutOfMemoryError:
         pass
 
 
