@@ -212,8 +212,8 @@ def test_changes_that_were_trimmed_away_are_read_anew(
             for each in ended:
                 watch.wait(each, "ended")
                 assert watch.seen(there, each) == ["good", "ended"]
-            counter = here.revocations._replica.counter
-            assert wait_for(lambda: there.revocations._replica.counter == counter)
+            one, other = here.revocations._replica, there.revocations._replica
+            assert wait_for(lambda: one.counter == other.counter == len(ended) + later)
             told = _time.elapsed_ms()
             assert wait_for(lambda: there.fresh_from > told)
             assert watch.seen(there, visitor) == ["good"]

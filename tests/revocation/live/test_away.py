@@ -42,9 +42,9 @@ def test_visitors_whose_store_is_away_keep_their_cookies_and_are_known_again_lat
             assert line.get("/who")["user"] is None  # a visitor without a cookie
         other = site.connect()  # which the server closes after an error
         status, _ = other.ask("/end_user", visitor.cookie, user=visitor.user)
+        other.close()
         assert status >= 500
         assert other.set_cookie == []
-        other.close()
         redis_server.start()
         assert wait_for(lambda: sights(site, visitor) == {visitor.user})
         assert sights(site, ended) == {None}
