@@ -15,10 +15,11 @@ from iron_session.revocation import outbox as outboxes
 from iron_session.revocation.follower import beat_every_ms
 from iron_session.revocation.ledger import ChangesLost
 from iron_session.revocation.outbox import Outbox
-from iron_session.revocation.records import Entry
+from iron_session.revocation.records import BEFORE_ALL, Changes, Entry, Snapshot
 from iron_session.revocation.replica import Replica
 from iron_session.revocation.revocations import _after_fork
 from iron_session.revocation.rule import HOUR_MS
+from iron_session.revocation.stores.tables import TableFeed
 from tests.helpers.waiting import wait_for
 from tests.revocation.conftest import SPACE, Workers
 
@@ -232,6 +233,30 @@ def test_lost_changes_are_read_again(
     store.fail(None)
     assert wait_for(lambda: revocations.judge(None, ["7"], since) == "ended")
     assert caplog.records == []
+
+
+@pytest.mark.parametrize("place", ["snapshot", "changes"])
+def test_tables_that_are_empty_for_a_moment_are_read_again(
+    store: FaultyStore, workers: Workers, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """Else the process would follow a store without a name, and never write back what it knows."""
+    revocations = workers(store)
+    since, generation = revocations.now("7"), revocations._replica.generation
+    revocations.end_user("7")
+    empty = {"snapshot": Snapshot(BEFORE_ALL, ()), "changes": Changes(BEFORE_ALL, ())}[place]
+    answers, read = iter([empty]), getattr(TableFeed, place)
+    monkeypatch.setattr(
+        TableFeed, place, lambda self, *given: next(answers, None) or read(self, *given)
+    )
+    feeds = store.feeds
+    store.fail(ChangesLost(), "changes" if place == "snapshot" else "nothing")
+    assert wait_for(lambda: store.feeds > feeds)
+    store.fail(None)
+    assert wait_for(lambda: next(answers, "none left") == "none left")
+    store.memory.ledger(revocations._namer.space).end_user(b"x" * 16, None, 0)
+    assert wait_for(lambda: b"x" * 16 in revocations._replica.users)
+    assert revocations._replica.generation == generation
+    assert revocations.judge(None, ["7"], since) == "ended"
 
 
 def test_a_thread_that_has_died_is_started_again(
