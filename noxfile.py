@@ -70,7 +70,10 @@ REPOSITORY = sorted(
         ],
     )
 )
+# What starts Redis and PostgreSQL, and takes long: not twice in `make test`.
+SERVERS = ["tests/integrations/test_django_revocations.py", "tests/revocation"]
 BUT_REPOSITORY = [f"--ignore={path}" for path in REPOSITORY]
+BUT_SERVERS = [f"--ignore={path}" for path in SERVERS]
 # The oldest frameworks and schema libraries that the README and the page on typed data support.
 OLDEST = "constraints-oldest.txt"
 # The newest of those that have no newest version for Python 3.11, on which constraints.txt is made.
@@ -115,17 +118,17 @@ def test_wheel(session: nox.Session) -> None:
 
 
 def test_package(session: nox.Session) -> None:
-    """Run the tests of the package itself, without browsers, over the native core."""
+    """Run the tests of the package itself, without browsers and servers, over the native core."""
     install(session)
     core = install_core(session)
-    arguments = ("-m", "not browser", *BUT_REPOSITORY, *session.posargs)
+    arguments = ("-m", "not browser", *BUT_REPOSITORY, *BUT_SERVERS, *session.posargs)
     run_tests(session, *arguments, speedups=core)
 
 
 def test_the_rest(session: nox.Session) -> None:
     """Run what `test_package` leaves out."""
     install(session)
-    run_tests(session, *REPOSITORY)
+    run_tests(session, *REPOSITORY, *SERVERS)
     run_tests(session, "-m", "browser", *BUT_REPOSITORY)
 
 
