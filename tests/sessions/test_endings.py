@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import traceback
 import warnings
 from datetime import UTC, datetime
 from typing import Any
@@ -386,6 +387,26 @@ def test_a_user_of_that_fails_leaves_the_cookie_alone(caplog: pytest.LogCaptureF
     assert failures.reasons == ["unavailable"]
     assert "user_of raised; the session counts as empty" in caplog.text
     assert "KeyError" in caplog.text
+
+
+@pytest.mark.parametrize("option", ["accept", "user_of"])
+def test_the_log_of_such_a_failure_shows_no_data(
+    option: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Error trackers show the variables of this package's frames."""
+
+    def fail(*_: object) -> None:
+        raise LookupError
+
+    browser = Browser({NAME: seal_text('{"word":"plaintext of a visitor"}')})
+    assert browser.request(make_options(**{option: fail})) == {}
+    (record,) = (one for one in caplog.records if one.levelname == "ERROR")
+    assert record.exc_info is not None
+    frames = [frame for frame, _ in traceback.walk_tb(record.exc_info[2])]
+    assert [frame.f_code.co_name for frame in frames][-1] == "fail"
+    shown = [repr(frame.f_locals) for frame in frames if frame.f_code.co_name != "fail"]
+    assert not [one for one in shown if "plaintext of" in one]
+    assert len(shown) >= 1
 
 
 def test_the_mark_s_user_and_the_data_s_are_both_asked(ledger: Ledger) -> None:

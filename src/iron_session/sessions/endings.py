@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias
 
 from iron_session import _json
+from iron_session._frames import clear_frames
 from iron_session._log import log
 from iron_session.errors import UnsealReason
 from iron_session.sessions.identity import user_in
@@ -151,7 +152,9 @@ def judge(
     """
     try:
         user_id = user_in(data, mark, options)
-    except Exception:  # raised by the application's code, on data that it did not foresee
+    except Exception as error:  # raised by the application's code, on data it did not foresee
+        del data, describe  # error trackers show the variables of the frames in a traceback
+        clear_frames(error)
         log("ERROR", "user_of raised; the session counts as empty", with_traceback=True)
         return "unavailable", None
     revoker = options.revocations
@@ -173,7 +176,9 @@ def _ask(accept: Accept, data: dict[str, Any], about: Unsealed) -> UnsealReason 
             answer.close()
         if not isinstance(answer, bool):  # a coroutine, for one, would count as true
             raise TypeError(f"accept must return True or False, not {type(answer).__name__}")
-    except Exception:
+    except Exception as error:
+        del data
+        clear_frames(error)
         log("ERROR", "accept raised; the session counts as empty", with_traceback=True)
         return "unavailable"
     return None if answer else "refused"
