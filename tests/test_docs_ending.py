@@ -171,7 +171,8 @@ def test_a_user_of_django_s_is_blocked_once_the_transaction_is_over(
         session.login(str(user.pk))
         session.save()
         browser.answer()
-        with transaction.atomic():
+        atomic: Any = transaction.atomic  # Django has no types
+        with atomic():
             page["block"](user)
             assert browser.request(options).user_id == str(user.pk)
         assert browser.request(options).user_id is None

@@ -20,8 +20,7 @@ from django.db import Error, IntegrityError, OperationalError, ProgrammingError,
 from django.db import transaction as transactions
 from django.test import Client, RequestFactory, modify_settings, override_settings
 
-import iron_session
-from iron_session import ConfigurationError, SessionOptions, SessionUnavailableError
+from iron_session import ConfigurationError, SessionOptions, SessionUnavailableError, _time
 from iron_session.integrations.django import DjangoStore
 from iron_session.integrations.django import revocations as stores
 from iron_session.revocation import MemoryStore, Revocations, SqlStore
@@ -182,6 +181,8 @@ def test_many_endings_are_read_in_parts(using: str, monkeypatch: pytest.MonkeyPa
 
 # --- transactions ----------------------------------------------------------------------------
 
+atomic: Any = transactions.atomic  # Django has no types
+
 
 def test_an_ending_does_not_wait_for_the_transaction_that_it_is_called_in(
     postgresql: str,
@@ -189,7 +190,7 @@ def test_an_ending_does_not_wait_for_the_transaction_that_it_is_called_in(
     """And is not lost with it."""
     using = databases.add_postgresql(new_database(postgresql))
     try:
-        with transactions.atomic(using=using):
+        with atomic(using=using):
             SignedIn.objects.using(using).count()
             ledger(using).end_user(USER, None, 0)
             assert mark_of(using) is not None
@@ -200,7 +201,7 @@ def test_an_ending_does_not_wait_for_the_transaction_that_it_is_called_in(
 
 
 def test_sqlite_s_own_transaction_is_named_when_it_is_in_the_way(sqlite: str) -> None:
-    with transactions.atomic(using=sqlite):
+    with atomic(using=sqlite):
         Ledger.objects.using(sqlite).update(clock=0)
         with pytest.raises(ConfigurationError, match=r"after it, by transaction\.on_commit"):
             ledger(sqlite).end_user(USER, None, 0)
@@ -548,7 +549,7 @@ def sign_in(revocations: Revocations, user_id: str, label: str | None) -> str:
     from iron_session.sessions.identity import new_id
 
     session_id = new_id()
-    now = iron_session._time.now_ms()
+    now = _time.now_ms()
     revocations.note_login(session_id, user_id, label, now, now + HOUR_MS)
     assert revocations.sessions_of(user_id)
     return session_id

@@ -258,7 +258,8 @@ class Late(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels has no typ
 
     async def connect(self) -> None:
         await self.accept()
-        self.scope["session"].save()
+        scope: Any = self.scope
+        scope["session"].save()
 
 
 def test_once_it_was_accepted_the_server_hears_of_it(options: SessionOptions) -> None:

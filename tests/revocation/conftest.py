@@ -1,6 +1,7 @@
 """Stores of every kind, each opened as often as a test asks for: as several processes do."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,7 @@ def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opene
     """Return what opens one store again and again, a new handle each time."""
     kind = request.param
     opened: list[Any] = []
+    close: Callable[[], object] = bool
 
     def open_one() -> Store:
         opened.append(make())
@@ -78,9 +80,9 @@ def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opene
         else:
             using = add_postgresql(new_database(request.getfixturevalue("postgresql")))
         make = lambda: DjangoStore(using)  # noqa: E731
+        close = partial(remove, using)
     yield open_one
-    if kind.startswith("django"):
-        remove(using)
+    close()
     for each in opened:
         if isinstance(each, SqlStore):
             each._database.engine.dispose()

@@ -201,7 +201,7 @@ class IronSessionMiddleware(_Middleware):
 
     def answer_unavailable(self, request: HttpRequest) -> HttpResponseBase:
         """Return the response to a `SessionUnavailableError`: 503. A subclass may return a page."""
-        return HttpResponse(TEXT, status=STATUS, headers=dict(HEADERS))
+        return HttpResponse(TEXT.encode(), status=STATUS, headers=dict(HEADERS))
 
     def process_exception(
         self, request: HttpRequest, exception: Exception

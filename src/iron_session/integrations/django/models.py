@@ -73,7 +73,8 @@ class Ending(_Model):
         indexes = (models.Index(fields=["space", "counter"], name="iron_session_endings_later"),)
 
     def __str__(self) -> str:
-        return f"{self.kind} {bytes(self.key).hex()}"
+        key: Any = self.key  # bytes, or with some drivers a memoryview
+        return f"{self.kind} {bytes(key).hex()}"
 
 
 class SignedIn(_Model):
