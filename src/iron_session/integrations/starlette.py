@@ -66,7 +66,7 @@ class StarletteHead(ScopeHead):
 class _Connection(Connection):
     __slots__ = ()
 
-    head_type = StarletteHead
+    head_type: ClassVar[type[ScopeHead]] = StarletteHead
 
 
 class IronSessionMiddleware(asgi.IronSessionMiddleware):
@@ -76,7 +76,7 @@ class IronSessionMiddleware(asgi.IronSessionMiddleware):
     too late for Starlette itself to call the handler that is registered for the error.
     """
 
-    connection_type = _Connection
+    connection_type: ClassVar[type[Connection]] = _Connection
 
     async def answer_failure(
         self, failure: IronSessionError, connection: Connection, receive: asgi.Receive
@@ -242,7 +242,7 @@ class HandlerConnection(Connection):
 
     __slots__ = ("_connection", "is_over", "is_sent")
 
-    head_type = StarletteHead
+    head_type: ClassVar[type[ScopeHead]] = StarletteHead
 
     @guarded
     def __init__(self, connection: HTTPConnection, key: str, options: SessionOptions[Any]) -> None:

@@ -33,7 +33,7 @@ class StoreClock:
 
     def __init__(self) -> None:
         self._anchor: _Anchor | None = None
-        self.reached = 0
+        self.reached: int = 0
 
     def set(self, beat: Beat, at: int) -> None:
         """Note a heartbeat that was answered at `at`, of `_time.elapsed_ms`."""

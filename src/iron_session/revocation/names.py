@@ -53,7 +53,7 @@ class Namer:
     def __init__(self, namespace: str) -> None:
         name = check_id(namespace, "namespace").encode("utf-8")
         prefix = len(name).to_bytes(2, "big") + name
-        self.space = base64url_encode(fingerprint(name))
+        self.space: str = base64url_encode(fingerprint(name))
         """The namespace as stores name it: 22 characters of base64url."""
 
         def user_key(user_id: str) -> bytes:

@@ -24,11 +24,11 @@ class PendingEnding:
 
     def __init__(self, outbox: Outbox, key: bytes, life_ms: int) -> None:
         self._outbox = outbox
-        self.key = key
-        self.life_ms = life_ms
-        self.ends = _time.elapsed_ms() + life_ms
+        self.key: bytes = key
+        self.life_ms: int = life_ms
+        self.ends: int = _time.elapsed_ms() + life_ms
         """When no copy opens any more, as `_time.elapsed_ms` counts."""
-        self.written = Event()
+        self.written: Event = Event()
 
     def __repr__(self) -> str:
         return f"<PendingEnding: {'written' if self.written.is_set() else 'not written yet'}>"

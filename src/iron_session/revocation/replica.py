@@ -48,14 +48,14 @@ class Replica:
     )
 
     def __init__(self) -> None:
-        self.all = 0
-        self.horizon = 0
-        self.newest = 0
+        self.all: int = 0
+        self.horizon: int = 0
+        self.newest: int = 0
         self.users: dict[bytes, MarkOrKept] = {}
         self.sessions: dict[bytes, int] = {}
-        self.generation = ""
-        self.counter = 0
-        self.fresh_from = _LONG_AGO
+        self.generation: str = ""
+        self.counter: int = 0
+        self.fresh_from: int = _LONG_AGO
         self._longest = 0
         # The keys of `sessions` by their hour, which is one object for all of them: 8 bytes each.
         self._by_hour: dict[int, tuple[int, list[bytes]]] = {}
@@ -132,7 +132,8 @@ class Replica:
 
     def follow(self, generation: str, counter: int) -> None:
         """Note up to which change of a store this is complete."""
-        self.generation, self.counter = generation, counter
+        self.generation = generation
+        self.counter = counter
 
     def forget(self, clock: int) -> None:
         """Forget what may be forgotten, at a time of the store's clock."""

@@ -28,9 +28,9 @@ class Watch:
         callback: Callable[[], object],
     ) -> None:
         self._watches = watches
-        self.keys = keys
-        self.is_ended = is_ended
-        self.callback = callback
+        self.keys: tuple[bytes, ...] = keys
+        self.is_ended: Callable[[], bool] = is_ended
+        self.callback: Callable[[], object] = callback
 
     def __repr__(self) -> str:
         return "<Watch>"

@@ -69,7 +69,7 @@ class _ReadOnly(_Admin):
     """Rows of the project's namespace; a page that is there only if `DjangoStore` is used."""
 
     list_display: tuple[Any, ...] = ()
-    list_display_links = None
+    list_display_links: None = None
 
     def get_queryset(self, request: Any) -> Any:
         """Return the rows of the namespace."""
@@ -111,7 +111,7 @@ class _ReadOnly(_Admin):
 class LedgerAdmin(_ReadOnly):
     """The namespace as a whole: when all its sessions were ended."""
 
-    list_display = ("space", "all_ended_at", "longest_life")
+    list_display: tuple[Any, ...] = ("space", "all_ended_at", "longest_life")
 
     @_column("all sessions ended")
     def all_ended_at(self, row: Any) -> datetime | None:
@@ -127,9 +127,9 @@ class LedgerAdmin(_ReadOnly):
 class EndingAdmin(_ReadOnly):
     """What was ended: users and sessions. Users are there by fingerprint only."""
 
-    list_display = ("kind", "name", "ended_at", "kept_session", "forgotten_after")
-    list_filter = ("kind",)
-    ordering = ("-counter",)
+    list_display: tuple[Any, ...] = ("kind", "name", "ended_at", "kept_session", "forgotten_after")
+    list_filter: tuple[Any, ...] = ("kind",)
+    ordering: tuple[Any, ...] = ("-counter",)
 
     @_column("session or user's fingerprint")
     def name(self, row: Any) -> str:
@@ -159,10 +159,10 @@ def _text(key: bytes) -> str:
 class SignedInAdmin(_ReadOnly):
     """Who is signed in, with `Revocations(directory=True)`, and the action that ends sessions."""
 
-    list_display = ("user_id", "label", "logged_in_at", "seen_at", "expires_at")
-    search_fields = ("=user_id", "label")
-    ordering = ("-login",)
-    actions = ("end",)
+    list_display: tuple[Any, ...] = ("user_id", "label", "logged_in_at", "seen_at", "expires_at")
+    search_fields: tuple[Any, ...] = ("=user_id", "label")
+    ordering: tuple[Any, ...] = ("-login",)
+    actions: tuple[Any, ...] = ("end",)
 
     def get_queryset(self, request: Any) -> Any:
         """Return the rows of sessions that have not expired."""

@@ -16,33 +16,33 @@ if TYPE_CHECKING:
         def __getattr__(self, name: str) -> Any: ...
 
 else:
-    _Model = models.Model
+    _Model: Any = models.Model
 
 
 class _Options:
     """What all tables have in common: they are there only where the store can use them."""
 
-    app_label = "iron_session"
-    default_permissions = ("view",)
-    required_db_features = ("supports_update_conflicts_with_target",)
+    app_label: str = "iron_session"
+    default_permissions: tuple[str, ...] = ("view",)
+    required_db_features: tuple[str, ...] = ("supports_update_conflicts_with_target",)
 
 
 class Ledger(_Model):
     """What is known of one namespace as a whole. All times are ms of the store's clock."""
 
-    space = models.CharField(max_length=22, primary_key=True)
-    clock = models.BigIntegerField()
-    newest_all = models.BigIntegerField()
-    horizon = models.BigIntegerField()
-    longest = models.BigIntegerField()
-    generation = models.CharField(max_length=16)
-    counter = models.BigIntegerField()
+    space: Any = models.CharField(max_length=22, primary_key=True)
+    clock: Any = models.BigIntegerField()
+    newest_all: Any = models.BigIntegerField()
+    horizon: Any = models.BigIntegerField()
+    longest: Any = models.BigIntegerField()
+    generation: Any = models.CharField(max_length=16)
+    counter: Any = models.BigIntegerField()
 
     class Meta(_Options):
         """The table."""
 
-        db_table = "iron_session_ledgers"
-        verbose_name = "namespace"
+        db_table: str = "iron_session_ledgers"
+        verbose_name: str = "namespace"
 
     def __str__(self) -> str:
         return str(self.space)
@@ -51,26 +51,28 @@ class Ledger(_Model):
 class Ending(_Model):
     """The newest ending of a user, or that of a session."""
 
-    id = models.BigAutoField(primary_key=True)
-    space = models.CharField(max_length=22)
-    kind = models.CharField(max_length=7)
-    key = models.BinaryField(max_length=16)
-    mark = models.BigIntegerField()
-    kept = models.BinaryField(max_length=16, null=True)
-    until = models.BigIntegerField()
-    counter = models.BigIntegerField()
+    id: Any = models.BigAutoField(primary_key=True)
+    space: Any = models.CharField(max_length=22)
+    kind: Any = models.CharField(max_length=7)
+    key: Any = models.BinaryField(max_length=16)
+    mark: Any = models.BigIntegerField()
+    kept: Any = models.BinaryField(max_length=16, null=True)
+    until: Any = models.BigIntegerField()
+    counter: Any = models.BigIntegerField()
 
     class Meta(_Options):
         """The table."""
 
-        db_table = "iron_session_endings"
-        verbose_name = "ending"
-        constraints = (
+        db_table: str = "iron_session_endings"
+        verbose_name: str = "ending"
+        constraints: Any = (
             models.UniqueConstraint(
                 fields=["space", "kind", "key"], name="iron_session_endings_one"
             ),
         )
-        indexes = (models.Index(fields=["space", "counter"], name="iron_session_endings_later"),)
+        indexes: Any = (
+            models.Index(fields=["space", "counter"], name="iron_session_endings_later"),
+        )
 
     def __str__(self) -> str:
         key: Any = self.key  # bytes, or with some drivers a memoryview
@@ -80,27 +82,27 @@ class Ending(_Model):
 class SignedIn(_Model):
     """A session of a user, with `Revocations(directory=True)`."""
 
-    id = models.BigAutoField(primary_key=True)
-    space = models.CharField(max_length=22)
-    key = models.BinaryField(max_length=16)
-    user = models.BinaryField(max_length=16)
-    user_id = models.CharField(max_length=256)
-    label = models.CharField(max_length=256, null=True)
-    login = models.BigIntegerField()
-    seen = models.BigIntegerField()
-    expires = models.BigIntegerField()
-    since = models.BigIntegerField()
+    id: Any = models.BigAutoField(primary_key=True)
+    space: Any = models.CharField(max_length=22)
+    key: Any = models.BinaryField(max_length=16)
+    user: Any = models.BinaryField(max_length=16)
+    user_id: Any = models.CharField(max_length=256)
+    label: Any = models.CharField(max_length=256, null=True)
+    login: Any = models.BigIntegerField()
+    seen: Any = models.BigIntegerField()
+    expires: Any = models.BigIntegerField()
+    since: Any = models.BigIntegerField()
 
     class Meta(_Options):
         """The table."""
 
-        db_table = "iron_session_signed_in"
-        verbose_name = "session"
-        permissions = (("end_sessions", "Can end sessions"),)
-        constraints = (
+        db_table: str = "iron_session_signed_in"
+        verbose_name: str = "session"
+        permissions: Any = (("end_sessions", "Can end sessions"),)
+        constraints: Any = (
             models.UniqueConstraint(fields=["space", "key"], name="iron_session_signed_in_one"),
         )
-        indexes = (models.Index(fields=["space", "user"], name="iron_session_signed_in_user"),)
+        indexes: Any = (models.Index(fields=["space", "user"], name="iron_session_signed_in_user"),)
 
     def __str__(self) -> str:
         return f"{self.user_id}, {self.label or 'no label'}"

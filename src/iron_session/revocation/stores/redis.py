@@ -139,7 +139,7 @@ class _RedisLedger:
         self._is_own = is_own
         self._script = client.register_script(SCRIPT)
         self._block_s = 0.25 if timeout is None else min(0.25, timeout / 2)
-        self.keys = [f"{tag}:{name}" for name in _KEYS]
+        self.keys: list[str] = [f"{tag}:{name}" for name in _KEYS]
 
     def end_all(self, estimate: int) -> int:
         """End all sessions; return the mark."""

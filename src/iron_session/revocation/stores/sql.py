@@ -128,8 +128,8 @@ class _Tables:
         def number(name: str) -> Column[int]:
             return Column(name, BigInteger, nullable=False)
 
-        self.metadata = MetaData()
-        self.ledgers = Table(
+        self.metadata: MetaData = MetaData()
+        self.ledgers: Table = Table(
             "iron_session_ledgers",
             self.metadata,
             Column("space", String(22), primary_key=True),
@@ -212,7 +212,7 @@ class _SqlLedger(TableLedger["Connection"]):
         self._ledgers, self._endings = tables.ledgers, tables.endings
         self._signed_in = tables.signed_in
         self._space = space
-        self.is_postgresql = database.engine.dialect.name == "postgresql"
+        self.is_postgresql: bool = database.engine.dialect.name == "postgresql"
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
