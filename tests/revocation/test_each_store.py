@@ -110,6 +110,29 @@ def end_in_child(path: Path, count: int, barrier: Any) -> None:
         ledger.end_user(secrets.token_bytes(16), None, 0)
 
 
+def test_a_mode_that_another_process_is_changing_is_waited_for(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Busy:
+        """A connection that is refused some times."""
+
+        def __init__(self, times: int) -> None:
+            self.times = times
+
+        def execute(self, statement: str) -> None:
+            self.times -= 1
+            if self.times >= 0:
+                raise sqlite3.OperationalError("database is locked")
+
+    busy: Any = Busy(2)
+    sqlite_stores._write_ahead(busy)
+    assert busy.times == -1
+    monkeypatch.setattr(sqlite_stores, "_WAIT_S", 0.01)
+    busy = Busy(10_000)
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        sqlite_stores._write_ahead(busy)
+
+
 def test_many_processes_write_at_once(path: Path) -> None:
     """From the very first moment, when the file and its tables are made."""
     spawn = multiprocessing.get_context("spawn")

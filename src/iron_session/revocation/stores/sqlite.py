@@ -103,6 +103,24 @@ class SqliteStore:
 _inherited: list[sqlite3.Connection] = []
 
 
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Have readers and a writer work side by side; the file keeps this from the first time on.
+
+    Where several processes make the file at once, SQLite does not wait for the one that changes the
+    mode: it would be a deadlock if that one waited too.
+    """
+    last = _time.elapsed_ms() + _WAIT_S * 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            if _time.elapsed_ms() >= last:
+                raise
+        else:
+            return
+        Event().wait(0.01)
+
+
 class _File:
     """A connection to the file, opened when it is needed and again after a fork.
 
@@ -147,7 +165,7 @@ class _File:
             self._path, timeout=_WAIT_S, isolation_level=None, check_same_thread=False
         )
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
+            _write_ahead(connection)
             connection.executescript(_TABLES)
         except BaseException:
             connection.close()
