@@ -60,7 +60,7 @@ class Feed(Protocol):
         ...
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Release the connection."""
         ...
 
 

@@ -7,14 +7,13 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
-from iron_session.errors import ConfigurationError
 from iron_session.seals._crypto import fingerprint
 from iron_session.seals._encoding import base64url_encode
+from iron_session.sessions.identity import check_user_id
 
-__all__ = ["Namer", "check_id", "session_key", "session_text"]
+__all__ = ["Namer", "session_key", "session_text"]
 
 _ID_LENGTH: Final = 22
-_LONGEST: Final = 256
 _KEPT_KEYS: Final = 1024
 
 
@@ -51,7 +50,7 @@ class Namer:
     __slots__ = ("space", "user_key")
 
     def __init__(self, namespace: str) -> None:
-        name = check_id(namespace, "namespace").encode("utf-8")
+        name = check_user_id(namespace, "namespace").encode("utf-8")
         prefix = len(name).to_bytes(2, "big") + name
         self.space: str = base64url_encode(fingerprint(name))
         """The namespace as stores name it: 22 characters of base64url."""
@@ -65,21 +64,3 @@ class Namer:
 
         It is not secret: whoever can guess an id can compute it.
         """
-
-
-def check_id(given: object, name: str) -> str:
-    """Return a name that an application has given, or refuse it.
-
-    Args:
-        given: the name.
-        name: what the error calls it.
-
-    Raises:
-        TypeError: it is no text.
-        ConfigurationError: it is empty, longer than 256 characters, or not valid Unicode.
-    """
-    if not isinstance(given, str):
-        raise TypeError(f"{name} must be text, not {type(given).__name__}: use str({name})")
-    if not 1 <= len(given) <= _LONGEST or any("\ud800" <= each <= "\udfff" for each in given):
-        raise ConfigurationError(f"{name} must have 1 to {_LONGEST} characters of valid Unicode")
-    return given

@@ -19,12 +19,13 @@ from iron_session.revocation.clock import StoreClock
 from iron_session.revocation.directory import Directory, Notes, Row, Seen, SignedIn, signed_in
 from iron_session.revocation.follower import Follower, beat_every_ms
 from iron_session.revocation.ledger import Ledger, SessionEndedError, Store
-from iron_session.revocation.names import Namer, check_id, session_key
+from iron_session.revocation.names import Namer, session_key
 from iron_session.revocation.outbox import Outbox, PendingEnding
 from iron_session.revocation.records import Ending, Entry, Identified, KeptSession, all_entry
 from iron_session.revocation.replica import Replica
 from iron_session.revocation.watches import Watch, Watches
 from iron_session.sessions.endings import Verdict
+from iron_session.sessions.identity import check_user_id
 
 __all__ = ["Revocations"]
 
@@ -149,7 +150,7 @@ class Revocations:
             SessionEndedError: the session to keep has ended itself; nothing was done.
             SessionUnavailableError: the store can't be reached; it may have been done or not.
         """
-        key = self._namer.user_key(check_id(user_id, "user_id"))
+        key = self._namer.user_key(check_user_id(user_id, "user_id"))
         kept = None if keep is None else self._kept(keep, user_id, key)
         mark = self._write(lambda: self._ledger.end_user(key, kept, self._follower.estimate()))
         self._apply(Entry("user", key, mark, None if kept is None else kept.key))
@@ -167,7 +168,7 @@ class Revocations:
             ConfigurationError: it is not the id of a session.
             SessionUnavailableError: the store can't be reached; it may have been done or not.
         """
-        key = session_key(check_id(session_id, "session_id"))
+        key = session_key(check_user_id(session_id, "session_id"))
         if key is None:
             raise ConfigurationError(
                 "session_id must be the id of a session, 22 characters of base64url: session.id"
@@ -340,7 +341,7 @@ class Revocations:
         directory = self._directory
         if directory is None or self._notes is None:
             raise ConfigurationError("sessions_of needs Revocations(directory=True)")
-        user, now = self._namer.user_key(check_id(user_id, "user_id")), _time.now_ms()
+        user, now = self._namer.user_key(check_user_id(user_id, "user_id")), _time.now_ms()
         self._notes.flush()
         rows = self._call(lambda: directory.rows_of(user), "nothing was read")
         live = [

@@ -555,7 +555,7 @@ def _check_lifetimes(options: SessionOptions[Any]) -> None:
 
 
 def _register(options: SessionOptions[Any]) -> None:
-    """Tell what ends sessions how long they live."""
+    """Register the lives of sessions with what ends them."""
     revoker, most = options.revocations, options.max_lifetime_ms
     if revoker is None:
         return

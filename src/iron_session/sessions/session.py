@@ -835,18 +835,10 @@ class Session(GuardedMapping, Generic[T]):
     ) -> None:
         """Save; `json` is the data as JSON, if it was encoded already."""
         data = self._load()
-        if self._destroyed:
-            if not data and self._login is None:
+        if self._destroyed or self.unavailable:
+            if self._destroyed and not data and self._login is None:
                 return
-            raise SessionDestroyedError(
-                "data was written into a destroyed session: saving it would log the visitor in "
-                "again. Destroy the session last, or use clear() to start over in it"
-            )
-        if self.unavailable:
-            raise self._unavailable_error(
-                "the session can't be saved: it can't be told right now whether the one that the "
-                "browser has was ended, and saving would replace that. Answer 503"
-            )
+            raise self._why_unsavable()
         if ttl is None and cookie_options is None:
             ttl, cookie_options = self.own_terms()
         now, before, options = _time.now_ms(), self._stored, self._options
@@ -883,6 +875,18 @@ class Session(GuardedMapping, Generic[T]):
             self._lent = _NO_PRINT
         self._forced = self._ending = self.renewed = self._failure_known = False
 
+    def _why_unsavable(self) -> IronSessionError:
+        """Return the error of a save that must not replace the cookie that the browser has."""
+        if self._destroyed:
+            return SessionDestroyedError(
+                "data was written into a destroyed session: saving it would log the visitor in "
+                "again. Destroy the session last, or use clear() to start over in it"
+            )
+        return self._unavailable_error(
+            "the session can't be saved: it can't be told right now whether the one that the "
+            "browser has was ended, and saving would replace that. Answer 503"
+        )
+
     def _identified(self, data: dict[str, Any], now: int) -> Mark:
         """Return the mark of the session that is saved now.
 
@@ -896,7 +900,7 @@ class Session(GuardedMapping, Generic[T]):
         return mark
 
     def _note_user(self, revoker: Revoker, stored: Stored) -> None:
-        """Tell who is signed in by this session."""
+        """Note who is signed in by this session."""
         session_id, user_id = stored.mark.session_id, stored.user_id
         end = sealed.end_ms(stored, self._options, _time.now_ms())
         if session_id is None or user_id is None or end is None:

@@ -237,7 +237,7 @@ class _RedisFeed:
         self._known = BEFORE_ALL
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Release the connection."""
         self._client.close()
 
     def beat(self, estimate: int, longest: int) -> Beat:

@@ -367,7 +367,7 @@ class _SqlFeed(TableFeed["Connection"]):
         self._server: object = None
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Release the connection."""
         self._connection.close()
 
     @contextmanager

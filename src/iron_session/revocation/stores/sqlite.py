@@ -104,7 +104,7 @@ _inherited: list[sqlite3.Connection] = []
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
-    """Have readers and a writer work side by side; the file keeps this from the first time on.
+    """Let readers and a writer work side by side; the file keeps this from the first time on.
 
     Where several processes make the file at once, SQLite does not wait for the one that changes the
     mode: it would be a deadlock if that one waited too.

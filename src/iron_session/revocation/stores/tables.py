@@ -251,7 +251,7 @@ class TableFeed(ABC, Generic[Tx]):
             return self._ledger.beat(tx, estimate, longest)
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Release the connection."""
 
     def snapshot(self) -> Snapshot:
         """Return all that the ledger has; `changes` goes on from there."""
