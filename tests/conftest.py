@@ -26,6 +26,8 @@ TESTS = Path(__file__).parent
 # What needs environments of its own; and what takes minutes: `make test-faults` runs it.
 APART = {TESTS / name for name in ("libraries", "revocation/live", "revocation/faults")}
 
+STARTS_SERVERS = {"redis_server", "start_redis", "postgresql"}
+
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
     """Leave out the tests that are run apart: pytest asks of what nobody named."""
@@ -34,10 +36,13 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
 
 @pytest.hookimpl(tryfirst=True)  # before pytest leaves out what `-m` does not ask for
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that need a browser."""
+    """Mark the tests that need a browser, or a server of Redis or PostgreSQL."""
     for item in items:
-        if "open_chromium" in getattr(item, "fixturenames", ()):
+        fixtures = {*getattr(item, "fixturenames", ())}
+        if "open_chromium" in fixtures:
             item.add_marker(pytest.mark.browser)
+        if fixtures & STARTS_SERVERS:
+            item.add_marker(pytest.mark.server)
 
 
 def pytest_collection_finish() -> None:

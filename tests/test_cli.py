@@ -18,7 +18,11 @@ from iron_session import Passwords, _speedups
 from iron_session.cli import main
 from iron_session.revocation import RedisStore, Revocations, SqliteStore
 from iron_session.revocation.ledger import Store
-from tests.revocation.servers import free_port, run_redis
+from tests.revocation import conftest
+from tests.revocation.conftest import StartRedis
+from tests.revocation.servers import free_port
+
+start_redis = conftest.start_redis
 
 
 def test_it_prints_a_password_that_can_be_used(capsys: pytest.CaptureFixture[str]) -> None:
@@ -210,15 +214,17 @@ def test_the_store_of_the_command_line_comes_first(
     assert judge(store, "42", session_id, since) == "ended"
 
 
-def test_it_ends_sessions_in_redis(capsys: pytest.CaptureFixture[str]) -> None:
-    with run_redis() as server:
-        store = RedisStore(server.url)
-        use(store)
-        session_id, since = begin(store)
-        call = ["revoke", "--store", server.url, "--namespace", "shop", "--user", "42"]
-        assert main(call) == 0
-        assert judge(store, "42", session_id, since) == "ended"
-        store._client.close()
+def test_it_ends_sessions_in_redis(
+    capsys: pytest.CaptureFixture[str], start_redis: StartRedis
+) -> None:
+    server = start_redis()
+    store = RedisStore(server.url)
+    use(store)
+    session_id, since = begin(store)
+    call = ["revoke", "--store", server.url, "--namespace", "shop", "--user", "42"]
+    assert main(call) == 0
+    assert judge(store, "42", session_id, since) == "ended"
+    store._client.close()
 
 
 def test_a_namespace_that_nobody_follows_is_told(
@@ -294,11 +300,13 @@ def test_a_url_that_can_t_be_read_is_told_without_its_password(
     assert PASSWORD_IN_A_URL not in printed.err
 
 
-def test_a_store_that_is_set_up_wrong_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_store_that_is_set_up_wrong_is_told(
+    capsys: pytest.CaptureFixture[str], start_redis: StartRedis
+) -> None:
     """Redis, say, that forgets endings when it is full."""
-    with run_redis("--maxmemory-policy", "allkeys-lru") as server:
-        call = ["revoke", "--store", server.url, "--namespace", "shop", "--user", "42"]
-        assert main(call) == 1
+    server = start_redis("--maxmemory-policy", "allkeys-lru")
+    call = ["revoke", "--store", server.url, "--namespace", "shop", "--user", "42"]
+    assert main(call) == 1
     assert "allkeys-lru" in capsys.readouterr().err
 
 

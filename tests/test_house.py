@@ -6,6 +6,7 @@ import inspect
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from importlib.util import resolve_name
 from itertools import combinations
 from pathlib import Path
@@ -147,8 +148,13 @@ def module_name(name: str) -> str:
     return ".".join(parts).removesuffix(".__init__")
 
 
-def imports_of(name: str) -> Iterator[str]:
-    """Give every module that a file imports, wherever in it; and of a package, what it takes."""
+@cache
+def imports_of(name: str) -> tuple[str, ...]:
+    """Return every module that a file imports, wherever in it; and of a package, what it takes."""
+    return tuple(find_imports(name))
+
+
+def find_imports(name: str) -> Iterator[str]:
     module = module_name(name)
     package = module if name.endswith("__init__.py") else module.rpartition(".")[0]
     for node in ast.walk(tree(name)):

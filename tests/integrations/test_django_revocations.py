@@ -50,7 +50,7 @@ def sqlite(tmp_path: Path) -> Iterator[str]:
     databases.remove(using)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.server)])
 def using(request: pytest.FixtureRequest) -> Iterator[str]:
     """A database with the tables, by its name in DATABASES."""
     if request.param == "sqlite":

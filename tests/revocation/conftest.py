@@ -1,6 +1,7 @@
 """Stores of every kind, each opened as often as a test asks for: as several processes do."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -14,8 +15,12 @@ from tests.revocation.servers import RedisServer, run_postgresql, run_redis
 
 SPACE = "AAAAAAAAAAAAAAAAAAAAAA"
 Opener = Callable[[], Store]
-KINDS = ["memory", "sqlite", "redis", "redis-3", "sql-sqlite", "sql-postgresql"]
-KINDS += ["django-sqlite", "django-postgresql"]
+StartRedis = Callable[..., RedisServer]
+ON_SERVERS = ["redis", "redis-3", "sql-postgresql", "django-postgresql"]
+KINDS = [
+    *("memory", "sqlite", "sql-sqlite", "django-sqlite"),
+    *(pytest.param(kind, marks=pytest.mark.server) for kind in ON_SERVERS),
+]
 
 _numbers = count()
 
@@ -24,6 +29,13 @@ _numbers = count()
 def redis_server() -> Iterator[RedisServer]:
     with run_redis() as server:
         yield server
+
+
+@pytest.fixture
+def start_redis() -> Iterator[StartRedis]:
+    """Return what starts a Redis of the test's own, by these arguments."""
+    with ExitStack() as stack:
+        yield lambda *arguments: stack.enter_context(run_redis(*arguments))
 
 
 @pytest.fixture(scope="session")

@@ -24,8 +24,8 @@ from iron_session.revocation.stores import redis_script
 from iron_session.revocation.stores import sql as sql_stores
 from iron_session.revocation.stores import sqlite as sqlite_stores
 from tests.helpers.waiting import wait_for
-from tests.revocation.conftest import SPACE, Workers
-from tests.revocation.servers import RedisServer, run_redis
+from tests.revocation.conftest import SPACE, StartRedis, Workers
+from tests.revocation.servers import RedisServer
 
 USER = b"u" * 16
 DAY_MS = 86_400_000
@@ -149,7 +149,13 @@ def test_many_processes_write_at_once(path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
-@pytest.mark.parametrize("kind", ["sqlite", "redis", "sql-sqlite", "sql-postgresql"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("sqlite", "sql-sqlite"),
+        *(pytest.param(kind, marks=pytest.mark.server) for kind in ("redis", "sql-postgresql")),
+    ],
+)
 def test_a_forked_child_opens_connections_of_its_own(
     path: Path, workers: Workers, kind: str, request: pytest.FixtureRequest
 ) -> None:
@@ -320,21 +326,21 @@ def test_a_stream_is_kept_short(redis_store: RedisStore) -> None:
 
 @pytest.mark.parametrize("policy", ["allkeys-lru", "allkeys-random", "volatile-lru", "noeviction"])
 def test_a_redis_that_forgets_is_refused(
-    policy: str, workers: Workers, caplog: pytest.LogCaptureFixture
+    policy: str, workers: Workers, caplog: pytest.LogCaptureFixture, start_redis: StartRedis
 ) -> None:
-    with run_redis("--maxmemory-policy", policy) as server:
-        store = RedisStore(server.url)
-        revocations = workers.make(store)
-        if policy.startswith("allkeys"):
-            revocations.start()
-            assert wait_for(lambda: revocations._follower.trouble)
-            with pytest.raises(ConfigurationError, match=f"maxmemory-policy is {policy}"):
-                revocations.wait_until_ready(0.01)
-        else:
-            assert revocations.wait_until_ready(30)
-            assert ("maxmemory-policy is volatile-lru" in caplog.text) is (policy == "volatile-lru")
-        revocations.close(30)
-        store._client.close()
+    server = start_redis("--maxmemory-policy", policy)
+    store = RedisStore(server.url)
+    revocations = workers.make(store)
+    if policy.startswith("allkeys"):
+        revocations.start()
+        assert wait_for(lambda: revocations._follower.trouble)
+        with pytest.raises(ConfigurationError, match=f"maxmemory-policy is {policy}"):
+            revocations.wait_until_ready(0.01)
+    else:
+        assert revocations.wait_until_ready(30)
+        assert ("maxmemory-policy is volatile-lru" in caplog.text) is (policy == "volatile-lru")
+    revocations.close(30)
+    store._client.close()
 
 
 def test_a_policy_that_may_not_be_read_is_a_warning(
@@ -352,58 +358,64 @@ def test_a_policy_that_may_not_be_read_is_a_warning(
     assert "maxmemory-policy is unknown" in caplog.text
 
 
-def test_a_redis_that_is_restarted_empty_is_told_what_was_there(workers: Workers) -> None:
-    with run_redis() as server:
-        stores = [RedisStore(server.url) for _ in range(2)]
-        revocations = workers(stores[0])
-        since, session_id = revocations.now("7"), secrets.token_urlsafe(16)
-        revocations.end_user("7")
-        revocations.end_session(session_id)
-        server.stop()
-        assert wait_for(lambda: revocations._follower.trouble)
-        server.start()
-        assert wait_for(lambda: revocations._follower.trouble is None)
-        late = workers(stores[1])
-        assert wait_for(lambda: late.judge(None, ["7"], since) == "ended")
-        assert wait_for(lambda: late.judge(session_id, [], late.now()) == "ended")
-        for each in (revocations, late):
-            each.close(30)
-        for store in stores:
-            store._client.close()
-
-
-def test_a_redis_that_is_flushed_is_told_what_was_there(workers: Workers) -> None:
-    """Its connections stay, so only a heartbeat can tell."""
-    with run_redis() as server:
-        stores = [RedisStore(server.url) for _ in range(2)]
-        revocations = workers(stores[0], max_stale=8)
-        since = revocations.now("7")
-        revocations.end_user("7")
-        stores[0]._client.flushall()
-        assert wait_for(lambda: stores[0]._client.exists(revocations._ledger.keys[1]))  # type: ignore[attr-defined]
-        late = workers(stores[1])
-        assert wait_for(lambda: late.judge(None, ["7"], since) == "ended")
-        for each in (revocations, late):
-            each.close(30)
-        for store in stores:
-            store._client.close()
-
-
-def test_a_redis_without_memory_makes_processes_stale(workers: Workers) -> None:
-    """An ending that it refuses is an error; nothing of it is written."""
-    with run_redis("--maxmemory-policy", "noeviction") as server:
-        store = RedisStore(server.url)
-        revocations = workers(store, max_stale=8)
-        since = revocations.now("7")
-        store._client.config_set("maxmemory", 1)
-        with pytest.raises(Exception, match="can't be reached"):
-            revocations.end_user("7")
-        assert wait_for(lambda: revocations._follower.trouble)
-        store._client.config_set("maxmemory", 0)
-        assert wait_for(lambda: revocations._follower.trouble is None)
-        assert revocations.judge(None, ["7"], since) == "good"
-        revocations.close(30)
+def test_a_redis_that_is_restarted_empty_is_told_what_was_there(
+    workers: Workers, start_redis: StartRedis
+) -> None:
+    server = start_redis()
+    stores = [RedisStore(server.url) for _ in range(2)]
+    revocations = workers(stores[0])
+    since, session_id = revocations.now("7"), secrets.token_urlsafe(16)
+    revocations.end_user("7")
+    revocations.end_session(session_id)
+    server.stop()
+    assert wait_for(lambda: revocations._follower.trouble)
+    server.start()
+    assert wait_for(lambda: revocations._follower.trouble is None)
+    late = workers(stores[1])
+    assert wait_for(lambda: late.judge(None, ["7"], since) == "ended")
+    assert wait_for(lambda: late.judge(session_id, [], late.now()) == "ended")
+    for each in (revocations, late):
+        each.close(30)
+    for store in stores:
         store._client.close()
+
+
+def test_a_redis_that_is_flushed_is_told_what_was_there(
+    workers: Workers, start_redis: StartRedis
+) -> None:
+    """Its connections stay, so only a heartbeat can tell."""
+    server = start_redis()
+    stores = [RedisStore(server.url) for _ in range(2)]
+    revocations = workers(stores[0], max_stale=8)
+    since = revocations.now("7")
+    revocations.end_user("7")
+    stores[0]._client.flushall()
+    assert wait_for(lambda: stores[0]._client.exists(revocations._ledger.keys[1]))  # type: ignore[attr-defined]
+    late = workers(stores[1])
+    assert wait_for(lambda: late.judge(None, ["7"], since) == "ended")
+    for each in (revocations, late):
+        each.close(30)
+    for store in stores:
+        store._client.close()
+
+
+def test_a_redis_without_memory_makes_processes_stale(
+    workers: Workers, start_redis: StartRedis
+) -> None:
+    """An ending that it refuses is an error; nothing of it is written."""
+    server = start_redis("--maxmemory-policy", "noeviction")
+    store = RedisStore(server.url)
+    revocations = workers(store, max_stale=8)
+    since = revocations.now("7")
+    store._client.config_set("maxmemory", 1)
+    with pytest.raises(Exception, match="can't be reached"):
+        revocations.end_user("7")
+    assert wait_for(lambda: revocations._follower.trouble)
+    store._client.config_set("maxmemory", 0)
+    assert wait_for(lambda: revocations._follower.trouble is None)
+    assert revocations.judge(None, ["7"], since) == "good"
+    revocations.close(30)
+    store._client.close()
 
 
 # --- SQL ---------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import os
 import secrets
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -183,6 +184,30 @@ def test_a_store_that_was_emptied_is_told_what_was_there(
     assert wait_for(lambda: late.judge(new_id(), ["8"], since) == "ended")
     assert wait_for(lambda: late._namer.user_key("7") in late._replica.users)
     assert wait_for(lambda: late.judge(session_id, [], late.now()) == "ended")
+
+
+def test_a_store_that_is_set_back_under_its_connections_is_read_anew(
+    store: FaultyStore, workers: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only a heartbeat can tell, where changes come by themselves, as Redis' do."""
+    revocations = workers(store)
+    since = revocations.now("7")
+    revocations.end_user("7")
+    assert wait_for(lambda: revocations._replica.counter == 1)
+    looks: list[float] = []
+
+    def see_nothing(feed: object, seconds: float) -> None:
+        looks.append(seconds)
+        time.sleep(0.01)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(TableFeed, "changes", see_nothing)
+        assert wait_for(lambda: len(looks) > 2)
+        ledger = store.memory.ledger(revocations._namer.space)
+        ledger._meta, ledger._entries = ledger._meta._replace(counter=0), {}
+        assert wait_for(lambda: ledger._entries)
+    late = workers(store)
+    assert wait_for(lambda: late.judge(None, ["7"], since) == "ended")
 
 
 def test_a_store_that_has_lost_its_last_writes_is_told_of_them(

@@ -238,8 +238,10 @@ def test_only_a_session_of_that_user_can_be_kept(
 def test_an_ended_session_cannot_be_kept(store: MemoryStore, workers: Workers) -> None:
     """Whether this process knows that it has ended, or only the store does."""
     revocations, other = workers(store), workers(store)
-    held = Held("7", revocations.now("7"))
+    since = revocations.now("7")
+    held = Held("7", since)
     other.end_user("7")
+    assert wait_for(lambda: revocations.judge(None, ["7"], since) == "ended")
     other._replica.users.clear()
     for each in (other, revocations):
         with pytest.raises(SessionEndedError) as caught:
