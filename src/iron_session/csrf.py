@@ -17,7 +17,12 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from iron_session._frames import guarded
-from iron_session.errors import ConfigurationError, CsrfError, CsrfReason
+from iron_session.errors import (
+    ConfigurationError,
+    CsrfError,
+    CsrfReason,
+    SessionUnavailableError,
+)
 from iron_session.seals._crypto import equal, random_bytes
 from iron_session.seals._encoding import base64url_decode, base64url_encode
 from iron_session.sessions.events import report_refusal
@@ -326,6 +331,7 @@ def check_csrf_token(session: Mapping[str, Any], token: object) -> None:
 
     Raises:
         CsrfError: it is not the session's token.
+        SessionUnavailableError: it can't be told now whether the session was ended.
         ConfigurationError: `session` is no session.
     """
     _require_session(session)
@@ -366,6 +372,8 @@ def _is_token_of(session: Mapping[str, Any], token: object) -> bool:
     if masked is None:  # then the session need not be read
         return False
     secret = _secret_in(session)
+    if secret is None and getattr(session, "unavailable", False) is True:
+        raise SessionUnavailableError("the session can't be told now, nor its CSRF token")
     brought = _xor(masked[:_SECRET_BYTES], masked[_SECRET_BYTES:])
     return secret is not None and equal(brought, secret)
 

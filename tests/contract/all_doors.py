@@ -63,6 +63,8 @@ BY_HAND = "the page has no room for it: it takes `session_by_hand`, as in Bottle
 NO_WAIT = "it sends headers from plain functions in its event loop, which must not wait"
 NOBODY = "the application answers it: nothing of ours is around the handler"
 
+NO_HANDLERS = "what a handler raises is seen by middlewares alone, which stand where they like"
+
 WRAPPED = ["asgi wrapped", "starlette wrapped", "fastapi wrapped", "litestar wrapped"]
 BESIDE = "it is the form of the door that is installed, and needs neither"
 
@@ -156,6 +158,17 @@ CANNOT: dict[str, dict[str, str]] = {
             "Django gives no decorator that a middleware's handler answers",
         ),
     },
+    "503 of an ending": dict.fromkeys(
+        ["blacksheep", "bottle", "falcon", "falcon asgi", "tornado"],
+        "it answers what its handlers raise itself, before anything around it can: with 500, or by "
+        "the application's own handler",
+    ),
+    "answers an ending itself": {
+        **dict.fromkeys(
+            [*DJANGO, "asgi", "asgi wrapped", "wsgi", "wsgi wrapped", "channels"], NO_HANDLERS
+        ),
+        **dict.fromkeys(AIOHTTP, NO_HANDLERS),
+    },
     "four chunks": dict.fromkeys(
         SANIC,
         "its server takes 16 kB of headers at most, and other headers need their part of it",
@@ -177,6 +190,8 @@ CANNOT: dict[str, dict[str, str]] = {
     wait       the response to a logout waits for the store of endings
     wait to accept  … and so does the answer to a WebSocket's handshake
     answers 503 itself  the application's own handler answers that error instead
+    503 of an ending  a `SessionUnavailableError` that a handler raises is answered with 503
+    answers an ending itself  … or by the application's own handler
     four chunks  … which is what a session may have elsewhere
 
     control characters  its server lets them into a header, though HTTP forbids them

@@ -36,7 +36,7 @@ from urllib.parse import parse_qs, quote
 
 import msgspec
 
-from iron_session import IronSessionError
+from iron_session import IronSessionError, SessionUnavailableError
 
 SessionOf = Callable[[int], Any]
 """How a handler reaches its sessions: by the position of their options."""
@@ -85,6 +85,12 @@ def _waits(session: Any) -> list[int]:
     return [len(ending.waited) for ending in session.options.revocations.endings]
 
 
+def _end_elsewhere(session: Any, value: Any) -> None:
+    """Change the session, and end the user's others while the store is away."""
+    session.update(value)
+    raise SessionUnavailableError("the store can't be reached: the ending was stored or not")
+
+
 KEPT: list[Any] = []
 """Sessions that outlive their request."""
 
@@ -114,6 +120,7 @@ ACTIONS: dict[str, Callable[[Any, Any], Any]] = {
     "pop flashes": lambda session, _: session.pop_flashes(),
     "log in": lambda session, value: _log_in(behind(session), value),
     "who": lambda session, _: _who(behind(session)),
+    "end elsewhere": _end_elsewhere,
     "keep waits": lambda session, _: KEPT.append(_waits(behind(session))),
     "visit": _visit,
     "visit as bob": lambda session, _: _visit(session, "bob"),

@@ -220,6 +220,17 @@ def test_saving_it_by_hand_is_answered_with_503_and_no_cookie(
     assert visitor.session == {"a": 1}
 
 
+@doors_with("503 of an ending")
+@pytest.mark.parametrize("manner", ["", "async", "sync"])
+def test_an_ending_that_could_not_be_stored_is_answered_with_503_and_no_cookie(
+    door: Door, visitor: Visitor, manner: str
+) -> None:
+    """The error of `end_user`, which knows of no request, is answered like that of the session."""
+    for _ in range(2):
+        assert_is_503(visitor.ask("end elsewhere", {"b": 2}, manner=usual(door, manner)))
+        assert visitor.session == {"a": 1}
+
+
 def test_a_login_is_answered_with_503_while_the_store_was_never_reached(
     visitor: Visitor, ledger: Ledger
 ) -> None:
@@ -305,6 +316,21 @@ def test_the_application_s_own_handler_comes_first(
     answer = visitor.ask(action, {"b": 2})
     assert (answer.status, answer.cookies) == (TOO_LARGE, {})
     assert b"Unavailable" in answer.body
+
+
+@doors_with("answers an ending itself")
+@pytest.mark.parametrize("kind", [SessionUnavailableError, IronSessionError])
+def test_the_application_s_own_handler_comes_first_for_endings_too(
+    welcome: Welcome, options: SessionOptions, kind: type[IronSessionError]
+) -> None:
+    """What it answers is a response like any other: it carries the session."""
+    ANSWERED[:] = [kind]
+    visitor = welcome(options)
+    visitor.ask("log in", {"a": 1})
+    answer = visitor.ask("end elsewhere", {"b": 2})
+    assert answer.status == TOO_LARGE
+    assert answer.body in {b"SessionUnavailableError", b"UnavailableHTTPError"}
+    assert visitor.session == {"a": 1, "b": 2}
 
 
 def usual(door: Door, manner: str) -> str:

@@ -17,6 +17,7 @@ from iron_session.integrations.aiohttp import get_session, setup
 from iron_session.integrations.aiohttp.csrf import csrf_middleware
 from tests.contract import aiohttp_driver
 from tests.contract.door import Visit
+from tests.helpers.revoker import Ledger
 from tests.helpers.wire import Client
 from tests.sessions.browser import Failures, make_options
 
@@ -117,6 +118,18 @@ def test_a_required_token_is_taken_from_its_header(open_app: Open) -> None:
     browser.cookies.clear()
     assert browser.post("/pay", headers).status == 403
     assert browser.cookies == {}
+
+
+def test_a_token_that_can_not_be_compared_is_answered_with_503(open_app: Open) -> None:
+    """It is not forged: nobody can tell whether its session was ended."""
+    ledger = Ledger()
+    browser = open_app(CsrfOptions(require_token=True), revocations=ledger, ttl=60, max_lifetime=60)
+    headers = {"X-CSRF-Token": browser.get("/").body.decode()}
+    ledger.reachable = False
+    assert browser.post("/pay", headers).status == 503
+    assert browser.post("/pay", {}).status == 403
+    ledger.reachable = True
+    assert browser.post("/pay", headers).body == b"paid"
 
 
 def test_a_form_is_checked_in_the_handler(open_app: Open) -> None:

@@ -38,6 +38,7 @@ from tests.contract import asgi_driver
 from tests.contract.door import Visit
 from tests.contract.server import serve_asgi
 from tests.contract.wire_driver import ServedApp
+from tests.helpers.revoker import Ledger
 from tests.helpers.wire import Client
 from tests.sessions.browser import Failures, make_options
 
@@ -249,6 +250,18 @@ def test_a_required_token_is_taken_from_its_header(open_app: Open) -> None:
     client.cookies.clear()
     assert client.post("/pay", headers=headers).text.endswith("(token-wrong).")
     assert "myapp" not in client.cookies
+
+
+def test_a_token_that_can_not_be_compared_is_answered_with_503(open_app: Open) -> None:
+    """It is not forged: nobody can tell whether its session was ended."""
+    ledger = Ledger()
+    client = open_app(CsrfOptions(require_token=True), revocations=ledger, ttl=60, max_lifetime=60)
+    headers = {**OWN, "X-CSRF-Token": client.get("/").text}
+    ledger.reachable = False
+    assert client.post("/pay", headers=headers).status_code == 503
+    assert client.post("/pay", headers=OWN).status_code == 403
+    ledger.reachable = True
+    assert client.post("/pay", headers=headers).text == "paid"
 
 
 def test_a_form_is_checked_in_the_handler(open_app: Open) -> None:

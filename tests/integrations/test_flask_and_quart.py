@@ -7,9 +7,16 @@ from typing import Any
 
 import pytest
 from flask_login import user_logged_in, user_logged_out
+from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as WerkzeugResponse
 
-from iron_session import ConfigurationError, CookieTooLargeError, IronSessionError, SessionOptions
+from iron_session import (
+    ConfigurationError,
+    CookieTooLargeError,
+    IronSessionError,
+    SessionOptions,
+    SessionUnavailableError,
+)
 from iron_session.integrations.flask import FlaskSession
 from tests.contract.door import Answer
 from tests.helpers.clock import Clock
@@ -73,6 +80,49 @@ def test_a_handled_exception_commits(it: Framework, kind: type[Exception]) -> No
     app.register_error_handler(kind, lambda error: ("we know", 200))
     answer = it.visit(app, "/crash", saved({"user": 1}))
     assert (answer.body, list(answer.cookies)) == (b"we know", [NAME])
+
+
+@pytest.mark.parametrize("kind", [SessionUnavailableError, IronSessionError, Exception])
+def test_a_handler_of_the_application_answers_an_ending_that_could_not_be_stored(
+    it: Framework, kind: type[Exception]
+) -> None:
+    """And commits, as after any exception that it answers."""
+    app = it.make_app(end=end_elsewhere(it))
+    app.register_error_handler(kind, lambda error: ("we know", 200))
+    answer = it.visit(app, "/end", saved({"user": 1}))
+    assert (answer.body, list(answer.cookies)) == (b"we know", [NAME])
+
+
+@pytest.mark.parametrize("kind", [503, HTTPException])
+def test_a_handler_of_503_answers_an_ending_that_could_not_be_stored(
+    it: Framework, kind: int | type[Exception]
+) -> None:
+    app = it.make_app(end=end_elsewhere(it))
+    app.register_error_handler(kind, lambda error: ("come back", error.code))
+    for _ in range(2):
+        answer = it.visit(app, "/end", saved({"user": 1}))
+        assert (answer.status, answer.body, answer.cookies) == (503, b"come back", {})
+
+
+def test_a_handler_of_a_blueprint_answers_an_ending_that_could_not_be_stored(
+    it: Framework,
+) -> None:
+    app = it.make_app()
+    blueprint = it.own.Blueprint("account", __name__)
+    blueprint.add_url_rule("/end", view_func=end_elsewhere(it), endpoint="end")
+    blueprint.register_error_handler(Exception, lambda error: ("we know", 200))
+    app.register_blueprint(blueprint)
+    assert it.visit(app, "/end", saved({"user": 1})).body == b"we know"
+
+
+def end_elsewhere(it: Framework) -> View:
+    """Return a view that changes the session, and then can't reach the store of endings."""
+
+    def view() -> None:
+        it.session["user"] = 2
+        raise SessionUnavailableError("the store can't be reached")
+
+    return view
 
 
 @pytest.mark.parametrize("status", [404, 403])

@@ -528,6 +528,7 @@ def test_a_url_names_a_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         "valkeys://x": "<RedisStore: x:6379/0>",
         "unix:///run/x": "<RedisStore: /run/x/0>",
         "postgresql+pg8000://u:secret@x/y": "<SqlStore: postgresql+pg8000://u:***@x/y>",
+        "postgresql+pg8000://u@x/y?password=secret": "<SqlStore: postgresql+pg8000://u@x/y>",
         "sqlite+pysqlite:///x": "<SqlStore: sqlite+pysqlite:///x>",
     }
     assert {url: repr(open_store(url)) for url in shown} == shown

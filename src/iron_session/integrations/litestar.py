@@ -36,6 +36,7 @@ from iron_session.http.heads import ScopeHead
 from iron_session.http.request import find_session, session_by_hand
 from iron_session.http.response import write_session
 from iron_session.http.starting import start_following
+from iron_session.http.unavailable import translated
 from iron_session.integrations.asgi.connection import Connection, Message
 from iron_session.sessions.jar import HeaderJar
 from iron_session.sessions.options import SessionOptions, T, check_options
@@ -63,8 +64,18 @@ class _Connection(Connection):
     head_type = _Head
     scope: Any  # to Litestar it is one of several TypedDicts
 
+    async def _start(self, message: Message) -> None:
+        # Litestar answers while it handles the exception, before a middleware can see that.
+        error = sys.exception()
+        told = translated(error, UnavailableHTTPError) if message.get("status") == 500 else None
+        if told is not None:
+            self.reopen()
+            self.abandon()
+            raise told from error
+        await super()._start(message)
+
     def _with_session(self, message: Message) -> Message:
-        # Litestar answers while it handles the exception: with 500 if no handler has answered.
+        # With 500 if no handler has answered.
         if message.get("status") == 500 and sys.exception() is not None:
             self.session.abandon()
         return super()._with_session(message)

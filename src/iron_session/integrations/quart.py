@@ -24,6 +24,7 @@ try:
     from quart.typing import ResponseTypes
     from quart.wrappers.response import IterableBody
     from werkzeug.datastructures import Headers
+    from werkzeug.exceptions import ServiceUnavailable
 except ImportError as _cause:
     raise ImportError("iron_session.integrations.quart needs Quart: pip install quart") from _cause
 
@@ -46,7 +47,11 @@ from iron_session.integrations.flask.interface import (
     sessions_of,
 )
 from iron_session.integrations.flask.session import INSTALL, FlaskSession
-from iron_session.integrations.flask.unavailable import UnavailableHTTPError
+from iron_session.integrations.flask.unavailable import (
+    UnavailableHTTPError,
+    answer_by_default,
+    own_handler,
+)
 from iron_session.integrations.flask.wrapping import (
     InPlace,
     decorated,
@@ -88,6 +93,7 @@ class IronSessionInterface(SharedInterface, SecureCookieSessionInterface):  # as
         """Abandon sessions on failure, expire unreadable ones at a logout, end a WebSocket's."""
         quart.got_request_exception.connect(_abandon, app)
         quart.got_websocket_exception.connect(_abandon, app)
+        answer_by_default(app, _answer_unavailable)
         quart.websocket_tearing_down.connect(_end_websocket, app)
         on_login_and_logout(app, _log_in, _expire_unreadable)
 
@@ -203,6 +209,16 @@ def _current() -> Request | Websocket:
 async def _abandon(_app: Quart, exception: object = None, **_: object) -> None:
     explain(exception)
     sessions_of(_current()).abandon()
+
+
+async def _answer_unavailable(error: Exception) -> Any:
+    """Answer a session that can't be told, or not be ended, with 503, and write no session."""
+    asked, app = _current(), cast(Any, quart.current_app)
+    own = own_handler(app, asked.blueprints, error, _answer_unavailable)
+    if own is not None:
+        return await app.ensure_async(own)(error)
+    sessions_of(asked).abandon()
+    return await app.handle_http_exception(ServiceUnavailable())
 
 
 def _log_in(_app: Quart, **_: object) -> None:

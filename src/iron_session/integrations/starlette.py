@@ -36,6 +36,7 @@ from iron_session.errors import (
 from iron_session.http.headers import RawHeaders
 from iron_session.http.heads import ScopeHead
 from iron_session.http.request import find_session, session_by_hand
+from iron_session.http.unavailable import translated
 from iron_session.integrations import asgi
 from iron_session.integrations.asgi.connection import Connection
 from iron_session.integrations.asgi.wrapper import forget_ended
@@ -278,7 +279,12 @@ class HandlerConnection(Connection):
                 has begun: then the session has ended.
         """
         handlers = self.scope.get("starlette.exception_handlers", ({}, {}))
-        if self.has_started or not _is_handled(error, *handlers):
+        is_handled = _is_handled(error, *handlers)
+        told = translated(error, UnavailableHTTPError)
+        if told is not None and not is_handled:
+            self.abandon()
+            error, is_handled = told, True
+        if self.has_started or not is_handled:
             self.leave()
             return
         handlers[0].setdefault(_AnsweredError, _send_answer)

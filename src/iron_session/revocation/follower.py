@@ -28,7 +28,7 @@ _LOOK_S: Final = 0.25
 
 _FIRST_PAUSE_S: Final = 0.1
 _LONGEST_PAUSE_S: Final = 5.0
-_RESTORED_AT_ONCE: Final = 1000
+_RESTORED_AT_ONCE: Final = 500  # SQLite before 3.32 takes 999 parameters
 
 
 def beat_every_ms(max_stale_ms: int) -> int:

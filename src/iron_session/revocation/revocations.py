@@ -224,7 +224,7 @@ class Revocations:
             raise
         except Exception as error:
             raise SessionUnavailableError(
-                f"{self._name} can't be reached ({type(error).__name__}): {effect}, or answer 503"
+                f"{self._name} can't be reached ({type(error).__name__}): {effect}"
             ) from error
 
     def _apply(self, entry: Entry) -> None:

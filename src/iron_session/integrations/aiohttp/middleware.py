@@ -25,6 +25,7 @@ from iron_session.http.heads import AnyHead
 from iron_session.http.request import check_apart, installed_twice
 from iron_session.http.response import ResponseJar
 from iron_session.http.starting import start_following
+from iron_session.http.unavailable import translated
 from iron_session.integrations.aiohttp import sessions as lazy
 from iron_session.sessions import session as core
 from iron_session.sessions.options import SessionOptions, T, check_options
@@ -88,6 +89,11 @@ class _Door:
             sessions.commit_one(self._key)
             failed = not isinstance(response, web.StreamResponse)
             return response
+        except SessionUnavailableError as error:
+            told = translated(error, UnavailableHTTPError)
+            if told is None:
+                raise
+            raise told from error
         except web.HTTPException:
             sessions.commit_one(self._key)
             failed = False

@@ -16,9 +16,11 @@ from aiohttp.abc import AbstractView
 from multidict import CIMultiDict
 
 from iron_session._frames import guarded
-from iron_session.errors import ConfigurationError, IronSessionError
+from iron_session.errors import ConfigurationError, IronSessionError, SessionUnavailableError
 from iron_session.http.headers import MultiDictHeaders
+from iron_session.http.unavailable import translated
 from iron_session.integrations.aiohttp import sessions as lazy
+from iron_session.integrations.aiohttp.middleware import UnavailableHTTPError
 from iron_session.sessions.events import report_lost
 from iron_session.sessions.options import SessionOptions, check_options
 
@@ -61,6 +63,12 @@ def with_iron_session(options: SessionOptions, *, key: str = "session") -> Calla
                 outlet.commit(key)
                 failed = outlet.unanswered = not isinstance(response, web.StreamResponse)
                 return response
+            except SessionUnavailableError as error:
+                told = translated(error, UnavailableHTTPError)
+                if told is None:
+                    raise
+                outlet.abandon(key)
+                raise told from error
             except web.HTTPException:
                 outlet.commit(key)
                 failed = False
@@ -130,6 +138,10 @@ class _Outlet:
             IronSessionError: as `Session.commit`.
         """
         self._sessions.commit_one(key)
+
+    def abandon(self, key: str) -> None:
+        """Leave the browser's session as it is, whatever answers the request."""
+        self._sessions.abandon_one(key)
 
     def finish(self, key: str, *, failed: bool) -> None:
         """Note that a handler has ended; end the sessions if the headers were sent."""

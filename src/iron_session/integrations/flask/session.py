@@ -11,8 +11,17 @@ from functools import partial
 from typing import Any, Final, cast
 
 try:
-    from flask import Flask, Request, Response, got_request_exception, has_request_context, request
+    from flask import (
+        Flask,
+        Request,
+        Response,
+        current_app,
+        got_request_exception,
+        has_request_context,
+        request,
+    )
     from flask.sessions import SessionInterface, SessionMixin
+    from werkzeug.exceptions import ServiceUnavailable
     from werkzeug.local import LocalProxy
     from werkzeug.wrappers import Response as AnyResponse
 except ImportError as _cause:
@@ -38,7 +47,7 @@ from iron_session.integrations.flask.interface import (
 )
 from iron_session.integrations.flask.settings import permanent_terms
 from iron_session.integrations.flask.texts import plain
-from iron_session.integrations.flask.unavailable import FlaskHead
+from iron_session.integrations.flask.unavailable import FlaskHead, answer_by_default, own_handler
 from iron_session.sessions import HeaderJar, Session, flashes, sealed
 from iron_session.sessions.options import SessionOptions, T
 from iron_session.sessions.request_head import is_navigation
@@ -180,6 +189,7 @@ class IronSessionInterface(SharedInterface, SessionInterface):
     def listen(self, app: Flask) -> None:
         """Abandon sessions when a request fails, and expire unreadable ones at a logout."""
         got_request_exception.connect(abandon, app)
+        answer_by_default(app, _answer_unavailable)
         on_login_and_logout(app, log_in, expire_at_logout)
 
     @guarded
@@ -245,6 +255,16 @@ def abandon(_app: Flask, exception: object = None, **_: object) -> None:
     explain(exception)
     if has_request_context():
         sessions_of(behind(request)).abandon()
+
+
+def _answer_unavailable(error: Exception) -> Any:
+    """Answer a session that can't be told, or not be ended, with 503, and write no session."""
+    asked, app = behind(request), cast(Any, current_app)
+    own = own_handler(app, asked.blueprints, error, _answer_unavailable)
+    if own is not None:
+        return app.ensure_sync(own)(error)
+    sessions_of(asked).abandon()
+    return app.handle_http_exception(ServiceUnavailable())
 
 
 def log_in(_app: Flask, **_: object) -> None:

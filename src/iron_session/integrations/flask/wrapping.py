@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar, cast
 from iron_session.errors import ConfigurationError
 from iron_session.http.request import check_apart, installed_twice
 from iron_session.http.response import end_session, header_jar
+from iron_session.http.unavailable import translated
 from iron_session.integrations.flask.interface import (
     FIRST,
     FlaskSessions,
@@ -23,6 +24,7 @@ from iron_session.integrations.flask.interface import (
     keep_sessions,
     sessions_of,
 )
+from iron_session.integrations.flask.unavailable import UnavailableHTTPError, own_handler
 from iron_session.sessions.options import SessionOptions
 from iron_session.sessions.session import Session
 
@@ -121,10 +123,20 @@ class InPlace(AbstractContextManager[None]):
         if self._is_outermost:
             put(self._context, self._sessions)
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Put the framework's own back."""
-        if self._is_outermost and kind is None:
+    def __exit__(self, _: object, error: BaseException | None, traceback: object) -> None:
+        """Put the framework's own back.
+
+        Raises:
+            SessionUnavailableError: as the framework answers it, for one that it does not know.
+        """
+        if self._is_outermost and error is None:
             put_back(self._context, self._sessions)
+        told = translated(error, UnavailableHTTPError)
+        if told is not None:
+            context = self._context
+            if own_handler(context.app, context.request.blueprints, told) is None:
+                self._sessions.abandon()
+            raise told from error
 
 
 def put(context: Any, sessions: FlaskSessions) -> None:

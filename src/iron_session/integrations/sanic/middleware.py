@@ -30,6 +30,7 @@ from iron_session.http.request import (
     session_by_hand,
 )
 from iron_session.http.starting import start_following
+from iron_session.http.unavailable import translated
 from iron_session.integrations.sanic.handlers import watch_handler
 from iron_session.integrations.sanic.headers import SanicHeaders
 from iron_session.sessions import session as core
@@ -190,9 +191,17 @@ def watch_answer(request: Request[Any, Any], exception: Exception) -> None:
     """Make a request's `has_failed` show whether the application answers an exception."""
     errors = request.app.error_handler
     handler: Any = errors.lookup(exception, request.name)
-    if handler and getattr(handler, "func", None) is not watch_handler:
+    if handler is _answer_unavailable:
+        return
+    if handler is None and translated(exception, UnavailableHTTPError):
+        errors.cached_handlers[type(exception), request.name] = _answer_unavailable
+    elif handler and getattr(handler, "func", None) is not watch_handler:
         handler = update_wrapper(partial(watch_handler, handler), handler)
         errors.cached_handlers[type(exception), request.name] = handler
+
+
+def _answer_unavailable(request: Request[Any, Any], _: Exception) -> Any:
+    return request.app.error_handler.response(request, ServiceUnavailable())
 
 
 async def _close(request: _WithSessions, websocket: object) -> None:

@@ -73,7 +73,8 @@ class SqlStore:
         self._database = _Database(engine, self._tables if create_tables else None)
 
     def __repr__(self) -> str:
-        return f"<SqlStore: {self._database.engine.url.render_as_string(hide_password=True)}>"
+        url = self._database.engine.url.set(query={})  # some drivers take a password there
+        return f"<SqlStore: {url.render_as_string(hide_password=True)}>"
 
     @property
     def metadata(self) -> MetaData:

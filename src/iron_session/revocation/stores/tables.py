@@ -73,7 +73,7 @@ class TableLedger(ABC, Generic[Tx]):
 
     @abstractmethod
     def read_entries(self, tx: Tx, kind: Kind, keys: Sequence[bytes]) -> Iterable[Entry]:
-        """Return endings of one kind, at most 1000: those that there are, in any order."""
+        """Return endings of one kind, at most 500: those that there are, in any order."""
 
     @abstractmethod
     def write_entries(self, tx: Tx, entries: Sequence[tuple[Entry, int]]) -> None:
