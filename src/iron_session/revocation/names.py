@@ -52,11 +52,15 @@ class Namer:
     def __init__(self, namespace: str) -> None:
         name = check_user_id(namespace, "namespace").encode("utf-8")
         prefix = len(name).to_bytes(2, "big") + name
-        self.space: str = base64url_encode(fingerprint(name))
+        self.space: str = base64url_encode(fingerprint(name).digest())
         """The namespace as stores name it: 22 characters of base64url."""
 
+        begun = fingerprint(prefix)
+
         def user_key(user_id: str) -> bytes:
-            return fingerprint(prefix + user_id.encode("utf-8", "surrogatepass"))
+            hashed = begun.copy()
+            hashed.update(user_id.encode("utf-8", "surrogatepass"))
+            return hashed.digest()
 
         # Whoever makes a request makes the next one soon.
         self.user_key: Callable[[str], bytes] = lru_cache(_KEPT_KEYS)(user_key)

@@ -48,9 +48,9 @@ equal = compare_digest
 """Compare two ASCII texts, or bytes, in a time that depends only on their lengths."""
 
 
-def fingerprint(data: bytes) -> bytes:
-    """Return BLAKE2b of some data (RFC 7693), 16 bytes of it."""
-    return hashlib.blake2b(data, digest_size=16).digest()
+def fingerprint(data: bytes) -> hashlib.blake2b:
+    """Begin BLAKE2b (RFC 7693) of some data, 16 bytes of it; copies can go on with more."""
+    return hashlib.blake2b(data, digest_size=16)
 
 
 _IPAD = bytes(byte ^ 0x36 for byte in range(256))

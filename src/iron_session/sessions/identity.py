@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from iron_session._json import is_unicode
 from iron_session.errors import ConfigurationError
+from iron_session.seals._crypto import random_bytes
+from iron_session.seals._encoding import base64url_encode
 from iron_session.seals.mark import NO_MARK, Mark
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ _ID_BYTES: Final = 16
 
 def new_id() -> str:
     """Return a new session id: 128 random bits as 22 characters of base64url."""
-    return secrets.token_urlsafe(_ID_BYTES)
+    return base64url_encode(random_bytes(_ID_BYTES))
 
 
 def check_user_id(user_id: object, place: str = "user_id") -> str:
