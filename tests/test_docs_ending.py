@@ -1,5 +1,6 @@
 """The page on ending sessions: its code does what the text beside it says."""
 
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -10,7 +11,6 @@ from typing import Any
 import pytest
 
 from iron_session import Session, SessionOptions
-from tests.helpers.clock import Clock
 from tests.helpers.pages import read_page, run_page
 from tests.helpers.waiting import WAIT
 from tests.sessions.browser import Browser
@@ -54,11 +54,21 @@ def test_a_login_keeps_what_it_carries_and_a_fresh_one_is_told_from_an_old_one(
     assert not page["may_change_email"](Browser().request(options))
 
 
-def test_a_login_of_ten_minutes_ago_is_not_fresh(page: dict[str, Any], clock: Clock) -> None:
-    browser = Browser()
-    session = browser.request(page["options"])  # the clock of these tests stands in 2024
-    page["after_the_password_was_checked"](session, 42)
+def test_a_login_of_ten_minutes_ago_is_fresh_once_the_password_was_asked_again(
+    page: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = Browser().request(page["options"])
+    with monkeypatch.context() as patched:
+        patched.setattr("iron_session._time.now_ms", lambda: int(time.time() * 1000) - 600_000)
+        page["after_the_password_was_asked_again"](session)
+        assert session.user_id is None
+        page["after_the_password_was_checked"](session, 42)
+    session["cart"], stale = [1], session.id
     assert not page["may_change_email"](session)
+    page["after_the_password_was_asked_again"](session)
+    assert page["may_change_email"](session)
+    assert (dict(session), session.user_id) == ({"cart": [1]}, "42")
+    assert session.id != stale
 
 
 def test_the_data_names_the_user(page: dict[str, Any]) -> None:
