@@ -76,7 +76,7 @@ def check_made(passwords: Passwords) -> Iterator[Finding]:
             "newest-does-not-seal",
             f"Password {newest} is the newest, but password {primary} seals.",
             "This is right while servers are replaced one after the other: when all of them have "
-            "the new password, remove seal_with.",
+            "the new password, remove what sets seal_with.",
         )
 
 
@@ -128,20 +128,23 @@ def _check_texts(by_id: Mapping[str, str]) -> Iterator[Finding]:
         )
 
 
+_MENDS: Final = {
+    "unexpanded": "Write the password itself there, as the command prints it.",
+    "quoted": "Write it without quotes.",
+    "list": "Give each password an id, as docs/rotation.md does.",
+}
+
+
 def _refused(text: str, problem: ConfigurationError) -> Finding:
     """Name what `Passwords` refuses; its own message says what is wrong."""
-    least = DEFAULTS.encryption.min_password_length
+    code, mend = "password-refused", "Write ids as whole numbers, and passwords in UTF-8."
+    new = "Keep what that prints where every server reads it."
     if wrapping := find_wrapping(text.strip()):
-        code, mend = f"password-{wrapping.name}", "Put the password itself there, and only that."
-    elif len(text) < least:
-        code, mend = "password-too-short", f"{_GENERATE}."
+        code, mend = f"password-{wrapping.name}", _MENDS[wrapping.name]
+    elif len(text) < DEFAULTS.encryption.min_password_length:
+        code, mend = "password-too-short", new
     elif weakness := find_weakness(text):
-        code, mend = f"password-{weakness.name}", f"{_GENERATE}."
-    else:
-        code, mend = (
-            "password-ids",
-            "Write each id as a whole number in quotes, as docs/rotation.md does.",
-        )
+        code, mend = f"password-{weakness.name}", new
     return error(code, sentence(problem), mend)
 
 
