@@ -148,6 +148,15 @@ def test_the_present_password_is_never_an_argument(capsys: pytest.CaptureFixture
     capsys.readouterr()
 
 
+def test_without_rotate_it_prints_a_password_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SESSION_PASSWORD", GOOD)
+    assert main(["generate-password"]) == 0
+    printed = capsys.readouterr()
+    assert (len(printed.out), printed.err) == (44, "")
+
+
 def test_a_name_without_rotate_is_a_wrong_call(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["generate-password", "--password-env", "ADMIN_PASSWORD"])

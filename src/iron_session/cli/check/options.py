@@ -246,7 +246,7 @@ _MEMORY: Final = type(MemoryStore().ledger(""))
 
 
 def reach_store(options: SessionOptions[Any]) -> Iterator[Finding]:
-    """Ask the store of `revocations` for an answer; it takes nothing and ends nothing."""
+    """Write a heartbeat to the store of `revocations`, as each process does; it ends nothing."""
     if not isinstance(options.revocations, Revocations):
         return
     try:
