@@ -49,17 +49,18 @@ def good(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SESSION_PASSWORD", GOOD)
 
 
-def write(*arguments: str, more: str = "", name: str = "main") -> str:
+def write(*arguments: str, before: str = "", more: str = "") -> str:
     """Write an application whose options have these arguments, and return where they are."""
     lines = "".join(f"    {each},\n" for each in arguments)
-    Path(f"{name}.py").write_text(
+    Path("main.py").write_text(
         "from datetime import UTC, datetime, timedelta\n\n"
-        "from iron_session import CookieOptions, Passwords, SessionOptions\n\n"
+        "from iron_session import Passwords, SessionOptions\n\n"
+        f"{before}"
         f'options = SessionOptions(\n    password=Passwords.from_env("SESSION_PASSWORD"),\n{lines})'
         f"\n{more}\n",
         encoding="utf-8",
     )
-    return f"{name}:options"
+    return "main:options"
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, Report]:
@@ -342,12 +343,19 @@ def test_the_help_has_the_exit_statuses(capsys: pytest.CaptureFixture[str]) -> N
 def test_the_log_does_not_say_it_again(
     good: None, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    target = write('cookie_name="a"', "ttl=1", 'cookie_options={"http_only": False}')
+    target = write(
+        'cookie_name="a"',
+        "ttl=1",
+        'cookie_options={"http_only": False}',
+        more="late = SessionOptions(password=options.passwords, cookie_name='b', ttl=1)",
+        before="import logging.config\n"
+        "logging.config.dictConfig({'version': 1, 'disable_existing_loggers': False})\n",
+    )
     status, report = run(capsys, target)
     assert status == 0
     assert codes(report) == ["warning http-only-off", "warning ttl-short", "note no-prefix"]
     assert caplog.records == []
-    assert logging.getLogger("iron_session").disabled is False
+    assert logging.getLogger("iron_session").filters == []
 
 
 def test_it_says_that_the_native_core_is_at_work(
@@ -376,9 +384,10 @@ def environment_is_good(*_: str) -> Any:
     [
         ({"SESSION_PASSWORD": "{}"}, ["error password-map"]),
         ({"SESSION_PASSWORD": json.dumps({"one": GOOD})}, ["error password-refused"]),
-        ({"SESSION_PASSWORD": json.dumps({"1": ""})}, ["error password-too-short"]),
+        ({"SESSION_PASSWORD": json.dumps({"1": ""})}, ["error password-empty"]),
         ({"SESSION_PASSWORD": f'["{GOOD}", "{NEW}"]'}, ["error password-list"]),
         ({"SESSION_PASSWORD": "abc" * 20}, ["error password-weak"]),
+        ({"SESSION_PASSWORD": "\U0001f600" * 16}, ["error password-weak"]),
         ({"SESSION_PASSWORD": "0123456789abcdef" * 2}, ["error password-weak"]),
         ({"SESSION_PASSWORD": f"'{GOOD}'"}, ["warning password-quoted"]),
         ({"SESSION_PASSWORD": f"'{GOOD}"}, []),
@@ -396,7 +405,7 @@ def environment_is_good(*_: str) -> Any:
         (
             {"SESSION_PASSWORD": json.dumps({"1": "", "2": "$X", "3": f"{NEW}\n"})},
             [
-                "error password-too-short",
+                "error password-empty",
                 "error password-unexpanded",
                 "warning password-white-space",
             ],

@@ -42,6 +42,11 @@ def add_check(commands: Any) -> None:
         description=_DESCRIPTION,
         epilog=_STATUS,
     )
+    _add_arguments(parser)
+    parser.set_defaults(run=_run)
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "options",
         nargs="*",
@@ -65,7 +70,6 @@ def add_check(commands: Any) -> None:
         help="also connect to the stores of the options' revocations",
     )
     parser.add_argument("--json", action="store_true", help="print a JSON list of objects")
-    parser.set_defaults(run=_run)
 
 
 def _run(given: argparse.Namespace) -> int:
@@ -83,11 +87,15 @@ def _run(given: argparse.Namespace) -> int:
 def _quiet() -> Iterator[None]:
     """Keep the package's own warnings out of the terminal: the report says the same."""
     logger = logging.getLogger("iron_session")
-    before, logger.disabled = logger.disabled, True
+    logger.addFilter(_drop)  # it stays when the application sets its logging up
     try:
         yield
     finally:
-        logger.disabled = before
+        logger.removeFilter(_drop)
+
+
+def _drop(_: logging.LogRecord) -> bool:
+    return False
 
 
 def _check(given: argparse.Namespace) -> tuple[list[Finding], list[str]]:

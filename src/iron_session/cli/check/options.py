@@ -24,9 +24,11 @@ def check_options(options: SessionOptions[Any]) -> Iterator[Finding]:
     """Yield what is risky in the cookie, in the lives, and in what else the options ask for."""
     cookie = options.cookie
     yield from _check_secure(options.cookie_name, cookie)
+    yield from _check_http_only(cookie)
     yield from _check_same_site(cookie)
     yield from _check_scope(cookie)
-    yield from _check_lives(options)
+    yield from _check_ttl(options.ttl_ms)
+    yield from _check_lifetime(options)
     yield from _check_browser_life(options)
     yield from _check_chunks(options)
     yield from _check_revocations(options)
@@ -59,6 +61,9 @@ def _check_secure(name: str, cookie: CookieOptions) -> Iterator[Finding]:
             f'For a new application, choose cookie_name="__Host-{name}"; a new name ends all '
             "sessions.",
         )
+
+
+def _check_http_only(cookie: CookieOptions) -> Iterator[Finding]:
     if not cookie.http_only:
         yield warning(
             "http-only-off",
@@ -135,8 +140,7 @@ def _check_domain(domain: str) -> Finding:
     )
 
 
-def _check_lives(options: SessionOptions[Any]) -> Iterator[Finding]:
-    ttl, most = options.ttl_ms, options.max_lifetime_ms
+def _check_ttl(ttl: int) -> Iterator[Finding]:
     if not ttl:
         yield warning(
             "ttl-forever",
@@ -151,19 +155,6 @@ def _check_lives(options: SessionOptions[Any]) -> Iterator[Finding]:
         )
     elif ttl > _LONG_MS:
         yield _long_ttl(ttl)
-    if options.renew_after is not None and most is None:
-        yield note(
-            "renewed-forever",
-            "With renew_after and no max_lifetime, a session that is used, or a copy of it, never "
-            "ends.",
-            "Set max_lifetime, as timedelta(days=30).",
-        )
-    if most is not None and most > _BROWSERS_MS:
-        yield warning(
-            "max-lifetime-long",
-            f"max_lifetime is {_days(most)}, so nobody needs to log in again for more than a year.",
-            "Set the time after which a login should be asked for.",
-        )
 
 
 def _long_ttl(ttl: int) -> Finding:
@@ -178,6 +169,23 @@ def _long_ttl(ttl: int) -> Finding:
         f"The ttl is {_days(ttl)}, and a copy of a cookie is good for as long.",
         "Set a shorter ttl, and renew_after for visitors who come back.",
     )
+
+
+def _check_lifetime(options: SessionOptions[Any]) -> Iterator[Finding]:
+    most = options.max_lifetime_ms
+    if options.renew_after is not None and most is None:
+        yield note(
+            "renewed-forever",
+            "With renew_after and no max_lifetime, a session that is used, or a copy of it, never "
+            "ends.",
+            "Set max_lifetime, as timedelta(days=30).",
+        )
+    if most is not None and most > _BROWSERS_MS:
+        yield warning(
+            "max-lifetime-long",
+            f"max_lifetime is {_days(most)}, so nobody needs to log in again for more than a year.",
+            "Set the time after which a login should be asked for.",
+        )
 
 
 def _days(milliseconds: int) -> str:

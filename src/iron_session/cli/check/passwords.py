@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from iron_session.cli.check.findings import Finding, error, warning
 from iron_session.errors import ConfigurationError
-from iron_session.seals.iron import DEFAULTS
+from iron_session.seals.iron import DEFAULTS, Secret
 from iron_session.seals.passwords import (
     TESTING_PASSWORD,
     Passwords,
@@ -62,7 +62,7 @@ def check_environment(name: str, seal_with: str) -> Found:
 
 def check_made(passwords: Passwords) -> Iterator[Finding]:
     """Check passwords that can be used: as a whole, as nobody knows their texts any more."""
-    published = Passwords(TESTING_PASSWORD).primary.encryption_key
+    published = Secret("1", TESTING_PASSWORD).encryption_key
     for id_, secret in passwords.by_id.items():
         if secret.encryption_key == published:
             yield error(
@@ -87,7 +87,7 @@ def sentence(problem: object) -> str:
 
 
 def _unreadable(name: str, problem: ConfigurationError) -> Finding:
-    """Name what `read_environment` refuses; its own message says what is wrong."""
+    """Return the finding for what `read_environment` refuses, with its own message."""
     ways = _ways(name)
     mend = f"Set {name} to what `iron-session generate-password` prints, on every server."
     code = "password-missing"
@@ -136,16 +136,23 @@ _MENDS: Final = {
 
 
 def _refused(text: str, problem: ConfigurationError) -> Finding:
-    """Name what `Passwords` refuses; its own message says what is wrong."""
+    """Return the finding for what `Passwords` refuses, with its own message."""
     code, mend = "password-refused", "Write ids as whole numbers, and passwords in UTF-8."
     new = "Keep what that prints where every server reads it."
     if wrapping := find_wrapping(text.strip()):
         code, mend = f"password-{wrapping.name}", _MENDS[wrapping.name]
-    elif len(text) < DEFAULTS.encryption.min_password_length:
+    elif not text:
+        code, mend = "password-empty", f"{_GENERATE}."
+    elif _length(text) < DEFAULTS.encryption.min_password_length:
         code, mend = "password-too-short", new
     elif weakness := find_weakness(text):
         code, mend = f"password-{weakness.name}", new
     return error(code, sentence(problem), mend)
+
+
+def _length(text: str) -> int:
+    """Return the length of a password as `Passwords` counts it: in UTF-16 units."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 _QUOTES: Final = ('"', "'")
