@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from importlib.metadata import version
 
 from iron_session import _speedups
+from iron_session.cli.check import add_check
 from iron_session.cli.revoke import add_revoke
+from iron_session.cli.rotate import add_rotate
 from iron_session.seals import generate_password
 
 __all__ = ["main"]
@@ -31,6 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Print a random password for SESSION_PASSWORD (256 bits).",
     )
     generate.set_defaults(run=_print_password)
+    add_rotate(generate)
+    add_check(commands)
     add_revoke(commands)
     given = parser.parse_args(arguments)
     status: int = given.run(given)

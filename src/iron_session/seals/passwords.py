@@ -17,7 +17,15 @@ from iron_session._log import warn_once
 from iron_session.errors import ConfigurationError
 from iron_session.seals.iron import DEFAULTS, KeepsSecrets, Secret
 
-__all__ = ["TESTING_PASSWORD", "PasswordInput", "Passwords", "generate_password"]
+__all__ = [
+    "TESTING_PASSWORD",
+    "PasswordInput",
+    "Passwords",
+    "find_weakness",
+    "find_wrapping",
+    "generate_password",
+    "read_environment",
+]
 
 _ID = re.compile(r"0|[1-9][0-9]*")
 _DIGITS = re.compile(r"[0-9]+")
@@ -102,7 +110,7 @@ class Passwords(KeepsSecrets):
         """
 
         def read() -> str | dict[str, str]:
-            return _read_environment(name, environ)
+            return read_environment(name, environ)
 
         passwords = cls(read(), seal_with=seal_with)
         passwords._source = read
@@ -294,8 +302,8 @@ def _secret(id_: int, value: object) -> Secret:
         raise ConfigurationError(
             f"password {id_} is empty: the variable or file that it comes from holds nothing"
         )
-    if problem := _find_wrapping(value.strip()):
-        raise ConfigurationError(f"password {id_} {problem}")
+    if wrapping := find_wrapping(value.strip()):
+        raise ConfigurationError(f"password {id_} {wrapping.problem}")
     secret = Secret(str(id_), value)
     length, least = secret.encryption_key.length, DEFAULTS.encryption.min_password_length
     if length < least:
@@ -303,9 +311,9 @@ def _secret(id_: int, value: object) -> Secret:
             f"password {id_} has {length} characters and needs at least {least}: make one with "
             "`iron-session generate-password`"
         )
-    if problem := _find_weakness(value):
+    if weakness := find_weakness(value):
         raise ConfigurationError(
-            f"password {id_} {problem}: make one with `iron-session generate-password`"
+            f"password {id_} {weakness.problem}: make one with `iron-session generate-password`"
         )
     if value == TESTING_PASSWORD and not _is_test_run():
         warn_once(
@@ -319,15 +327,25 @@ def _secret(id_: int, value: object) -> Secret:
 
 # --- texts that are no passwords -------------------------------------------------------------
 
+
+class Fault(NamedTuple):
+    """Why a text is no password: a short name, and the words for an error, without the text."""
+
+    name: str
+    problem: str
+
+
 # Each must match the whole text, since a password may begin with any character.
 _WRAPPINGS: Final = [
     (
+        "unexpanded",
         # A shell's $(command), `command`, ${NAME} and $NAME, %NAME% of Windows, {{ a template's }}.
         r"\$\(.*\)|`.*`|\$\{.*\}|\$[A-Za-z_]\w*|%[A-Za-z_]\w*%|\{\{.*\}\}",
         "is a command or a variable that nothing has expanded, as $(…) or ${…} where no shell "
         "reads it: put the password itself there, made with `iron-session generate-password`",
     ),
     (
+        "quoted",
         # Also as word processors write them. Only letters, digits and _+/=.~- between plain quotes:
         # a random password of all characters may begin and end with a quote.
         r"\"[\w+/=.~-]*\"|'[\w+/=.~-]*'|\u201c.*\u201d|\u2018.*\u2019",
@@ -335,19 +353,20 @@ _WRAPPINGS: Final = [
         "--env-file does not): remove them",
     ),
     (
+        "list",
         r"\[[\s{]*[\"'].*[\"'][\s}]*\]",  # of texts, or of objects as in next-iron-session
         'is a list, written as text: give several passwords ids, {"1": "…", "2": "…"}',
     ),
 ]
 
 
-def _find_wrapping(text: str) -> str | None:
+def find_wrapping(text: str) -> Fault | None:
     """Return what is in the place of a password, in words that do not repeat it."""
     if text[:1].isalnum():  # almost all passwords begin so, and none of those texts
         return None
-    for pattern, problem in _WRAPPINGS:
+    for name, pattern, problem in _WRAPPINGS:
         if re.fullmatch(pattern, text, re.ASCII | re.DOTALL):
-            return problem
+            return Fault(name, problem)
     return None
 
 
@@ -376,14 +395,15 @@ _SAMPLES = frozenset(
 _COPIED_SAMPLE = "complex_password_at_least_32_characters"
 
 
-def _find_weakness(text: str) -> str | None:
+def find_weakness(text: str) -> Fault | None:
     """Return why a text of 32 characters or more protects nothing, without repeating it."""
     if text in _SAMPLES or _COPIED_SAMPLE in text:
-        return "is a sample that everybody can read in the documentation it was copied from"
+        problem = "is a sample that everybody can read in the documentation it was copied from"
+        return Fault("sample", problem)
     if len(set(text)) < _FEWEST_DIFFERENT:
-        return f"has fewer than {_FEWEST_DIFFERENT} different characters"
+        return Fault("weak", f"has fewer than {_FEWEST_DIFFERENT} different characters")
     if _is_repetition(text):
-        return "is a short text, repeated"
+        return Fault("weak", "is a short text, repeated")
     return None
 
 
@@ -413,7 +433,12 @@ def _is_test_run() -> bool:
 # --- the environment -------------------------------------------------------------------------
 
 
-def _read_environment(name: str, environ: Mapping[str, str]) -> str | dict[str, str]:
+def read_environment(name: str, environ: Mapping[str, str]) -> str | dict[str, str]:
+    """Return the text of the passwords, or of each by its id, as `Passwords.from_env` reads it.
+
+    Raises:
+        ConfigurationError: no way is set, or more than one is, or the text can't be read.
+    """
     numbered = _numbered(name, environ)
     file = environ.get(f"{name}_FILE")
     ways = {name: environ.get(name), f"{name}_FILE": file, f"{name}_1, {name}_2, …": numbered}
