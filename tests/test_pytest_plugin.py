@@ -189,6 +189,16 @@ def test_importing_the_plugin_loads_what_pytest_has_loaded_anyway() -> None:
     assert done.stdout.split() == ["_iron_session_pytest"]
 
 
+def test_pytest_does_not_warn_where_the_package_was_imported_before(
+    pytester: pytest.Pytester,
+) -> None:
+    """As by a command of a Django project that runs pytest."""
+    pytester.makepyfile("def test(iron_options): pass")
+    code = "import sys, iron_session, pytest; sys.exit(pytest.main(sys.argv[1:]))"
+    found = pytester.run(sys.executable, "-c", code, *QUIET)
+    found.assert_outcomes(passed=1)
+
+
 def test_pytest_cov_sees_the_lines_that_run_at_import(pytester: pytest.Pytester) -> None:
     """A plugin that imports the package does so before pytest-cov measures."""
     pytester.makepyfile("def test(iron_options): pass")

@@ -21,8 +21,13 @@ def write_entry_point(folder: Path) -> Path:
     """
     about = folder / "iron_session_as_installed-0.dist-info"
     about.mkdir(parents=True)
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: iron-session-as-installed\n")
+    (about / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: iron-session-as-installed\n", "utf-8"
+    )
     lines = ["[pytest11]", *(f"{name} = {module}" for name, module in entry_points().items())]
+    # By this list pytest knows the modules that came with a plugin.
+    files = ["_iron_session_pytest.py", "iron_session/__init__.py"]
+    (about / "RECORD").write_text("".join(f"{file},,\n" for file in files), encoding="utf-8")
     (about / "entry_points.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return folder
 
