@@ -32,6 +32,7 @@ def main(arguments: list[str]) -> int:
     write_notices()
     build_code()
     build_without_code()
+    run(sys.executable, str(ROOT / "tools" / "check_metadata.py"), str(DIST))
     for stamp in arguments:
         Path(stamp).touch()
     return 0
