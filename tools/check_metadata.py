@@ -1,6 +1,6 @@
 """Check a folder of sdists and wheels as the index would, and as people would install them.
 
-twine renders the description and reads the metadata; check-wheel-contents looks for misplaced files.
+twine renders the description and reads the metadata; check-wheel-contents looks for stray files.
 """
 
 import subprocess
