@@ -118,10 +118,11 @@ fuzz: $(DEV) speedups ## Look for texts that break a seal; FUZZ_SECONDS=600 for 
 	$(UNPACK_CORE)
 	test ! -d $(CORE) || PYTHONPATH="$(CORE)" IRON_SESSION_SPEEDUPS=1 $(FUZZ_TESTS)
 
-check: $(DEV) $(NODE_MODULES) ## Lint, check the formatting and the types
+check: $(DEV) $(NODE_MODULES) ## Lint, check the formatting, the types and the workflows
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/zizmor --offline --no-progress --quiet --strict-collection --pedantic .github
 	$(BIN)/python tools/check_crates.py
 	$(BIN)/python tools/check_page.py
 	$(NODE) node_modules/pyright/index.js --warnings

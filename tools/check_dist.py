@@ -9,12 +9,14 @@ SDIST = {
     "LICENSE",
     "README.md",
     "CHANGELOG.md",
+    "RELEASING.md",
     "Makefile",
     "constraints.txt",
     "constraints-oldest.txt",
     "noxfile.py",
 }
 SDIST_FOLDERS = {
+    ".github",
     "src",
     "tests",
     "examples",
