@@ -118,10 +118,11 @@ fuzz: $(DEV) speedups ## Look for texts that break a seal; FUZZ_SECONDS=600 for 
 	$(UNPACK_CORE)
 	test ! -d $(CORE) || PYTHONPATH="$(CORE)" IRON_SESSION_SPEEDUPS=1 $(FUZZ_TESTS)
 
-check: $(DEV) $(NODE_MODULES) ## Lint, check the formatting and the types
+check: $(DEV) $(NODE_MODULES) ## Lint, check the formatting, the types and the workflows
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/zizmor --offline --no-progress --quiet --strict-collection --pedantic .github
 	$(BIN)/python tools/check_crates.py
 	$(BIN)/python tools/check_page.py
 	$(NODE) node_modules/pyright/index.js --warnings
@@ -138,11 +139,15 @@ bench: $(DEV) $(NODE_MODULES) speedups ## Run the benchmarks, and write docs/ben
 	$(UNPACK_CORE)
 	PYTHONPATH="$(CORE)" $(BIN)/python -m benchmarks $(ARGS)
 
-# The wheel is built from the sdist, so that the sdist is known to be complete.
+# The wheel is built from the sdist, so that the sdist is known to be complete. The time in both is that
+# of the commit, so that whoever builds it again gets the same bytes.
+build: export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 1580601600)
 build: $(DEV) ## Build the sdist and the wheel into dist/
 	rm -rf dist
 	$(BIN)/python -m build --no-isolation
 	$(BIN)/python tools/check_dist.py
+	$(BIN)/python tools/check_metadata.py dist
+	$(BIN)/python tools/check_reproducible.py
 
 speedups: $(SPEEDUPS) ## Build and test the native core, if cargo is installed
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import os
 import re
 import subprocess
 import sys
@@ -18,12 +19,14 @@ from sanic.config import DEFAULT_CONFIG
 from iron_session import Session, testing
 from iron_session.testing import cookie_header, make_options
 from tests.helpers.pages import ROOT, blocks, read_page
+from tests.helpers.plugin import fixtures, write_entry_point
 from tests.integrations.django_site.project import ENGINE
 
 PAGE = read_page("docs/testing.md")
 HEAD, *PARTS = re.split(r"^## ", PAGE, flags=re.MULTILINE)
 (TOP,) = blocks("python", HEAD)
-SECTIONS = {part.partition("\n")[0]: "".join(blocks("python", part)) for part in PARTS}
+BLOCKS = {part.partition("\n")[0]: blocks("python", part) for part in PARTS}
+SECTIONS = {title: "".join(found) for title, found in BLOCKS.items()}
 RESULTS = "What read_session returns"
 """Its test takes responses, which stand for those of any framework."""
 BY_PYTEST = "With pytest"
@@ -66,9 +69,13 @@ def test_the_table_of_results_is_so(run: Callable[[str], list[Callable[..., Any]
     test([in_use], ["session=; Max-Age=0"], [])
 
 
-def test_the_section_on_pytest_is_run_by_pytest(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "outcome"), [(0, "3 passed"), (1, "1 passed")])
+def test_the_section_on_pytest_is_run_by_pytest(
+    number: int, outcome: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(write_entry_point(tmp_path / "site")), prepend=os.pathsep)
     file = tmp_path / "test_page.py"
-    file.write_text(TOP + SECTIONS[BY_PYTEST], encoding="utf-8")
+    file.write_text(TOP + BLOCKS[BY_PYTEST][number], encoding="utf-8")
     arguments = ["-q", "-W", "error", "-p", "no:cacheprovider", "--rootdir", str(tmp_path)]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *arguments, str(file)],
@@ -77,7 +84,12 @@ def test_the_section_on_pytest_is_run_by_pytest(tmp_path: Path) -> None:
         text=True,
         check=False,
     )
-    assert "2 passed" in done.stdout, done.stdout
+    assert outcome in done.stdout, done.stdout
+
+
+def test_the_table_of_fixtures_has_all_that_the_plugin_offers() -> None:
+    (part,) = (part for part in PARTS if part.startswith(f"{BY_PYTEST}\n"))
+    assert set(re.findall(r"^\| `(\w+)", part, re.MULTILINE)) == fixtures()
 
 
 def test_every_framework_has_its_section() -> None:

@@ -2,8 +2,9 @@
 
 The second is for Pythons that have no code of their own (PyPy, free-threaded builds): else
 `iron-session[speedups]` could not be installed there. `--without-code` builds only that one, which
-needs no cargo. Another argument is a file to make once all is built; without cargo, or without the
-crates, nothing is built, and one line says so.
+needs no cargo; `--notices` writes only the licenses of the crates, for another builder. Another
+argument is a file to make once all is built. Without cargo, or without the crates, nothing is built
+and one line says so.
 """
 
 import json
@@ -24,6 +25,9 @@ def main(arguments: list[str]) -> int:
     if arguments == ["--without-code"]:
         build_without_code()
         return 0
+    if arguments == ["--notices"]:
+        write_notices()
+        return 0
     shutil.rmtree(DIST, ignore_errors=True)  # else old wheels would be taken for new ones
     if lacking := find_lacking():
         print(f"The native core is not built: {lacking}.")
@@ -32,6 +36,7 @@ def main(arguments: list[str]) -> int:
     write_notices()
     build_code()
     build_without_code()
+    run(sys.executable, str(ROOT / "tools" / "check_metadata.py"), str(DIST))
     for stamp in arguments:
         Path(stamp).touch()
     return 0

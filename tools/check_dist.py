@@ -9,12 +9,14 @@ SDIST = {
     "LICENSE",
     "README.md",
     "CHANGELOG.md",
+    "RELEASING.md",
     "Makefile",
     "constraints.txt",
     "constraints-oldest.txt",
     "noxfile.py",
 }
 SDIST_FOLDERS = {
+    ".github",
     "src",
     "tests",
     "examples",
@@ -40,9 +42,13 @@ def wheel_files(wheel: Path) -> set[str]:
         return {name for name in archive.namelist() if ".dist-info/" not in name}
 
 
-def sdist_entries(sdist: Path) -> set[str]:
+def sdist_files(sdist: Path) -> set[str]:
     with tarfile.open(sdist) as archive:
-        return {name.split("/")[1] for name in archive.getnames() if "/" in name}
+        return {name.partition("/")[2] for name in archive.getnames()}
+
+
+def test_files() -> set[str]:
+    return {path.as_posix() for path in Path("tests").rglob("*.py")}
 
 
 def main() -> str | None:
@@ -53,7 +59,9 @@ def main() -> str | None:
         return f"{wheel} lacks iron_session/py.typed"
     if source != packed:
         return f"{wheel} and src/ differ: {sorted(source ^ packed)}"
-    if lacking := (SDIST | SDIST_FOLDERS) - sdist_entries(sdist):
+    files = sdist_files(sdist)
+    entries = {name.partition("/")[0] for name in files}
+    if lacking := (SDIST | SDIST_FOLDERS) - entries or test_files() - files:
         return f"{sdist} lacks {sorted(lacking)}"
     print(f"{wheel} holds the {len(packed)} files of src/, {sdist} the project")
     return None

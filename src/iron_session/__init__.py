@@ -1,4 +1,8 @@
-"""Sealed, stateless sessions in a cookie that Python and JavaScript's iron-session both read."""
+"""Sealed, stateless sessions in a cookie that Python and JavaScript's iron-session both read.
+
+PYTEST_DONT_REWRITE: pytest rewrites the assertions of packages that have plugins, and warns if one
+is imported already. There are none here.
+"""
 
 from iron_session.errors import (
     ConfigurationError,
