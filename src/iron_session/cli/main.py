@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from importlib.metadata import version
 
 from iron_session import _speedups
+from iron_session.cli.inspect import add_inspect
 from iron_session.cli.revoke import add_revoke
+from iron_session.cli.seal import add_seal
+from iron_session.cli.unseal import add_unseal
 from iron_session.seals import generate_password
 
 __all__ = ["main"]
@@ -32,6 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     generate.set_defaults(run=_print_password)
     add_revoke(commands)
+    for add in (add_inspect, add_seal, add_unseal):
+        add(commands)
     given = parser.parse_args(arguments)
     status: int = given.run(given)
     return status

@@ -1,0 +1,83 @@
+"""What passwords say about a seal: the check that fails, and the content behind it."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+from iron_session.errors import UnsealError
+from iron_session.seals import KeyOptions, Passwords, SealOptions
+from iron_session.seals.iron import DEFAULTS, OpenedSeal, decode_json, open_seal
+from iron_session.seals.mark import Mark, split_mark
+from iron_session.seals.sealing import open_json
+
+__all__ = ["Content", "Examination", "examine", "open_as_relative"]
+
+
+class Content(NamedTuple):
+    """What an authentic seal holds.
+
+    Attributes:
+        opened: its plaintext, password id and expiration.
+        data: its data, without the mark.
+        mark: its mark.
+    """
+
+    opened: OpenedSeal
+    data: Any
+    mark: Mark
+
+    def __repr__(self) -> str:
+        """Show no data."""
+        return f"<Content: {len(self.opened.plaintext)} bytes>"
+
+
+class Examination(NamedTuple):
+    """What a seal holds, and which checks have failed.
+
+    Attributes:
+        content: what it holds; None if it does not open with these passwords at any time.
+        errors: the check that fails now; then, for a seal that has expired, the one that would have
+            failed before too.
+    """
+
+    content: Content | None
+    errors: list[UnsealError]
+
+
+def examine(text: str, passwords: Passwords, now: int) -> Examination:
+    """Open a seal as of now, else as of long ago: whether it is authentic is worth knowing too."""
+    errors: list[UnsealError] = []
+    for at in (now, DEFAULTS.skew_ms):  # then, no seal had expired
+        try:
+            return Examination(_open(text, passwords, at), errors)
+        except UnsealError as error:
+            errors.append(error)
+            if error.reason != "expired":
+                break
+    return Examination(None, errors)
+
+
+def _open(text: str, passwords: Passwords, at: int) -> Content:
+    opened = open_json(text, passwords, at)
+    data, mark = split_mark(decode_json(opened.plaintext))
+    return Content(opened, data, mark)
+
+
+_OF_H3_2: Final = SealOptions(
+    encryption=KeyOptions(iterations=8192),
+    integrity=KeyOptions(algorithm="sha256", iterations=8192),
+)
+_RELATIVES: Final = (("@hapi/iron and h3 1", DEFAULTS), ("h3 2", _OF_H3_2))
+
+
+def open_as_relative(text: str, passwords: Passwords) -> str | None:
+    """Return in words what opens a seal that names no password; None if nothing here does."""
+    seal = text.partition("~")[0]
+    for name, options in _RELATIVES:
+        for id_, secret in passwords.by_id.items():
+            try:
+                open_seal(seal, secret, options, DEFAULTS.skew_ms)
+            except UnsealError:
+                continue
+            return f"password {id_} opens it, as {name} use it: by iron_session.seals.unseal"
+    return None
