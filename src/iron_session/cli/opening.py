@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any, Final, NamedTuple
 
 from iron_session.errors import UnsealError
-from iron_session.seals import KeyOptions, Passwords, SealOptions
+from iron_session.seals import KeyOptions, Passwords, SealOptions, Secret
 from iron_session.seals.iron import DEFAULTS, OpenedSeal, decode_json, open_seal
 from iron_session.seals.mark import Mark, split_mark
 from iron_session.seals.sealing import open_json
 
-__all__ = ["Content", "Examination", "examine", "open_as_relative"]
+__all__ = ["Content", "Examination", "examine", "find_password"]
 
 
 class Content(NamedTuple):
@@ -70,14 +70,24 @@ _OF_H3_2: Final = SealOptions(
 _RELATIVES: Final = (("@hapi/iron and h3 1", DEFAULTS), ("h3 2", _OF_H3_2))
 
 
-def open_as_relative(text: str, passwords: Passwords) -> str | None:
-    """Return in words what opens a seal that names no password; None if nothing here does."""
+def find_password(text: str, password_id: str, passwords: Passwords) -> str | None:
+    """Return in words which password opens a seal that names another, or none; None if none does.
+
+    @hapi/iron and h3 name none. Else the password has got another id since the seal was made.
+    """
     seal = text.partition("~")[0]
-    for name, options in _RELATIVES:
+    for settings, options in _RELATIVES[: 1 if password_id else None]:
         for id_, secret in passwords.by_id.items():
-            try:
-                open_seal(seal, secret, options, DEFAULTS.skew_ms)
-            except UnsealError:
-                continue
-            return f"password {id_} opens it, as {name} use it: by iron_session.seals.unseal"
+            if _opens(seal, secret, options):
+                if password_id:
+                    return f"password {id_} opens it, so the id of that password was changed"
+                return f"password {id_} opens it with the settings of {settings}"
     return None
+
+
+def _opens(seal: str, secret: Secret, options: SealOptions) -> bool:
+    try:
+        open_seal(seal, secret, options, DEFAULTS.skew_ms)
+    except UnsealError:
+        return False
+    return True

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from iron_session.cli.kinds import maker_of_seal, recognise
-from iron_session.cli.opening import Content, Examination, examine, open_as_relative
-from iron_session.cli.terminal import GOOD, REFUSED, Line, json_lines
+from iron_session.cli.opening import Content, Examination, examine, find_password
+from iron_session.cli.terminal import GOOD, PASSWORD_VARIABLE, REFUSED, Line, json_lines
 from iron_session.cli.words import in_quotes, span, when
 from iron_session.errors import UnsealError
 from iron_session.seals import Passwords
@@ -63,7 +63,7 @@ def describe(name: str, text: str, asked: Asked) -> Report:
     lines = list(_describe_outside(name, text, parts, asked.now))
     if asked.passwords is None:
         is_good = not _has_expired(text, asked.now) and not _is_cut_off(parts)
-        lines.append(Line("check", "not made: there is no password"))
+        lines.append(Line("check", f"not made: {PASSWORD_VARIABLE} is not set"))
         lines += _tell_sealed(text, None, asked)
     else:
         examination = examine(text, asked.passwords, asked.now)
@@ -139,7 +139,7 @@ def _has_expired(text: str, now: int) -> bool:
 
 
 def _size(text: str) -> str:
-    return f"{len(text):,} characters"
+    return f"{len(text):,} character{'' if len(text) == 1 else 's'}"
 
 
 # --- what passwords say --------------------------------------------------------------------------
@@ -147,16 +147,27 @@ def _size(text: str) -> str:
 
 def _describe_checks(text: str, examination: Examination, passwords: Passwords) -> Iterator[Line]:
     content, errors = examination
-    for error in errors:
-        yield Line("check", f'"{error.reason}": {error}', "bad")
+    for number, error in enumerate(errors):
+        label = "before that" if number else "check"
+        yield Line(label, f'"{error.reason}": {error}', "bad")
         if error.reason == "unknown-password":
-            ids = ", ".join(map(str, passwords.ids))
-            yield Line("", open_as_relative(text, passwords) or f"the ids here are: {ids}")
+            yield Line("", _tell_passwords(text, passwords))
     if content is not None:
-        id_ = content.opened.password_id
-        old = ", an older one: a session is sealed again" * passwords.is_outdated(id_)
-        before = "before that, " if errors else ""
-        yield Line("check", f"{before}opens with password {id_}{old}", "" if errors else "good")
+        yield _tell_opened(content, passwords, expired=bool(errors))
+
+
+def _tell_passwords(text: str, passwords: Passwords) -> str:
+    password_id = split_parts(text.partition("~")[0])[1]
+    ids = ", ".join(map(str, passwords.ids))
+    return find_password(text, password_id, passwords) or f"the ids here: {ids}; none opens it"
+
+
+def _tell_opened(content: Content, passwords: Passwords, *, expired: bool) -> Line:
+    id_ = content.opened.password_id
+    if expired:
+        return Line("before that", f"it opened with password {id_}")
+    old = ", an older one: a session is sealed again" if passwords.is_outdated(id_) else ""
+    return Line("check", f"opens with password {id_}{old}", "good")
 
 
 def _describe_inside(text: str, content: Content | None, asked: Asked) -> Iterator[Line]:

@@ -19,6 +19,7 @@ from iron_session.seals.passwords import are_in_environment
 __all__ = [
     "GOOD",
     "NOT_WRITTEN",
+    "PASSWORD_VARIABLE",
     "REFUSED",
     "UNUSABLE",
     "Line",
@@ -164,7 +165,7 @@ def _refuse(problem: str) -> NoReturn:
 Mood: TypeAlias = "Literal['good', 'bad', '']"
 
 _COLOURS: Final = {"good": "32", "bad": "31", "label": "2"}
-_LABEL_WIDTH: Final = 11
+_LABEL_WIDTH: Final = 12
 
 
 class Line(NamedTuple):
