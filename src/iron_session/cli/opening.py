@@ -12,6 +12,8 @@ from iron_session.seals.sealing import open_json
 
 __all__ = ["Content", "Examination", "examine", "find_password"]
 
+_LONG_AGO: Final = DEFAULTS.skew_ms  # in ms since 1970: no seal had expired then
+
 
 class Content(NamedTuple):
     """What an authentic seal holds.
@@ -46,15 +48,16 @@ class Examination(NamedTuple):
 
 def examine(text: str, passwords: Passwords, now: int) -> Examination:
     """Open a seal as of now, else as of long ago: whether it is authentic is worth knowing too."""
-    errors: list[UnsealError] = []
-    for at in (now, DEFAULTS.skew_ms):  # then, no seal had expired
-        try:
-            return Examination(_open(text, passwords, at), errors)
-        except UnsealError as error:
-            errors.append(error)
-            if error.reason != "expired":
-                break
-    return Examination(None, errors)
+    try:
+        return Examination(_open(text, passwords, now), [])
+    except UnsealError as error:
+        first = error
+    if first.reason != "expired":
+        return Examination(None, [first])
+    try:
+        return Examination(_open(text, passwords, _LONG_AGO), [first])
+    except UnsealError as error:
+        return Examination(None, [first, error])
 
 
 def _open(text: str, passwords: Passwords, at: int) -> Content:
@@ -87,7 +90,7 @@ def find_password(text: str, password_id: str, passwords: Passwords) -> str | No
 
 def _opens(seal: str, secret: Secret, options: SealOptions) -> bool:
     try:
-        open_seal(seal, secret, options, DEFAULTS.skew_ms)
+        open_seal(seal, secret, options, _LONG_AGO)
     except UnsealError:
         return False
     return True

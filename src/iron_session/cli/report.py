@@ -204,12 +204,13 @@ def _tell_sealed(text: str, mark: Mark | None, asked: Asked) -> Iterator[Line]:
     if expires is None or not ttl_ms:
         return
     sealed = expires - ttl_ms
-    created = mark.created_ms if mark else None
-    if sealed > asked.now or (created is not None and sealed < created):
-        # Cut off by max_lifetime, or by other options.
+    if sealed > asked.now:
         yield Line("sealed", "not known: its end does not fit the ttl")
-    else:
-        yield Line("sealed", f"{when(sealed, asked.now)}, by a ttl of {span(ttl_ms)}")
+        return
+    # What has a beginning has a longest life too, which is not written in it.
+    is_bounded = mark is not None and mark.created_ms is not None
+    later = ", or later if max_lifetime has cut its life short" if is_bounded else ""
+    yield Line("sealed", f"{when(sealed, asked.now)}, by a ttl of {span(ttl_ms)}{later}")
 
 
 # --- the mark ------------------------------------------------------------------------------------
