@@ -30,7 +30,8 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         raw = given.encode() if isinstance(given, str) else given
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(raw)))
         status = main(list(arguments))
-        return Ran(status, *capsys.readouterr())
+        printed = capsys.readouterr()
+        return Ran(status, printed.out, printed.err)
 
     return run
 

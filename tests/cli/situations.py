@@ -309,7 +309,7 @@ def starlette_bare(clock: Clock) -> Situation:
 def django_cookie(clock: Clock, data: dict[str, Any]) -> str:
     salt = "django.contrib.sessions.backends.signed_cookies"
     with signing_at(clock):
-        return django.core.signing.dumps(data, key=KEY, salt=salt, compress=True)
+        return str(django.core.signing.dumps(data, key=KEY, salt=salt, compress=True))
 
 
 @situation
@@ -340,7 +340,7 @@ def a_jwt(clock: Clock) -> Situation:
 def a_jwe(clock: Clock) -> Situation:
     key = OctKey.import_key(KEY[:32])
     header = {"alg": "dir", "enc": "A256GCM"}
-    return Situation(jwe.encrypt_compact(header, "{}", key))
+    return Situation(str(jwe.encrypt_compact(header, "{}", key)))
 
 
 @situation

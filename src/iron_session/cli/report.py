@@ -97,6 +97,8 @@ def _describe_broken(text: str, error: UnsealError) -> Iterator[Line]:
         yield Line("parts", f"{found} of {_ALL_PARTS}: the end is missing", "bad")
     elif found > _ALL_PARTS:
         yield Line("parts", f"{found}, and a seal has {_ALL_PARTS}", "bad")
+    else:
+        yield Line("parts", "there are characters in it that no seal has", "bad")
 
 
 def _describe_outside(name: str, text: str, parts: list[str], now: int) -> Iterator[Line]:

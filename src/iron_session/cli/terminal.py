@@ -18,6 +18,7 @@ from iron_session.seals.passwords import are_in_environment
 
 __all__ = [
     "GOOD",
+    "MOST_BYTES",
     "NOT_WRITTEN",
     "PASSWORD_VARIABLE",
     "REFUSED",
@@ -46,7 +47,7 @@ NOT_WRITTEN: Final = 4
 
 PASSWORD_VARIABLE: Final = "SESSION_PASSWORD"  # noqa: S105 - the name of a variable
 _VARIABLE_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_MOST_BYTES: Final = 1_000_000
+MOST_BYTES: Final = 1_000_000
 _ON_ARGUMENTS: Final = (
     "give seals and data on standard input and passwords in the environment, never as arguments: "
     "other users of the machine can see arguments"
@@ -139,11 +140,11 @@ def _read_bytes(what: str) -> bytes:
     if sys.stdin.isatty():
         print(f"Paste {what}, then press Enter and Ctrl-D (Windows: Ctrl-Z):", file=sys.stderr)
     try:
-        raw = sys.stdin.buffer.read(_MOST_BYTES + 1)
+        raw = sys.stdin.buffer.read(MOST_BYTES + 1)
     except OSError as error:
         _refuse(f"standard input can't be read ({type(error).__name__})")
-    if len(raw) > _MOST_BYTES:
-        _refuse(f"standard input has more than {_MOST_BYTES:,} bytes")
+    if len(raw) > MOST_BYTES:
+        _refuse(f"standard input has more than {MOST_BYTES:,} bytes")
     if not raw.strip():
         _refuse(f"nothing on standard input: give {what} there")
     return raw

@@ -13,11 +13,11 @@ _LONGEST_SHOWN: Final = 60
 
 
 def span(milliseconds: int) -> str:
-    """Return a span of time in the largest unit that it has at least two of: `"36 hours"`."""
+    """Return a span of time, rounded, in the largest unit that it has two of: `"36 hours"`."""
     unit, size = next(
         ((unit, size) for unit, size in _UNITS if milliseconds >= 2 * size), _UNITS[-1]
     )
-    count = milliseconds // size
+    count = (milliseconds + size // 2) // size
     return f"{count:,} {unit}{'' if count == 1 else 's'}"
 
 
