@@ -144,7 +144,18 @@ def test_an_interrupt_is_no_traceback(
 # --- arguments and passwords ---------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("arguments", [["the secret"], ["--password", "the secret"], [""]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["the secret"],
+        [""],
+        ["--password", "the secret"],
+        ["--password=the secret"],
+        ["--seal", "the secret"],
+        ["-xthe secret"],
+        ["--password-env", "KEY", "the secret"],
+    ],
+)
 def test_a_secret_as_an_argument_is_refused_and_not_repeated(
     name: str, arguments: list[str], command: Command, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -155,6 +166,17 @@ def test_a_secret_as_an_argument_is_refused_and_not_repeated(
     assert said.out == ""
     assert "never as arguments" in said.err
     assert "the secret" not in said.err
+
+
+@pytest.mark.parametrize("name", ["inspect", "seal"])
+def test_a_secret_in_the_place_of_seconds_is_not_repeated(
+    name: str, command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        command(name, "--ttl", "the secret")
+    said = capsys.readouterr().err
+    assert caught.value.code == 2
+    assert said.endswith("error: argument --ttl: not a number of seconds\n")
 
 
 @pytest.mark.parametrize("given", [PASSWORD, OTHER, "", "a-b", "UNSET"])

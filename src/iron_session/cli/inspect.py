@@ -46,7 +46,7 @@ def add_inspect(commands: Any) -> None:
     parser.add_argument(
         "--ttl",
         metavar="SECONDS",
-        type=float,
+        type=terminal.seconds,
         help="the ttl of the session's options, to compute when it was sealed",
     )
     terminal.as_command(parser, _run)

@@ -36,7 +36,7 @@ def add_seal(commands: Any) -> None:
     parser.add_argument(
         "--ttl",
         metavar="SECONDS",
-        type=float,
+        type=terminal.seconds,
         default=DEFAULT_TTL,
         help=f"the life of the seal; 0 never expires; {DEFAULT_TTL} (14 days)",
     )

@@ -33,6 +33,7 @@ __all__ = [
     "json_lines",
     "read_text",
     "require_passwords",
+    "seconds",
     "show",
     "visible",
     "write",
@@ -49,7 +50,7 @@ PASSWORD_VARIABLE: Final = "SESSION_PASSWORD"  # noqa: S105 - the name of a vari
 _VARIABLE_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 MOST_BYTES: Final = 1_000_000
 _ON_ARGUMENTS: Final = (
-    "give seals and data on standard input and passwords in the environment, never as arguments: "
+    "there is an argument that is not known: give seals and data on standard input and passwords in the environment, never as arguments: "
     "other users of the machine can see arguments"
 )
 
@@ -60,14 +61,10 @@ class _UnusableError(Exception):
 
 def as_command(parser: argparse.ArgumentParser, run: Run) -> None:
     """Set what a parser's command runs: the exit status says what went wrong, no traceback does."""
-    # Taken here, so that argparse does not print in its own error what may be secret.
-    parser.add_argument("given", nargs="*", help=argparse.SUPPRESS)
-    parser.add_argument("--password", help=argparse.SUPPRESS)
+    _refuse_arguments(parser)
 
     @wraps(run)
     def guarded(given: argparse.Namespace) -> int:
-        if given.given or given.password is not None:
-            parser.error(_ON_ARGUMENTS)
         try:
             return run(given)
         except (_UnusableError, ConfigurationError) as error:
@@ -81,11 +78,40 @@ def as_command(parser: argparse.ArgumentParser, run: Run) -> None:
     parser.set_defaults(run=guarded)
 
 
+def _refuse_arguments(parser: argparse.ArgumentParser) -> None:
+    """Refuse arguments that the parser does not know, before argparse prints what may be secret."""
+    parse = parser.parse_known_args
+
+    def parse_all(
+        arguments: list[str], given: argparse.Namespace | None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        known, unknown = parse(arguments, given)
+        if unknown:
+            parser.error(_ON_ARGUMENTS)
+        return known, unknown
+
+    # The parser of all commands makes its own error of what a command's parser returns as unknown.
+    vars(parser)["parse_known_args"] = parse_all
+
+
+def seconds(text: str) -> float:
+    """Return an option's seconds; argparse's own error would repeat the text."""
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError("not a number of seconds") from None
+
+
 def fail(text: str, status: int) -> int:
     """Print one line on standard error, and return the exit status."""
-    if sys.stderr is not None:  # print would write to standard output instead
-        print(_fitting(f"iron-session: {visible(text)}", sys.stderr), file=sys.stderr)
+    _say(f"iron-session: {visible(text)}")
     return status
+
+
+def _say(text: str) -> None:
+    """Print one line on standard error, if there is one: print would take standard output then."""
+    if sys.stderr is not None:
+        print(_fitting(text, sys.stderr), file=sys.stderr)
 
 
 # --- the passwords -------------------------------------------------------------------------------
@@ -138,7 +164,7 @@ def _read_bytes(what: str) -> bytes:
     if sys.stdin is None:
         _refuse(f"standard input is closed: give {what} there")
     if sys.stdin.isatty():
-        print(f"Paste {what}, then press Enter and Ctrl-D (Windows: Ctrl-Z):", file=sys.stderr)
+        _say(f"Paste {what}, then press Enter and Ctrl-D (Windows: Ctrl-Z):")
     try:
         raw = sys.stdin.buffer.read(MOST_BYTES + 1)
     except OSError as error:
