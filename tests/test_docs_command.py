@@ -29,7 +29,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 
 def without_dates(text: str) -> str:
-    return re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC|\b[01] seconds? ago", "(a moment)", text)
+    return re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC|\b\d+ seconds? ago", "(a moment)", text)
 
 
 @pytest.mark.parametrize(("code", "shown"), EXAMPLES)

@@ -50,8 +50,8 @@ PASSWORD_VARIABLE: Final = "SESSION_PASSWORD"  # noqa: S105 - the name of a vari
 _VARIABLE_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 MOST_BYTES: Final = 1_000_000
 _ON_ARGUMENTS: Final = (
-    "there is an argument that is not known: give seals and data on standard input and passwords in the environment, never as arguments: "
-    "other users of the machine can see arguments"
+    "there is an argument that is not known; give seals and data on standard input, and passwords "
+    "in the environment, never as arguments: other users of the machine can see arguments"
 )
 
 
@@ -82,10 +82,8 @@ def _refuse_arguments(parser: argparse.ArgumentParser) -> None:
     """Refuse arguments that the parser does not know, before argparse prints what may be secret."""
     parse = parser.parse_known_args
 
-    def parse_all(
-        arguments: list[str], given: argparse.Namespace | None
-    ) -> tuple[argparse.Namespace, list[str]]:
-        known, unknown = parse(arguments, given)
+    def parse_all(*arguments: Any) -> Any:
+        known, unknown = parse(*arguments)
         if unknown:
             parser.error(_ON_ARGUMENTS)
         return known, unknown
