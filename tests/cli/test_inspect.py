@@ -1,11 +1,15 @@
 """`iron-session inspect`: what it says in each of many real situations, word for word."""
 
+import io
 import os
 import re
+import sys
 from pathlib import Path
 
 import pytest
 
+from iron_session import seal_data
+from iron_session.cli import main
 from tests.cli.conftest import Command
 from tests.cli.situations import SITUATIONS, Situation
 from tests.helpers.clock import Clock
@@ -40,6 +44,23 @@ def assert_harmless(situation: Situation, said: str) -> None:
     assert OTHER not in said
     for value in re.findall(r"[^\s=;*.:~]{40,}", situation.given):
         assert value not in said
+
+
+def test_the_time_is_that_of_the_text_s_arrival(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], clock: Clock
+) -> None:
+    """In a pipe the command starts before the seal is made."""
+    monkeypatch.setenv("SESSION_PASSWORD", PASSWORD)
+
+    def read(_: int) -> bytes:
+        clock.advance(5)
+        return seal_data({}, password=PASSWORD, ttl=60).encode()
+
+    stream = io.TextIOWrapper(io.BytesIO())
+    monkeypatch.setattr(stream.buffer, "read", read, raising=False)
+    monkeypatch.setattr(sys, "stdin", stream)
+    assert main(["inspect", "--ttl", "60"]) == 0
+    assert "sealed      0 seconds ago" in capsys.readouterr().out
 
 
 def test_every_golden_file_is_of_a_situation() -> None:

@@ -53,13 +53,11 @@ def add_inspect(commands: Any) -> None:
 
 
 def _run(given: argparse.Namespace) -> int:
-    asked = Asked(
-        terminal.find_passwords(given),
-        None if given.ttl is None else _time.to_milliseconds(given.ttl, "ttl"),
-        given.data,
-        _time.now_ms(),
-    )
+    passwords = terminal.find_passwords(given)
+    ttl_ms = None if given.ttl is None else _time.to_milliseconds(given.ttl, "ttl")
     found = read_paste(terminal.read_text("a cookie or a seal"))
+    # The clock is read only now: in a pipe, this command starts before the seal is made.
+    asked = Asked(passwords, ttl_ms, given.data, _time.now_ms())
     known = [one for one in found if any(map(_is_known, one.texts)) or one.chunks]
     reports = [_describe(one, asked) for one in known or found]
     others = [one.name for one in found if known and one not in known]

@@ -86,7 +86,7 @@ def _django(payload: str, timestamp: str) -> Kind:
 
 
 def _django_key() -> Kind:
-    return Kind("a session key, as Django's: its data is on the server")
+    return Kind("perhaps a session key, as Django's: its data is on the server")
 
 
 def _express(_: str) -> Kind:
