@@ -338,7 +338,25 @@ def test_a_stream_of_another_encoding_gets_escapes(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said = show_at(io.TextIOWrapper(io.BytesIO(), "ascii"), monkeypatch, command)
-    assert "Zo\\xeb" in said
+    assert "Zo\\u00eb" in said  # in JSON, its own escapes
+
+
+@pytest.mark.parametrize("name", ["inspect", "seal", "unseal"])
+def test_the_help_is_plain_ascii(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Which any terminal prints; argparse writes it itself."""
+    with pytest.raises(SystemExit):
+        main([name, "--help"])
+    assert capsys.readouterr().out.isascii()
+
+
+def test_a_name_is_written_with_escapes_for_another_encoding(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = io.TextIOWrapper(io.BytesIO(), "ascii")
+    monkeypatch.setattr(sys, "stdout", stream)
+    assert command("inspect", given="Cookie: Zoë=1").status == 3
+    stream.seek(0)
+    assert "'Zo\\xeb'" in stream.read()
 
 
 # --- words ---------------------------------------------------------------------------------------

@@ -121,7 +121,8 @@ def add_password(parser: argparse.ArgumentParser) -> None:
         "--password-env",
         metavar="NAME",
         help="the environment variable that holds the password or passwords, as "
-        f"Passwords.from_env reads it (also NAME_FILE and NAME_1, NAME_2, …); {PASSWORD_VARIABLE}",
+        "Passwords.from_env reads it (also NAME_FILE, or NAME_1, NAME_2 and so on); "
+        f"{PASSWORD_VARIABLE}",
     )
 
 
@@ -248,8 +249,12 @@ def _abandon_output() -> None:
 
 def _fitting(text: str, stream: Any) -> str:
     """Return a text with escapes for what the stream's encoding does not have."""
-    encoding = stream.encoding or "utf-8"
+    encoding = _encoding(stream)
     return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def _encoding(stream: Any) -> str:
+    return getattr(stream, "encoding", None) or "utf-8"
 
 
 def visible(text: str) -> str:
@@ -271,7 +276,14 @@ def json_lines(value: Any) -> Iterable[str]:
 
 
 def escape_json(text: str) -> str:
-    """Return JSON text with JSON's own escapes for unprintable characters: it means the same."""
+    """Return JSON text, of the same meaning, with JSON's escapes for what can't be printed as is.
+
+    That is also what the encoding of standard output does not have.
+    """
+    encoding = _encoding(sys.stdout)
     return "".join(
-        character if character.isprintable() else json.dumps(character)[1:-1] for character in text
+        character
+        if character.isprintable() and character.encode(encoding, "ignore")
+        else json.dumps(character)[1:-1]
+        for character in text
     )
