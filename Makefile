@@ -65,7 +65,7 @@ endif
 
 # Without browsers and servers, and what needs its own environment: see test-all. These tests reach
 # every line; the others are run without coverage, which would double their time.
-COVERING := $(addprefix tests/,ground seals sessions http integrations revocation \
+COVERING := $(addprefix tests/,cli ground seals sessions http integrations revocation \
 	$(addprefix test_,$(addsuffix .py,cli cli_check cli_rotate csrf errors frames links testing)) \
 	$(addprefix contract/test_,$(addsuffix .py,endings plain_http renewals)))
 # What is reached only over Redis and PostgreSQL: test-servers asks for its coverage.

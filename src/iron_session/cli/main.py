@@ -8,8 +8,11 @@ from importlib.metadata import version
 
 from iron_session import _speedups
 from iron_session.cli.check import add_check
+from iron_session.cli.inspect import add_inspect
 from iron_session.cli.revoke import add_revoke
 from iron_session.cli.rotate import add_rotate
+from iron_session.cli.seal import add_seal
+from iron_session.cli.unseal import add_unseal
 from iron_session.seals import generate_password
 
 __all__ = ["main"]
@@ -34,8 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     generate.set_defaults(run=_print_password)
     add_rotate(generate)
-    add_check(commands)
-    add_revoke(commands)
+    for add in (add_check, add_inspect, add_revoke, add_seal, add_unseal):
+        add(commands)
     given = parser.parse_args(arguments)
     status: int = given.run(given)
     return status

@@ -376,7 +376,7 @@ def open_seal(text: str, secrets: Secrets, options: SealOptions, now: int) -> Op
         answer = _open_natively(text, secrets, earliest)
     if answer:
         return answer
-    _, id_, salt, iv, ciphertext, expiration, mac_salt, mac = _split(text)
+    _, id_, salt, iv, ciphertext, expiration, mac_salt, mac = split_parts(text)
     expires = _read_expiration(expiration, id_) if expiration else None
     if expires is not None and expires <= earliest:
         raise _failure("the seal has expired", "expired", id_)
@@ -416,7 +416,7 @@ def _open_natively(
     return OpenedSeal(answer[0], id_, answer[1]) if answer else answer
 
 
-def _split(text: str) -> list[str]:
+def split_parts(text: str) -> list[str]:
     """Return the eight parts of a seal, the mac last; what they are is checked elsewhere."""
     if not isinstance(text, str):
         raise ConfigurationError(f"a seal is a str, not {type(text).__name__}")
@@ -429,7 +429,7 @@ def _split(text: str) -> list[str]:
 def claimed_expiration(text: str) -> int | None:
     """Return when a text says that it expires, in ms; None if it does not. Not authenticated."""
     try:
-        expiration = _split(text)[5]
+        expiration = split_parts(text)[5]
     except UnsealError:
         return None
     return int(expiration) if _EXPIRATION.fullmatch(expiration) else None

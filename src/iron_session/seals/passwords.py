@@ -433,27 +433,43 @@ def _is_test_run() -> bool:
 # --- the environment -------------------------------------------------------------------------
 
 
+def are_in_environment(name: str, environ: Mapping[str, str] = os.environ) -> bool:
+    """Return whether the environment has passwords of this name, in any way; they may be wrong.
+
+    Raises:
+        ConfigurationError: a number with leading zeros.
+    """
+    return bool(_ways(name, environ))
+
+
 def read_environment(name: str, environ: Mapping[str, str]) -> str | dict[str, str]:
     """Return the text of the passwords, or of each by its id, as `Passwords.from_env` reads it.
 
     Raises:
         ConfigurationError: no way is set, or more than one is, or the text can't be read.
     """
-    numbered = _numbered(name, environ)
-    file = environ.get(f"{name}_FILE")
-    ways = {name: environ.get(name), f"{name}_FILE": file, f"{name}_1, {name}_2, …": numbered}
-    given = [way for way, value in ways.items() if value]
+    given = _ways(name, environ)
     if len(given) > 1:
         raise ConfigurationError(f"more than one is set: {' and '.join(given)}; keep one")
-    if numbered:
-        return numbered
-    if file:
-        return _one_or_many(_read_file(file, f"{name}_FILE"), f"the file named by {name}_FILE")
-    if value := environ.get(name):
-        return _one_or_many(value, name)
+    for way, value in given.items():
+        if not isinstance(value, str):
+            return value
+        if way == name:
+            return _one_or_many(value, name)
+        return _one_or_many(_read_file(value, way), f"the file named by {way}")
     raise ConfigurationError(
         f"{name} is not set: make a password with `iron-session generate-password`"
     )
+
+
+def _ways(name: str, environ: Mapping[str, str]) -> dict[str, str | dict[str, str]]:
+    """Return what is set, by the variable's name as messages write it."""
+    ways = {
+        name: environ.get(name),
+        f"{name}_FILE": environ.get(f"{name}_FILE"),
+        f"{name}_1, {name}_2, …": _numbered(name, environ),
+    }
+    return {way: value for way, value in ways.items() if value}
 
 
 def _numbered(name: str, environ: Mapping[str, str]) -> dict[str, str]:
