@@ -262,7 +262,7 @@ class Terminal(io.StringIO):
         (Terminal(), {}, True),
         (Terminal(), {"TERM": "dumb"}, False),
         (Terminal(), {"NO_COLOR": "1"}, False),
-        (Terminal(), {"NO_COLOR": ""}, False),
+        (Terminal(), {"NO_COLOR": ""}, True),
         (io.StringIO(), {"TERM": "xterm"}, False),
         (None, {"TERM": "xterm"}, False),
     ],
@@ -292,9 +292,9 @@ def test_an_output_that_can_t_be_written_is_told_in_one_line(
 ) -> None:
     with Path("/dev/full").open("w", encoding="utf-8") as full:
         monkeypatch.setattr(sys, "stdout", full)
-        assert main(["check"]) == 2
+        assert main(["check"]) == 4
         full.write("what Python writes at exit goes nowhere")
-    assert capsys.readouterr().err == "iron-session: the output can't be written (OSError)\n"
+    assert capsys.readouterr().err == "iron-session: standard output can't be written (OSError)\n"
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
@@ -315,7 +315,7 @@ def test_an_output_that_is_no_file_may_fail_too(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "stdout", Broken())
-    assert put("nobody reads this") == 2
+    assert put("nobody reads this") == 4
     assert "(BrokenPipeError)" in capsys.readouterr().err
 
 
@@ -323,7 +323,7 @@ def test_an_output_that_is_no_file_may_fail_too(
 def test_a_closed_pipe_gives_one_line() -> None:
     script = f'"{sys.executable}" -c "{_LATE}" | true'
     ran = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, check=False)
-    assert ran.stderr == "iron-session: the output can't be written (BrokenPipeError)\n"
+    assert ran.stderr == "iron-session: standard output can't be written (BrokenPipeError)\n"
 
 
 # Prints only when nobody can read it any more.

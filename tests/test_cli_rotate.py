@@ -171,8 +171,8 @@ def test_passwords_that_can_t_be_written_are_told_in_one_line(
     monkeypatch.setenv("SESSION_PASSWORD", GOOD)
     with Path("/dev/full").open("w", encoding="utf-8") as full:
         monkeypatch.setattr(sys, "stdout", full)
-        assert main(["generate-password", "--rotate"]) == 2
-    assert capsys.readouterr().err == "iron-session: the output can't be written (OSError)\n"
+        assert main(["generate-password", "--rotate"]) == 4
+    assert capsys.readouterr().err == "iron-session: standard output can't be written (OSError)\n"
 
 
 def test_the_help_has_the_exit_statuses(capsys: pytest.CaptureFixture[str]) -> None:

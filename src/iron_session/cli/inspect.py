@@ -61,8 +61,8 @@ def _run(given: argparse.Namespace) -> int:
     known = [one for one in found if any(map(_is_known, one.texts)) or one.chunks]
     reports = [_describe(one, asked) for one in known or found]
     others = [one.name for one in found if known and one not in known]
-    terminal.show(_lines(reports, others))
-    return min((report.status for report in reports), default=NO_SEAL)
+    status = min((report.status for report in reports), default=NO_SEAL)
+    return terminal.show(_lines(reports, others), status)
 
 
 def _is_known(text: str) -> bool:

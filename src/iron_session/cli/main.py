@@ -9,6 +9,7 @@ from importlib.metadata import version
 from iron_session import _speedups
 from iron_session.cli.check import add_check
 from iron_session.cli.inspect import add_inspect
+from iron_session.cli.output import put
 from iron_session.cli.revoke import add_revoke
 from iron_session.cli.rotate import add_rotate
 from iron_session.cli.seal import add_seal
@@ -45,8 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _print_password(_: argparse.Namespace) -> int:
-    print(generate_password())
-    return 0
+    return put(generate_password())
 
 
 def _version() -> str:

@@ -1,36 +1,48 @@
-"""How the command writes: text that every terminal shows, and one line if it can't be written."""
+"""How the command writes: text that a terminal shows and never obeys, and one line if it can't."""
 
 from __future__ import annotations
 
 import os
 import sys
 from contextlib import suppress
-from typing import Final, TextIO
+from typing import Any, Final, TextIO
 
-__all__ = ["complain", "put", "shows_colour"]
+__all__ = ["NOT_WRITTEN", "complain", "encoding_of", "put", "say", "shows_colour", "visible"]
 
-_UNWRITABLE: Final = 2
+NOT_WRITTEN: Final = 4
+"""The exit status if standard output can't be written."""
 
 
 def put(text: str, status: int = 0) -> int:
-    """Print a text and return the exit status: the given one, or 2 if it could not be written."""
+    """Print a text and return the exit status: the given one, or 4 if it could not be written.
+
+    It is written now, so that a closed pipe is noticed here, and not when Python ends.
+    """
     try:
-        print(_encodable(text), flush=True)
+        if sys.stdout is None:
+            raise BrokenPipeError
+        print(_fitting(text, sys.stdout), flush=True)
     except OSError as error:
         # Python writes the rest when it exits, and would fail again, with a traceback.
         _turn_off(sys.stdout)
-        return complain(f"the output can't be written ({type(error).__name__})", _UNWRITABLE)
+        return complain(f"standard output can't be written ({type(error).__name__})", NOT_WRITTEN)
     return status
 
 
 def complain(text: str, status: int) -> int:
     """Print one line to stderr and return the exit status."""
-    line = " ".join(text.split())  # a message of another library may have several
+    say(f"iron-session: {visible(' '.join(text.split()))}")  # other libraries' have several lines
+    return status
+
+
+def say(line: str) -> None:
+    """Print one line to stderr, if there is one: print would take standard output then."""
+    if sys.stderr is None:
+        return
     try:
-        print(f"iron-session: {line}", file=sys.stderr, flush=True)
+        print(_fitting(line, sys.stderr), file=sys.stderr, flush=True)
     except OSError:
         _turn_off(sys.stderr)
-    return status
 
 
 def shows_colour(stream: TextIO | None) -> bool:
@@ -38,19 +50,37 @@ def shows_colour(stream: TextIO | None) -> bool:
     return (
         stream is not None
         and stream.isatty()
-        and "NO_COLOR" not in os.environ
+        and not os.environ.get("NO_COLOR")
         and os.environ.get("TERM") != "dumb"
     )
 
 
-def _encodable(text: str) -> str:
-    """Replace what the output's encoding does not have, as … in ASCII."""
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+def visible(text: str) -> str:
+    r"""Return a text whose unprintable characters are written as escapes: `\x1b`.
+
+    Anybody may have written a cookie. A terminal would obey the control characters in it, and show
+    text after a direction mark in another order.
+    """
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
+    )
+
+
+def encoding_of(stream: Any) -> str:
+    """Return the encoding of a stream."""
+    return getattr(stream, "encoding", None) or "utf-8"
+
+
+def _fitting(text: str, stream: Any) -> str:
+    """Return a text with escapes for what the stream's encoding does not have."""
+    encoding = encoding_of(stream)
     return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
-def _turn_off(stream: TextIO) -> None:
-    with suppress(OSError):  # it is no file
+def _turn_off(stream: Any) -> None:
+    """Send what is left in a stream's buffer nowhere: Python would fail on it at its end."""
+    with suppress(OSError, ValueError, AttributeError):  # it is no file, or closed
         nowhere = os.open(os.devnull, os.O_WRONLY)
         try:
             os.dup2(nowhere, stream.fileno())

@@ -15,8 +15,8 @@ __all__ = ["add_rotate"]
 
 _VARIABLE: Final = "SESSION_PASSWORD"
 _EPILOG: Final = (
-    "exit status: 0; 1 if the passwords in the environment can't be used; 2 if the call is wrong, "
-    "or the output can't be written"
+    "exit status: 0; 1 if the passwords in the environment can't be used; 2 if the call is wrong; "
+    "4 if standard output can't be written"
 )
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from iron_session import _json
 from iron_session.cli import terminal
+from iron_session.cli.output import complain, put
 from iron_session.errors import NotSerializableError
 from iron_session.seals import seal_data
 from iron_session.seals.sealing import DEFAULT_TTL
@@ -49,10 +50,9 @@ def _run(given: argparse.Namespace) -> int:
     try:
         data = _json.decode(text.encode())
     except (ValueError, RecursionError):  # its message may hold some of the text
-        return terminal.fail("standard input is not JSON", terminal.REFUSED)
+        return complain("standard input is not JSON", terminal.REFUSED)
     try:
         seal = seal_data(data, password=passwords, ttl=given.ttl)
     except NotSerializableError as error:
-        return terminal.fail(str(error), terminal.REFUSED)
-    terminal.write(f"{seal}\n")
-    return terminal.GOOD
+        return complain(str(error), terminal.REFUSED)
+    return put(seal)

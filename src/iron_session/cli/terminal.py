@@ -1,10 +1,9 @@
-"""Standard input in, standard output out: in bounds, and with nothing that a terminal obeys."""
+"""What the commands take on standard input and from the environment, and how reports look."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
 import sys
 from collections.abc import Callable, Iterable
@@ -12,6 +11,7 @@ from contextlib import suppress
 from functools import wraps
 from typing import Any, Final, Literal, NamedTuple, NoReturn, TypeAlias
 
+from iron_session.cli.output import complain, encoding_of, put, say, shows_colour, visible
 from iron_session.errors import ConfigurationError
 from iron_session.seals import Passwords
 from iron_session.seals.passwords import are_in_environment
@@ -19,7 +19,6 @@ from iron_session.seals.passwords import are_in_environment
 __all__ = [
     "GOOD",
     "MOST_BYTES",
-    "NOT_WRITTEN",
     "PASSWORD_VARIABLE",
     "REFUSED",
     "UNUSABLE",
@@ -28,15 +27,12 @@ __all__ = [
     "add_password",
     "as_command",
     "escape_json",
-    "fail",
     "find_passwords",
     "json_lines",
     "read_text",
     "require_passwords",
     "seconds",
     "show",
-    "visible",
-    "write",
 ]
 
 Run: TypeAlias = "Callable[[argparse.Namespace], int]"
@@ -44,7 +40,6 @@ Run: TypeAlias = "Callable[[argparse.Namespace], int]"
 GOOD: Final = 0
 REFUSED: Final = 1
 UNUSABLE: Final = 2  # argparse's own, for a wrong call
-NOT_WRITTEN: Final = 4
 
 PASSWORD_VARIABLE: Final = "SESSION_PASSWORD"  # noqa: S105 - the name of a variable
 _VARIABLE_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -68,12 +63,9 @@ def as_command(parser: argparse.ArgumentParser, run: Run) -> None:
         try:
             return run(given)
         except (_UnusableError, ConfigurationError) as error:
-            return fail(str(error), UNUSABLE)
-        except OSError as error:
-            _abandon_output()
-            return fail(f"standard output can't be written ({type(error).__name__})", NOT_WRITTEN)
+            return complain(str(error), UNUSABLE)
         except KeyboardInterrupt:
-            return fail("interrupted", 130)  # as shells count: 128 and the signal's number
+            return complain("interrupted", 130)  # as shells count: 128 and the signal's number
 
     parser.set_defaults(run=guarded)
 
@@ -98,18 +90,6 @@ def seconds(text: str) -> float:
         return float(text)
     except ValueError:
         raise argparse.ArgumentTypeError("not a number of seconds") from None
-
-
-def fail(text: str, status: int) -> int:
-    """Print one line on standard error, and return the exit status."""
-    _say(f"iron-session: {visible(text)}")
-    return status
-
-
-def _say(text: str) -> None:
-    """Print one line on standard error, if there is one: print would take standard output then."""
-    if sys.stderr is not None:
-        print(_fitting(text, sys.stderr), file=sys.stderr)
 
 
 # --- the passwords -------------------------------------------------------------------------------
@@ -163,7 +143,7 @@ def _read_bytes(what: str) -> bytes:
     if sys.stdin is None:
         _refuse(f"standard input is closed: give {what} there")
     if sys.stdin.isatty():
-        _say(f"Paste {what}, then press Enter and Ctrl-D (Windows: Ctrl-Z):")
+        say(f"Paste {what}, then press Enter and Ctrl-D (Windows: Ctrl-Z):")
     try:
         raw = sys.stdin.buffer.read(MOST_BYTES + 1)
     except OSError as error:
@@ -202,71 +182,19 @@ class Line(NamedTuple):
     mood: Mood = ""
 
 
-def show(lines: Iterable[Line]) -> None:
-    """Print a report."""
-    colours = _COLOURS if _has_colours() else {}
-    write("".join(_format(line, colours) for line in lines))
+def show(lines: Iterable[Line], status: int = GOOD) -> int:
+    """Print a report and return the exit status, as `put` does."""
+    colours = _COLOURS if shows_colour(sys.stdout) else {}
+    return put("\n".join(_format(line, colours) for line in lines), status)
 
 
 def _format(line: Line, colours: dict[str, str]) -> str:
     label = _paint(f"{line.label:{_LABEL_WIDTH}}", colours.get("label"))
-    return f"{label}{_paint(visible(line.text), colours.get(line.mood))}".rstrip() + "\n"
+    return f"{label}{_paint(visible(line.text), colours.get(line.mood))}".rstrip()
 
 
 def _paint(text: str, colour: str | None) -> str:
     return f"\x1b[{colour}m{text}\x1b[0m" if colour else text
-
-
-def _has_colours() -> bool:
-    """Return whether standard output is a terminal whose user has not asked for plain text."""
-    return (
-        sys.stdout is not None
-        and sys.stdout.isatty()
-        and not os.environ.get("NO_COLOR")
-        and os.environ.get("TERM") != "dumb"
-    )
-
-
-def write(text: str) -> None:
-    """Write to standard output, now: a closed pipe is noticed here, and not when Python ends.
-
-    Raises:
-        OSError: it can't be written.
-    """
-    if sys.stdout is None:
-        raise BrokenPipeError
-    sys.stdout.write(_fitting(text, sys.stdout))
-    sys.stdout.flush()
-
-
-def _abandon_output() -> None:
-    """Send what is left in standard output's buffer nowhere: Python would fail on it at its end."""
-    with suppress(OSError, ValueError, AttributeError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
-
-
-def _fitting(text: str, stream: Any) -> str:
-    """Return a text with escapes for what the stream's encoding does not have."""
-    encoding = _encoding(stream)
-    return text.encode(encoding, "backslashreplace").decode(encoding)
-
-
-def _encoding(stream: Any) -> str:
-    return getattr(stream, "encoding", None) or "utf-8"
-
-
-def visible(text: str) -> str:
-    r"""Return a text whose unprintable characters are written as escapes: `\x1b`.
-
-    Anybody may have written a cookie. A terminal would obey the control characters in it, and show
-    text after a direction mark in another order.
-    """
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode()
-        for character in text
-    )
 
 
 def json_lines(value: Any) -> Iterable[str]:
@@ -280,7 +208,7 @@ def escape_json(text: str) -> str:
 
     That is also what the encoding of standard output does not have.
     """
-    encoding = _encoding(sys.stdout)
+    encoding = encoding_of(sys.stdout)
     return "".join(
         character
         if character.isprintable() and character.encode(encoding, "ignore")

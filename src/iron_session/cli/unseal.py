@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from iron_session import _json
 from iron_session.cli import terminal
+from iron_session.cli.output import complain, put
 from iron_session.cli.pasted import read_paste
 from iron_session.errors import UnsealError
 from iron_session.seals import unseal_data
@@ -42,11 +43,10 @@ def _run(given: argparse.Namespace) -> int:
     text = terminal.read_text("a seal")
     seals = [each for one in read_paste(text) for each in one.texts if each.startswith(PREFIX)]
     if len(seals) > 1:
-        return terminal.fail("more than one seal on standard input", terminal.UNUSABLE)
+        return complain("more than one seal on standard input", terminal.UNUSABLE)
     try:
         data = unseal_data(seals[0] if seals else text, password=passwords)
     except UnsealError as error:
-        return terminal.fail(f"{error.reason}: {error}", terminal.REFUSED)
+        return complain(f"{error.reason}: {error}", terminal.REFUSED)
     json = _json.encode(data, "data").decode()
-    terminal.write(f"{terminal.escape_json(json)}\n")
-    return terminal.GOOD
+    return put(terminal.escape_json(json))

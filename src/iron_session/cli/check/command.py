@@ -28,7 +28,7 @@ _DESCRIPTION: Final = (
 )
 _STATUS: Final = (
     "exit status: 0 if there is no error, whatever the warnings; 1 if there are errors; 2 if the "
-    "call is wrong, the options can't be imported, or the output can't be written"
+    "call is wrong, or the options can't be imported; 4 if standard output can't be written"
 )
 
 _Loaded: TypeAlias = Mapping[str, SessionOptions[Any]]
