@@ -103,8 +103,9 @@ test-faults: $(DEV) $(SERVERS) ## Test the ending of sessions with several worke
 		tests/revocation/live tests/revocation/faults $(ARGS)
 
 # Offline, and any warning is an error: a link without a target, a page in no list, a wrong reference.
-docs: $(DEV) ## Build the site into docs/_build: open docs/_build/index.html
-	$(BIN)/python -m sphinx -E -n -W --keep-going -q -b html docs docs/_build
+docs: $(DEV) ## Build the site: open docs/_build/html/index.html
+	$(BIN)/python -m sphinx -E -n -W --keep-going -q -b html \
+		-d docs/_build/doctrees docs docs/_build/html
 
 # The site is built once more, into a folder of its own.
 test-docs: $(DEV) $(NODE_MODULES) $(CHROMIUM) ## Test the site: its links, its names, and every page in a browser

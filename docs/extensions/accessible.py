@@ -8,6 +8,8 @@ from sphinx.application import Sphinx
 
 _SCROLLS = re.compile(r'<(pre|div class="table-wrapper[^"]*")>')
 
+_SIGNATURE = re.compile(r'<dt class="sig .*?</dt>', re.DOTALL)
+
 
 def name_level(html: str) -> str:
     """Return HTML in which the caption of each list of pages says of which rank it is."""
@@ -21,6 +23,17 @@ def let_focus(html: str) -> str:
     return _SCROLLS.sub(r'<\1 tabindex="0">', html)
 
 
+def flatten_signatures(html: str) -> str:
+    """Return HTML in which the lines of a signature are no list of definitions inside a term."""
+
+    def flatten(match: re.Match[str]) -> str:
+        text = re.sub(r"<dl>|</dl>", "", match[0])
+        text = re.sub(r"<dd>", '<span class="sig-line">', text)
+        return text.replace("</dd>", "</span>")
+
+    return _SIGNATURE.sub(flatten, html)
+
+
 def mend(
     app: Sphinx,
     pagename: str,
@@ -31,7 +44,7 @@ def mend(
     """Mend both parts of a page that have such places."""
     for part in ("body", "furo_navigation_tree"):
         if part in context:
-            context[part] = let_focus(name_level(context[part]))
+            context[part] = flatten_signatures(let_focus(name_level(context[part])))
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx.roles import XRefRole
 from sphinx.util.nodes import make_refnode
 
-_PROSE: Final = re.compile(r"(?:[A-Z`].*|[a-z_]+: .*|aiohttp.*)[.:]", re.DOTALL)
+_PROSE: Final = re.compile(r".*(?<!\.\.)[.:]", re.DOTALL)  # code may end with an ellipsis
 
 
 class CodeOrName(XRefRole):
@@ -72,6 +72,13 @@ def prepare(
         lines[:0] = ["..", ""]  # else napoleon takes what is before a colon for a type
 
 
+def leave_out_arguments(
+    app: Sphinx, what: str, name: str, obj: object, options: object, *signature: str | None
+) -> tuple[str, str] | None:
+    """Return no arguments for a protocol, which nobody calls."""
+    return ("", "") if what == "class" and getattr(obj, "_is_protocol", False) else None
+
+
 def mark_code(lines: list[str]) -> list[str]:
     """Return a module's docstring with its code, which no sentence is, marked and indented."""
     marked: list[str] = []
@@ -87,5 +94,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Add the role, come before napoleon, and look for names after all other extensions."""
     app.add_role("code-or-name", CodeOrName())
     app.connect("autodoc-process-docstring", prepare, priority=400)
+    app.connect("autodoc-process-signature", leave_out_arguments)
     app.connect("missing-reference", find_name, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

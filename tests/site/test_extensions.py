@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from docs.extensions.accessible import let_focus, name_level
+from docs.extensions.accessible import flatten_signatures, let_focus, name_level
 from docs.extensions.docstrings import mark_code
 from docs.extensions.outside import PAGES, rewrite
 from docs.extensions.sources import mend_ways_back
@@ -51,6 +51,11 @@ def test_the_page_of_a_file_includes_it(file: str, page: str) -> None:
 
 
 def test_code_in_a_modules_docstring_is_shown_as_code() -> None:
+    code = ["@with_iron_session(options)", "def view(): ..."]
+    assert mark_code(["Flask: a session.", "", *code]) == [
+        *("Flask: a session.", "", "::", "", "    @with_iron_session(options)"),
+        *("    def view(): ...", ""),
+    ]
     lines = ["Flask: a session.", "", "app.use(options)  # then: so", "", "It needs no more."]
     assert mark_code(lines) == [
         *("Flask: a session.", "", "::", "", "    app.use(options)  # then: so", ""),
@@ -62,6 +67,15 @@ def test_what_scrolls_can_have_the_focus() -> None:
     assert let_focus("<pre>code</pre>") == '<pre tabindex="0">code</pre>'
     table = '<div class="table-wrapper docutils container">'
     assert let_focus(table) == f'{table[:-1]} tabindex="0">'
+
+
+def test_a_signature_of_several_lines_holds_no_list() -> None:
+    lines = "<dl>\n<dd><em>a</em>,</dd>\n</dl>"
+    html = f'<dt class="sig sig-object py">f({lines}\n)</dt><dl><dd>b</dd></dl>'
+    assert flatten_signatures(html) == (
+        '<dt class="sig sig-object py">f(\n<span class="sig-line"><em>a</em>,</span>\n\n)</dt>'
+        "<dl><dd>b</dd></dl>"
+    )
 
 
 def test_a_caption_says_of_which_rank_it_is() -> None:
