@@ -42,7 +42,7 @@ export NODE_USE_SYSTEM_CA := 1
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .PHONY: help demo quick test test-all test-source test-newest test-rest test-wheel test-libraries \
-	test-servers test-faults speedups instructions fuzz check format bench build lock clean
+	test-servers test-faults test-docs docs speedups instructions fuzz check format bench build lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -87,7 +87,7 @@ test-newest: build speedups $(NODE_MODULES)
 
 test-all: test test-rest ## All of it: every Python that this machine has, oldest and newest libraries, browsers
 
-test-rest: test-servers test-wheel test-libraries test-faults instructions
+test-rest: test-servers test-wheel test-libraries test-faults test-docs instructions
 
 # On each supported Python that this machine has; see noxfile.py.
 test-wheel: build $(NODE_MODULES) $(SERVERS) $(CHROMIUM)
@@ -101,6 +101,15 @@ test-libraries: build ## Test the wheel with the libraries that people use; ONLY
 test-faults: $(DEV) $(SERVERS) ## Test the ending of sessions with several workers, and with stores that fail
 	$(BIN)/python -m pytest --numprocesses 4 --dist worksteal \
 		tests/revocation/live tests/revocation/faults $(ARGS)
+
+# Offline, and any warning is an error: a link without a target, a page in no list, a wrong reference.
+docs: $(DEV) ## Build the site: open docs/_build/html/index.html
+	$(BIN)/python -m sphinx -E -n -W --keep-going -q -b html \
+		-d docs/_build/doctrees docs docs/_build/html
+
+# The site is built once more, into a folder of its own.
+test-docs: $(DEV) $(NODE_MODULES) $(CHROMIUM) ## Test the site: its links, its names, and every page in a browser
+	$(BIN)/python -m pytest tests/site $(ARGS)
 
 # Without valgrind this says so; with CI in the environment that is an error.
 instructions: $(DEV) $(VALGRIND) speedups ## Count the instructions of a seal, beside Fernet's
@@ -160,7 +169,7 @@ lock: $(DEV) ## Renew the pins in constraints.txt and package-lock.json
 	$(BIN)/python tools/lock.py
 
 clean: ## Remove all that the other targets made
-	rm -rf .venv .nox node_modules dist speedups/dist speedups/target speedups/fuzz/target speedups/fuzz/corpus .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .nox node_modules dist docs/_build speedups/dist speedups/target speedups/fuzz/target speedups/fuzz/corpus .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:

@@ -23,8 +23,9 @@ settings.load_profile(
 )
 
 TESTS = Path(__file__).parent
-# What needs environments of its own; and what takes minutes: `make test-faults` runs it.
-APART = {TESTS / name for name in ("libraries", "revocation/live", "revocation/faults")}
+# What needs environments of its own; what takes minutes: `make test-faults` runs it; and the site,
+# which is built in .venv alone: `make test-docs`.
+APART = {TESTS / name for name in ("libraries", "revocation/live", "revocation/faults", "site")}
 
 STARTS_SERVERS = {"redis_server", "start_redis", "postgresql"}
 

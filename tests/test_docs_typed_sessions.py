@@ -43,7 +43,7 @@ def shown() -> list[str]:
 
 def test_it_prints_what_the_page_shows(page: dict[str, Any]) -> None:
     expected = shown()
-    assert len(page["printed"]) == len(expected) == 8
+    assert len(page["printed"]) == len(expected) == 9
     for line, promised in zip(page["printed"], expected, strict=True):
         if promised.endswith("…"):
             assert line.startswith(promised[:-1])

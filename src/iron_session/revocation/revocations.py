@@ -407,7 +407,7 @@ class Revocations:
                 `lambda: loop.call_soon_threadsafe(…)`.
 
         Returns:
-            The watch: close it when the connection closes.
+            The watch. Close it when the connection closes.
         """
         session_id, user_id, since = session.identity
         key = None if session_id is None else session_key(session_id)

@@ -798,6 +798,8 @@ class Session(GuardedMapping, Generic[T]):
     ) -> None:
         """Seal the session and write its cookie; its ttl starts again.
 
+        If it raises, no cookie has been written.
+
         Args:
             ttl: a ttl for this session alone ("remember me"), in seconds or as a timedelta; later
                 saves keep it. Its cookie lives as long, even where other sessions' cookies end with
@@ -815,8 +817,6 @@ class Session(GuardedMapping, Generic[T]):
             SessionUnavailableError: it can't be told whether the browser's session has ended.
             ConfigurationError: a ttl beyond `max_lifetime`, attributes that no browser would
                 accept, `expires` in the past.
-
-            Whatever it raises, no cookie has been written.
         """
         try:
             self._save(ttl, cookie_options)

@@ -124,7 +124,7 @@ def session_cookie(
         user_id: the user who has logged in, as `session.login` takes it; None for nobody.
 
     Returns:
-        Names and values: one cookie, or with `chunk` up to four.
+        Names and values, of one cookie, or with `chunk` of up to four.
 
     Raises:
         NotSerializableError: data that JSON can't carry, or that does not fit the schema.

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from threading import Event, Lock
 from typing import Final
+from weakref import WeakSet
 
 from iron_session import _time
 from iron_session.errors import ConfigurationError
@@ -99,10 +100,6 @@ class SqliteStore:
         return _SqliteLedger(self._path, space)
 
 
-# A connection must neither be used nor closed in a process that was forked after it was opened.
-_inherited: list[sqlite3.Connection] = []
-
-
 def _write_ahead(connection: sqlite3.Connection) -> None:
     """Let readers and a writer work side by side; the file keeps this from the first time on.
 
@@ -122,45 +119,73 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
 
 
 class _File:
-    """A connection to the file, opened when it is needed and again after a fork.
+    """A connection to the file, opened when it is needed.
 
-    It is opened again, too, if the file is not the one any more: SQLite would go on with one that
-    has no name, and what is written there is lost to all others.
+    It is opened again if the file, or the log beside it, is not the one any more: SQLite would go
+    on with one that has no name, and what is written there is lost to all others. Nothing else in
+    the process may open and close the file: that would drop SQLite's locks on it (POSIX has it so),
+    and another process could then take itself for the last one, and delete the log.
+
+    Attributes:
+        lock: held by whoever uses the connection.
+        opened: how often it was opened.
     """
 
-    __slots__ = ("_connection", "_inode", "_path", "_pid")
+    __slots__ = ("__weakref__", "_connection", "_identity", "_path", "lock", "opened")
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._connection: sqlite3.Connection | None = None
-        self._inode = self._pid = 0
+        self._identity: list[int] = []
+        self.lock: Lock = Lock()
+        self.opened: int = 0
+        _files.add(self)
 
     def connection(self) -> sqlite3.Connection:
-        """Return the connection, which is open."""
-        if self._connection is not None and self._pid != os.getpid():
-            _inherited.append(self._connection)
-            self._connection = None
+        """Return the connection, which is open; the caller has the lock."""
         if self._connection is not None and not self.is_current():
             self.close()
         if self._connection is None:
-            self._connection, self._pid = self._open(), os.getpid()
-            self._inode = self._path.stat().st_ino
+            self._connection = self._open()
+            self._identity = self._find()
+            self.opened += 1
         return self._connection
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it is; a fork closes it."""
+        return self._connection is not None
+
     def is_current(self) -> bool:
-        """Return whether the path still leads to the file that was opened."""
-        with suppress(FileNotFoundError):
-            return self._path.stat().st_ino == self._inode
-        return False
+        """Return whether the path still leads to what was opened."""
+        return self._find() == self._identity
+
+    def _find(self) -> list[int]:
+        """Return the numbers of the file and of its log; 0 for one that is not there."""
+        numbers = [0, 0]
+        for index, path in enumerate((self._path, f"{self._path}-wal")):
+            with suppress(FileNotFoundError):
+                numbers[index] = os.stat(path).st_ino  # noqa: PTH116 - quicker than a Path
+        return numbers
 
     def close(self) -> None:
-        """Close the connection, if it is open and of this process."""
-        if self._connection is not None and self._pid == os.getpid():
-            self._connection.close()
-        self._connection = None
+        """Close the connection, if it is open."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def leave_behind(self) -> None:
+        """Forget the connection of the process that this one was forked from.
+
+        It must neither be used nor closed here.
+        """
+        if self._connection is not None:
+            _inherited.append(self._connection)
+            self._connection = None
 
     def _open(self) -> sqlite3.Connection:
-        os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
+        with suppress(FileExistsError):
+            os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         connection = sqlite3.connect(
             self._path, timeout=_WAIT_S, isolation_level=None, check_same_thread=False
         )
@@ -171,6 +196,44 @@ class _File:
             connection.close()
             raise
         return connection
+
+
+# --- forks -------------------------------------------------------------------------------------
+
+_LONGEST_BEFORE_FORK_S: Final = 1.0
+
+_files: WeakSet[_File] = WeakSet()
+_held: list[_File] = []
+_inherited: list[sqlite3.Connection] = []
+
+
+def _before_fork() -> None:
+    """Close all connections: a child would take SQLite's locks of this process for its own."""
+    for file in list(_files):
+        if file.lock.acquire(timeout=_LONGEST_BEFORE_FORK_S):
+            _held.append(file)
+            file.close()
+
+
+def _after_fork() -> None:
+    """Open them again when they are needed."""
+    while _held:
+        _held.pop().lock.release()
+
+
+def _after_fork_in_child() -> None:
+    """Do the same; what another thread was using for too long is left to the parent."""
+    for file in list(_files):
+        if file not in _held:
+            file.lock = Lock()
+            file.leave_behind()
+    _after_fork()
+
+
+# Not on Windows, which does not fork.
+getattr(os, "register_at_fork", dict)(
+    before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork_in_child
+)
 
 
 @contextmanager
@@ -192,18 +255,22 @@ class _SqliteLedger(TableLedger[sqlite3.Connection]):
         self.path = path
         self._space = space
         self._file = _File(path)
-        self._lock, self._pid = Lock(), os.getpid()
 
     def __del__(self) -> None:
         self._file.close()
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Begin a transaction on the connection that all threads share."""
-        if self._pid != os.getpid():
-            self._lock, self._pid = Lock(), os.getpid()
-        with self._lock, _begun(self._file.connection(), "IMMEDIATE") as connection:
-            yield connection
+        """Begin a transaction on the connection that all threads share.
+
+        Raises:
+            ChangesLost: the file was another one when all was written: it is lost.
+        """
+        with self._file.lock:
+            with _begun(self._file.connection(), "IMMEDIATE") as connection:
+                yield connection
+            if not self._file.is_current():
+                raise ChangesLost
 
     def server_time(self, tx: sqlite3.Connection) -> int:
         """Return this server's time."""
@@ -316,31 +383,39 @@ class _SqliteFeed(TableFeed[sqlite3.Connection]):
     def __init__(self, ledger: _SqliteLedger) -> None:
         super().__init__(ledger)
         self._file = _File(ledger.path)
-        self._file.connection()
+        with self._file.lock:
+            self._file.connection()
         self._version = -1
+        self._opened = self._file.opened
         self._never = Event()
 
     def reading(self) -> AbstractContextManager[sqlite3.Connection]:
         """Begin a transaction on the feed's own connection: what it reads may take long."""
-        return _begun(self._connection(), "DEFERRED")
+        return self._transaction("DEFERRED")
 
     def writing(self) -> AbstractContextManager[sqlite3.Connection]:
         """Begin a transaction that writes."""
-        return _begun(self._connection(), "IMMEDIATE")
+        return self._transaction("IMMEDIATE")
+
+    @contextmanager
+    def _transaction(self, kind: str) -> Iterator[sqlite3.Connection]:
+        with self._file.lock, _begun(self._connection(), kind) as connection:
+            yield connection
 
     def _connection(self) -> sqlite3.Connection:
-        """Return the connection that the feed has begun with.
+        """Return the connection that the feed has begun with, or one to the same file after a fork.
 
         Raises:
             ChangesLost: the file is another one.
         """
-        if not self._file.is_current():
+        if self._file.is_open and not self._file.is_current():
             raise ChangesLost
         return self._file.connection()
 
     def close(self) -> None:
         """Close the connection."""
-        self._file.close()
+        with self._file.lock:
+            self._file.close()
 
     def may_have_changed(self, seconds: float) -> bool:
         """Look whether the file was written since the last time; if not, wait and look again."""
@@ -350,6 +425,8 @@ class _SqliteFeed(TableFeed[sqlite3.Connection]):
         return self._has_new_version()
 
     def _has_new_version(self) -> bool:
-        before = self._version
-        (self._version,) = self._connection().execute("PRAGMA data_version").fetchone()
-        return self._version != before
+        before, opened = self._version, self._opened
+        with self._file.lock:
+            (self._version,) = self._connection().execute("PRAGMA data_version").fetchone()
+            self._opened = self._file.opened
+        return self._version != before or self._opened != opened  # each connection counts anew
