@@ -30,6 +30,8 @@ from iron_session import (
     seal_data,
 )
 from iron_session.csrf import CsrfError, CsrfOptions, CsrfRequest, refuse
+from iron_session.revocation import MemoryStore, Revocations
+from iron_session.revocation.directory import Notes, Seen
 from iron_session.seals import speedups
 from iron_session.seals.mark import NO_MARK
 from iron_session.sessions import events
@@ -387,8 +389,20 @@ def test_the_page_s_log_is_json_with_the_record_s_attributes(watching: dict[str,
 
 
 def test_every_reason_has_its_row() -> None:
+    revocations = Revocations(MemoryStore(), namespace="shop", directory=True)
+    revocations._follower._note_trouble(OSError())
+    notes = Notes(NoDirectory(), "a store")  # type: ignore[arg-type]
+    notes.add_seen(b"1" * 16, Seen(0, 0))
+    notes.flush()
     (_, *signals), _ = tables(WATCHING)
     assert set(get_args(UnsealReason)) <= {row[0].strip('"') for row in signals}
+
+
+class NoDirectory:
+    """A store that can't be reached."""
+
+    def note_signed_in(self, *_: object) -> None:
+        raise OSError
 
 
 def test_the_log_says_what_the_page_looks_for(caplog: pytest.LogCaptureFixture) -> None:
@@ -406,7 +420,7 @@ def test_the_log_says_what_the_page_looks_for(caplog: pytest.LogCaptureFixture) 
     refuse(request, CsrfError("no origin", reason="origin"), CsrfOptions())
     (_, *signals), _ = tables(WATCHING)
     looked_for = [row[:2] for row in signals if "…" in row[0] and not row[1].endswith("once")]
-    assert len(looked_for) == len(caplog.records) == 7
+    assert len(looked_for) == len(caplog.records) == 9
     for record in caplog.records:
         (where,) = [
             where

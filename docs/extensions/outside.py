@@ -15,6 +15,7 @@ PAGES = {
     "docs/README.md": "docs/index.md",
     "CHANGELOG.md": "docs/project/changelog.md",
     "CONTRIBUTING.md": "docs/project/contributing.md",
+    "RELEASING.md": "docs/project/releasing.md",
     "SECURITY.md": "docs/project/security.md",
     "examples/README.md": "docs/project/examples.md",
 }

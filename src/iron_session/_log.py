@@ -5,6 +5,7 @@ Nothing here raises, whatever the application's own filters and handlers do.
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from threading import Lock
 from typing import Any, Final
@@ -41,12 +42,28 @@ _repeated: dict[tuple[str, str], tuple[int, int]] = {}
 _repeated_lock = Lock()
 
 
+def _renew_lock() -> None:
+    """Make the lock anew in a forked process: another thread may have held it."""
+    global _repeated_lock  # noqa: PLW0603 - it is the module's
+    _repeated_lock = Lock()
+
+
+# Not on Windows, which does not fork.
+getattr(os, "register_at_fork", dict)(after_in_child=_renew_lock)
+
+
 def log_some(
-    kind: tuple[str, str], level: str, message: str, *values: object, about: dict[str, Any]
+    kind: tuple[str, str],
+    level: str,
+    message: str,
+    *values: object,
+    about: dict[str, Any] | None = None,
+    with_traceback: bool = False,
 ) -> None:
     """Log the first record of a kind, then at most one a second, with the number left out.
 
-    Anybody can send cookies that do not open: they must not fill the log.
+    Anybody can send cookies that do not open, or that an application's function fails on: they
+    must not fill the log.
     """
     now = _time.now_ms()
     with _repeated_lock:
@@ -57,7 +74,7 @@ def log_some(
         _repeated[kind] = (now, 0)
     if left_out:
         message, values = f"{message}; and %d more like this since", (*values, left_out)
-    log(level, message, *values, about=about)
+    log(level, message, *values, about=about, with_traceback=with_traceback)
 
 
 def log(

@@ -10,6 +10,7 @@ from typing import Final
 
 from iron_session import _time
 from iron_session.revocation.ledger import Ledger
+from iron_session.revocation.rule import LIFE_GRACE_MS
 
 __all__ = ["Outbox", "PendingEnding"]
 
@@ -70,11 +71,10 @@ class Outbox:
         """Queue the ending of a session, whose seals open for so long, in ms."""
         pending = PendingEnding(self, key, life_ms)
         with self._lock:
-            older = self._pending.get(key)
-            if older is not None and older.ends >= pending.ends:
-                return older
-            self._pending[key] = pending
-        return pending
+            older = self._pending.setdefault(key, pending)
+            if older.ends < pending.ends:  # whoever waits for it waits for both
+                older.life_ms, older.ends = life_ms, pending.ends
+        return older
 
     def hurry(self) -> None:
         """Write what is queued in a thread of its own, so that whoever waits can stop waiting.
@@ -82,7 +82,10 @@ class Outbox:
         A store that hangs gets only a few of these threads: then the follower alone tries again.
         """
         if self._pending and self._writers.acquire(blocking=False):
-            Thread(target=self._write, name="iron-session-ending", daemon=True).start()
+            try:
+                Thread(target=self._write, name="iron-session-ending", daemon=True).start()
+            except RuntimeError:  # the process can't have more threads, or ends
+                self._writers.release()
 
     def _write(self) -> None:
         try:
@@ -98,19 +101,23 @@ class Outbox:
             Exception: the store can't be reached; what was not written stays queued.
         """
         while batch := self._batch():
-            if lives := self._lives(batch):
+            now = _time.elapsed_ms()
+            lives = {each.key: life for each, life, ends in batch if ends + LIFE_GRACE_MS > now}
+            if lives:
                 self._ledger.end_sessions(lives)
-            with self._lock:
-                for pending in batch:
-                    if self._pending.get(pending.key) is pending:
-                        del self._pending[pending.key]
-            for pending in batch:
-                pending.written.set()
+            for pending, _, ends in batch:
+                self._note_written(pending, ends)
 
-    def _batch(self) -> list[PendingEnding]:
+    def _batch(self) -> list[tuple[PendingEnding, int, int]]:
+        """Return what is to be written, with its life and its end: those may be prolonged soon."""
         with self._lock:
-            return list(islice(self._pending.values(), _BATCH))
+            return [
+                (each, each.life_ms, each.ends) for each in islice(self._pending.values(), _BATCH)
+            ]
 
-    def _lives(self, batch: list[PendingEnding]) -> dict[bytes, int]:
-        now = _time.elapsed_ms()
-        return {each.key: each.life_ms for each in batch if each.ends > now}
+    def _note_written(self, pending: PendingEnding, ends: int) -> None:
+        with self._lock:
+            if self._pending.get(pending.key) is not pending or pending.ends > ends:
+                return  # it is written already, or prolonged and to be written again
+            del self._pending[pending.key]
+        pending.written.set()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias
 
 from iron_session import _json
 from iron_session._frames import clear_frames
-from iron_session._log import log
+from iron_session._log import log_some
 from iron_session.errors import UnsealReason
 from iron_session.sessions.identity import user_in
 
@@ -155,7 +155,7 @@ def judge(
     except Exception as error:  # raised by the application's code, on data it did not foresee
         del data, describe  # error trackers show the variables of the frames in a traceback
         clear_frames(error)
-        log("ERROR", "user_of raised; the session counts as empty", with_traceback=True)
+        _log_raised("user_of", error)
         return "unavailable", None
     revoker = options.revocations
     if revoker is not None:
@@ -179,6 +179,17 @@ def _ask(accept: Accept, data: dict[str, Any], about: Unsealed) -> UnsealReason 
     except Exception as error:
         del data
         clear_frames(error)
-        log("ERROR", "accept raised; the session counts as empty", with_traceback=True)
+        _log_raised("accept", error)
         return "unavailable"
     return None if answer else "refused"
+
+
+def _log_raised(name: str, error: Exception) -> None:
+    """Log that an option's function has raised: one cookie can make it do so again and again."""
+    log_some(
+        (name, type(error).__name__),
+        "ERROR",
+        "%s raised; the session counts as empty",
+        name,
+        with_traceback=True,
+    )

@@ -43,13 +43,14 @@ def check_user_id(user_id: object, place: str = "user_id") -> str:
 
     Raises:
         TypeError: it is no text.
-        ConfigurationError: it is empty, longer than 256 characters, or not valid Unicode.
+        ConfigurationError: it is empty, longer than 256 characters, or not valid Unicode; or it has
+            a NUL character, which databases refuse.
     """
     if not isinstance(user_id, str):
         raise TypeError(f"{place} must be text, not {type(user_id).__name__}: use str(…)")
-    if not 1 <= len(user_id) <= LONGEST_USER_ID or not is_unicode(user_id):
+    if not 1 <= len(user_id) <= LONGEST_USER_ID or not _is_storable(user_id):
         raise ConfigurationError(
-            f"{place} must have 1 to {LONGEST_USER_ID} characters of valid Unicode"
+            f"{place} must have 1 to {LONGEST_USER_ID} characters of valid Unicode, without NUL"
         )
     return user_id
 
@@ -61,11 +62,15 @@ def check_label(label: object) -> None:
         ConfigurationError: it is something else.
     """
     if label is not None and not (
-        isinstance(label, str) and len(label) <= LONGEST_LABEL and is_unicode(label)
+        isinstance(label, str) and len(label) <= LONGEST_LABEL and _is_storable(label)
     ):
         raise ConfigurationError(
-            f"label must be a text of at most {LONGEST_LABEL} characters, or None"
+            f"label must be a text of at most {LONGEST_LABEL} characters without NUL, or None"
         )
+
+
+def _is_storable(text: str) -> bool:
+    return is_unicode(text) and "\0" not in text
 
 
 def check_carried(carry: object) -> list[str]:

@@ -104,9 +104,6 @@ class Session(GuardedMapping, Generic[T]):
 
     Attributes:
         accessed: whether the session was used, so that the response depends on the cookie.
-        unavailable: whether the browser's session may be good, and that can't be told right now. It
-            is empty for this request and can't be saved; the browser keeps its cookie. See
-            `SessionOptions(revocations=…)`.
         endings: the endings by `destroy` or `clear` that are on their way to the store.
         abandoned: whether `abandon` was called.
         renewed: whether it was written though the application had changed nothing.
@@ -134,6 +131,7 @@ class Session(GuardedMapping, Generic[T]):
         "_renewal_failed",
         "_stored",
         "_typed",
+        "_unavailable",
         "_unjudged_id",
         "_watch",
         "abandoned",
@@ -143,7 +141,6 @@ class Session(GuardedMapping, Generic[T]):
         "renewed",
         "restarted",
         "told_unavailable",
-        "unavailable",
     )
 
     most_chunks: ClassVar[int] = MAX_CHUNKS
@@ -177,7 +174,7 @@ class Session(GuardedMapping, Generic[T]):
         self.restarted: bool = False
         self.detached: bool = False
         self.endings: Sequence[EndingInProgress] = ()
-        self.unavailable: bool = False
+        self._unavailable = False
         self.told_unavailable: bool = False
 
     # --- the mapping ---------------------------------------------------------------------
@@ -290,7 +287,7 @@ class Session(GuardedMapping, Generic[T]):
             self._forced = True  # the browser's seal has the old life, even if the data comes back
         self._stored = self._stored._replace(mark=mark, user_id=user_id, opened_at=None)
         self._login = None
-        self.unavailable = False
+        self._unavailable = False
 
     @guarded
     def replace(self, data: Mapping[str, Any]) -> None:
@@ -550,6 +547,16 @@ class Session(GuardedMapping, Generic[T]):
         return self._is_new
 
     @property
+    def unavailable(self) -> bool:
+        """Whether the browser's session may be good, and that can't be told right now.
+
+        It is empty for this request and can't be saved; the browser keeps its cookie. See
+        `SessionOptions(revocations=…)`.
+        """
+        self._require_read()
+        return self._unavailable
+
+    @property
     def modified(self) -> bool:
         """Whether the data differs, at any depth, from what the browser has."""
         if self._data is None or self._is_as_stored():
@@ -692,7 +699,7 @@ class Session(GuardedMapping, Generic[T]):
         """
         self._require_read()
         self._ending = self.restarted = True
-        self.unavailable = False  # what is written from here on is no longer that session
+        self._unavailable = False  # what is written from here on is no longer that session
         self._end_id()
         self._login = None
         mark = self._stored.mark
@@ -780,7 +787,7 @@ class Session(GuardedMapping, Generic[T]):
                 report_unsealed(about, options.on_unseal)
             return data
         if isinstance(found, sealed.Unreadable) and found.is_unavailable:
-            self.unavailable, self._unjudged_id = True, found.session_id
+            self._unavailable, self._unjudged_id = True, found.session_id
         data = self._data = {}
         if isinstance(found, sealed.Unreadable):
             # Only now: the log's filters and the hook may use the session themselves.
@@ -835,7 +842,7 @@ class Session(GuardedMapping, Generic[T]):
     ) -> None:
         """Save; `json` is the data as JSON, if it was encoded already."""
         data = self._load()
-        if self._destroyed or self.unavailable:
+        if self._destroyed or self._unavailable:
             if self._destroyed and not data and self._login is None:
                 return
             raise self._why_unsavable()
@@ -944,7 +951,7 @@ class Session(GuardedMapping, Generic[T]):
         self._expire()
         self._login = None
         self.accessed = True
-        self.unavailable = False
+        self._unavailable = False
         self._destroyed = True
         self._typed = None
         if self._data is None:

@@ -142,14 +142,32 @@ class _File:
         _files.add(self)
 
     def connection(self) -> sqlite3.Connection:
-        """Return the connection, which is open; the caller has the lock."""
+        """Return the connection, which is open; the caller has the lock.
+
+        Raises:
+            ChangesLost: the file is another one, and the old one is still in use in this process.
+        """
         if self._connection is not None and not self.is_current():
             self.close()
         if self._connection is None:
+            self._close_others()
             self._connection = self._open()
             self._identity = self._find()
             self.opened += 1
         return self._connection
+
+    def _close_others(self) -> None:
+        """Close this process's connections to what is not the file any more.
+
+        SQLite would take their log for that of a new one, and fail from then on.
+        """
+        for other in list(_files):
+            is_stale = other.is_open and not other.is_current()
+            if is_stale and other is not self and other._path == self._path:
+                if not other.lock.acquire(blocking=False):
+                    raise ChangesLost
+                other.close()
+                other.lock.release()
 
     @property
     def is_open(self) -> bool:
@@ -163,7 +181,7 @@ class _File:
     def _find(self) -> list[int]:
         """Return the numbers of the file and of its log; 0 for one that is not there."""
         numbers = [0, 0]
-        for index, path in enumerate((self._path, f"{self._path}-wal")):
+        for index, path in enumerate((str(self._path), f"{self._path}-wal")):
             with suppress(FileNotFoundError):
                 numbers[index] = os.stat(path).st_ino  # noqa: PTH116 - quicker than a Path
         return numbers
