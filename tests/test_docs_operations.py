@@ -389,11 +389,6 @@ def test_the_page_s_log_is_json_with_the_record_s_attributes(watching: dict[str,
 
 
 def test_every_reason_has_its_row() -> None:
-    revocations = Revocations(MemoryStore(), namespace="shop", directory=True)
-    revocations._follower._note_trouble(OSError())
-    notes = Notes(NoDirectory(), "a store")  # type: ignore[arg-type]
-    notes.add_seen(b"1" * 16, Seen(0, 0))
-    notes.flush()
     (_, *signals), _ = tables(WATCHING)
     assert set(get_args(UnsealReason)) <= {row[0].strip('"') for row in signals}
 
@@ -418,6 +413,11 @@ def test_the_log_says_what_the_page_looks_for(caplog: pytest.LogCaptureFixture) 
     events.report_unsealed(about, hook)
     request = CsrfRequest(method="POST", path="/", headers=lambda _: [])
     refuse(request, CsrfError("no origin", reason="origin"), CsrfOptions())
+    revocations = Revocations(MemoryStore(), namespace="shop", directory=True)
+    revocations._follower._note_trouble(OSError())
+    notes = Notes(NoDirectory(), "a store")  # type: ignore[arg-type]
+    notes.add_seen(b"1" * 16, Seen(0, 0))
+    notes.flush()
     (_, *signals), _ = tables(WATCHING)
     looked_for = [row[:2] for row in signals if "…" in row[0] and not row[1].endswith("once")]
     assert len(looked_for) == len(caplog.records) == 9

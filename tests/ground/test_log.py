@@ -1,4 +1,4 @@
-"""What is logged at most once a second, in a process that was forked while another thread did so."""
+"""What is logged at most once a second, also in a process that was forked meanwhile."""
 
 import pytest
 
