@@ -2,13 +2,15 @@
 
 import asyncio
 import secrets
+import threading
+import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from iron_session import ConfigurationError, IronSessionError, SessionUnavailableError
+from iron_session import ConfigurationError, IronSessionError, SessionUnavailableError, _time
 from iron_session.revocation import (
     Ending,
     MemoryStore,
@@ -21,7 +23,7 @@ from iron_session.revocation.directory import Notes, Row, Seen
 from iron_session.revocation.rule import AHEAD_MS, GRACE_MS, HOUR_MS
 from iron_session.sessions.endings import EndingInProgress, Revoker
 from tests.helpers.clock import Clock
-from tests.helpers.waiting import wait_for
+from tests.helpers.waiting import WAIT, wait_for
 from tests.revocation.conftest import Workers
 
 DAY_MS = 24 * HOUR_MS
@@ -271,7 +273,73 @@ def test_a_session_from_the_future_is_refused(revocations: Revocations) -> None:
     """No process gives such a time: its store's clock was another one."""
     now = revocations.now()
     assert revocations.judge(new_id(), [], now + AHEAD_MS - 5000) == "good"
+    # The store's clock may have gone ahead: only a heartbeat from now on can tell.
+    assert revocations.judge(new_id(), [], now + AHEAD_MS + 5000) == "unavailable"
+    revocations._replica.fresh_from = _time.elapsed_ms() + 1
     assert revocations.judge(new_id(), [], now + AHEAD_MS + 5000) == "ended"
+
+
+def test_a_session_from_a_clock_that_went_ahead_is_not_lost(
+    store: MemoryStore, workers: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = workers(store), workers(store, when_stale="accept")
+    monkeypatch.setattr(
+        "iron_session._time.now_ms", lambda: round(time.time() * 1000) + 2 * AHEAD_MS
+    )
+    since = workers(store).now()
+    assert one.judge(new_id(), [], since) == "unavailable"
+    assert two.judge(new_id(), [], since) == "good"
+    one._follower._next_beat = 0
+    assert wait_for(lambda: one.judge(new_id(), [], since) == "good")
+
+
+def test_endings_are_kept_as_long_as_unmarked_sessions_are_accepted(
+    store: MemoryStore, workers: Workers
+) -> None:
+    """They have no lifetime: a horizon would revive them."""
+    until = datetime.now(UTC) + timedelta(days=90)
+    revocations = workers(store, allow_until=until)
+    assert wait_for(lambda: revocations._replica.known(0).longest > 89 * DAY_MS)
+
+
+def test_many_who_wait_for_an_ending_take_no_threads(workers: Workers) -> None:
+    revocations = workers(MemoryStore())
+    revocations._ledger.end_sessions = lambda lives: time.sleep(0.2)  # type: ignore[method-assign,assignment,return-value]
+
+    async def wait_for_all() -> list[bool]:
+        endings = [revocations.end_soon(new_id(), DAY_MS) for _ in range(50)]
+        waiting = asyncio.gather(*(each.wait_async(WAIT) for each in endings if each))
+        await asyncio.sleep(0.05)
+        assert threading.active_count() < before + 8
+        return await waiting
+
+    before = threading.active_count()
+    assert asyncio.run(wait_for_all()) == [True] * 50
+
+
+def test_what_is_queued_is_written_before_a_process_ends(
+    store: MemoryStore, workers: Workers
+) -> None:
+    revocations = workers(store)
+    session_id, since = new_id(), revocations.now()
+    revocations.end_soon(session_id, DAY_MS)
+    revocations.close(30)
+    assert workers(store).judge(session_id, [], since) == "ended"
+
+
+def test_what_can_not_be_written_before_a_process_ends_is_told(
+    store: MemoryStore, workers: Workers, caplog: pytest.LogCaptureFixture
+) -> None:
+    revocations = workers(store)
+
+    def fail(lives: object) -> int:
+        raise OSError("the password is secret")
+
+    revocations._ledger.end_sessions = fail  # type: ignore[method-assign]
+    revocations.end_soon(new_id(), DAY_MS)
+    revocations.close(30)
+    assert "1 endings were lost: <MemoryStore> can't be reached (OSError)" in caplog.messages
+    assert "secret" not in caplog.text
 
 
 def test_a_session_older_than_any_can_be_is_refused(revocations: Revocations) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import traceback
 import warnings
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypedDict
 
 import pytest
 
@@ -90,10 +92,67 @@ def test_a_copy_of_the_cookie_ends_with_a_logout_elsewhere(
         session = browser.request(options)
         end(session)
         assert list(ledger.ended) == [session_id]
-        assert ledger.ended[session_id or ""] == HOUR * 1000
+        assert ledger.ended[session_id or ""] == DAY_MS  # no copy opens after its lifetime
         assert answered(browser, session)[NAME].max_age == 0
         assert stolen.request(options) == {}
         ledger.ended.clear()
+
+
+@pytest.mark.parametrize("reachable", [True, False])
+def test_a_logout_ends_copies_that_were_made_to_live_longer(
+    ledger: Ledger, options: SessionOptions, clock: Clock, reachable: bool
+) -> None:
+    """Whatever the ttl is now; and also where it can't be told whether the session was ended."""
+    browser = Browser()
+    session = log_in(browser, options)
+    session.save(ttl=20 * HOUR)
+    browser.answer()
+    clock.now += 2 * HOUR * 1000
+    session = browser.request(options)
+    session.ttl = None
+    answered(browser, session)
+    ledger.reachable = reachable
+    session = browser.request(options)
+    session.destroy()
+    assert list(ledger.ended.values()) == [22 * HOUR * 1000]
+
+
+def test_a_logout_where_it_is_not_known_when_the_session_began_ends_it_for_as_long_as_any(
+    ledger: Ledger, options: SessionOptions
+) -> None:
+    mark = {"id": "A" * 22, "since": 2_000, "user": "42"}
+    session = Browser({NAME: seal_text(json.dumps({"a": 1, "$iron": mark}))}).request(options)
+    session.destroy()
+    assert ledger.ended == {"A" * 22: 0}
+
+
+@pytest.mark.parametrize("kind", ["schema", "migrate", "accept"])
+def test_a_logout_from_a_session_that_is_not_accepted_here_ends_it_elsewhere(
+    ledger: Ledger, options: SessionOptions, kind: str
+) -> None:
+    """Another release of the application, whose type it fits, would open a copy."""
+    browser = Browser()
+    session_id = log_in(browser, options, a=1).id
+
+    def fail(*_: object) -> Any:
+        raise LookupError
+
+    kinds: dict[str, dict[str, Any]] = {
+        "schema": {"schema": Other},
+        "migrate": {"migrate": fail},
+        "accept": {"accept": lambda data, about: False},
+    }
+    changes = kinds[kind]
+    session = browser.request(replace(options, **changes))
+    assert dict(session) == {}
+    session.destroy()
+    assert list(ledger.ended) == [session_id]
+
+
+class Other(TypedDict, total=False):
+    """What no session of these tests fits."""
+
+    a: str
 
 
 def test_a_late_response_of_a_parallel_request_does_not_revive_what_was_ended(

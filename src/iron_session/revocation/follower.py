@@ -137,8 +137,17 @@ class Follower:
         try:
             while not self._stop.is_set():
                 self._follow_or_wait()
+            self._write_the_rest()
         except BaseException:  # a look at any session starts it again
             log("ERROR", "the thread that follows %s has died", self._name, with_traceback=True)
+
+    def _write_the_rest(self) -> None:
+        """Write the last endings: nobody tries again."""
+        try:
+            self._outbox.flush()
+        except Exception as error:
+            text = "%d endings were lost: %s can't be reached (%s)"
+            log("ERROR", text, len(self._outbox), self._name, type(error).__name__)
 
     def _follow_or_wait(self) -> None:
         try:

@@ -16,6 +16,8 @@ __all__ = ["Outbox", "PendingEnding"]
 
 _MOST_WRITERS: Final = 4
 _BATCH: Final = 500
+_FIRST_LOOK_S: Final = 0.001
+_LAST_LOOK_S: Final = 0.05
 
 
 class PendingEnding:
@@ -40,8 +42,17 @@ class PendingEnding:
         return self.written.wait(seconds)
 
     async def wait_async(self, seconds: float) -> bool:
-        """Do as `wait`, without blocking the event loop."""
-        return self.written.is_set() or await asyncio.to_thread(self.wait, seconds)
+        """Do as `wait`, without blocking the event loop.
+
+        It looks from time to time, instead of waiting in a thread: while a store is away, whoever
+        logs out would else fill the event loop's threads.
+        """
+        self._outbox.hurry()
+        end, pause = _time.elapsed_ms() + seconds * 1000, _FIRST_LOOK_S
+        while not self.written.is_set() and _time.elapsed_ms() < end:
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LAST_LOOK_S)
+        return self.written.is_set()
 
 
 class Outbox:

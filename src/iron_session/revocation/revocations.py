@@ -33,6 +33,7 @@ T = TypeVar("T")
 
 _FIRST_WAIT_MS: Final = 5000
 _LOOK_EVERY_MS: Final = 1000
+_AHEAD_COUNTS_MS: Final = 300_000
 _LEAST_STALE_MS: Final = 5000
 _MOST_STALE_MS: Final = rule.HOUR_MS
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -116,6 +117,8 @@ class Revocations:
         return self._ledger
 
     def _begin_process(self) -> None:
+        # By `_time.elapsed_ms`: the first and the last of the looks at sessions from ahead.
+        self._ahead_from = self._ahead_looked = -_AHEAD_COUNTS_MS
         self._look_at = 0  # when the thread is looked at, by `_time.elapsed_ms`
         self._has_waited = False
         self._waits_until: int | None = None
@@ -240,7 +243,10 @@ class Revocations:
 
     def register(self, ttl_ms: int, max_lifetime_ms: int) -> None:
         """Note the longest lives of sessions; see `Revoker`."""
-        self._follower.longest = max(self._follower.longest, ttl_ms, max_lifetime_ms)
+        lives = [self._follower.longest, ttl_ms, max_lifetime_ms]
+        if self._allow_until_ms is not None:  # unmarked sessions may live until then
+            lives.append(self._allow_until_ms - _time.now_ms())
+        self._follower.longest = max(lives)
 
     def judge(
         self, session_id: str | None, user_ids: Collection[str], since: int | None
@@ -255,13 +261,29 @@ class Revocations:
         else:
             key = None if session_id is None else session_key(session_id)
             is_ended = rule.is_ended(replica, key, users, since)
-            if since > self._clock.reached:  # seldom: only then is the estimate worth its time
-                is_ended = is_ended or rule.is_ahead(since, self._clock.estimate(now))
+            if since > self._clock.reached and not is_ended and self._is_ahead(since, now):
+                return self._judge_ahead(now)
         if is_ended:
             return "ended"
         if now - replica.fresh_from <= self._max_stale_ms or self._accepts_stale:
             return "good"
         return "unavailable"
+
+    def _is_ahead(self, since: int, now: int) -> bool:
+        return rule.is_ahead(since, self._clock.estimate(now))
+
+    def _judge_ahead(self, now: int) -> Verdict:
+        """Return whether a session from ahead of the store's clock has ended, as this one knows it.
+
+        The clock may have gone ahead since the last heartbeat. Only a heartbeat that was sent after
+        the look can tell that nobody has given the session its time.
+        """
+        if now - self._ahead_looked > _AHEAD_COUNTS_MS:
+            self._ahead_from = now
+        self._ahead_looked = now
+        if self._replica.fresh_from > self._ahead_from:
+            return "ended"
+        return "good" if self._accepts_stale else "unavailable"
 
     def _is_unmarked_ended(self, users: list[bytes]) -> bool:
         if self._allow_until_ms is None:

@@ -32,6 +32,7 @@ __all__ = [
     "Stored",
     "Unreadable",
     "began_ms",
+    "copies_open_ms",
     "describe",
     "describe_failure",
     "end_ms",
@@ -107,12 +108,12 @@ class Unreadable(NamedTuple):
     Attributes:
         text: the text.
         error: why; it has no traceback.
-        session_id: the session's id, if it is authentic; a logout ends it all the same.
+        mark: the seal's mark, if it is authentic; a logout ends its session all the same.
     """
 
     text: str
     error: UnsealError
-    session_id: str | None = None
+    mark: Mark = NO_MARK
 
     @property
     def is_unavailable(self) -> bool:
@@ -198,8 +199,26 @@ def _open(text: str, options: SessionOptions[Any], now: int) -> Opened | Unreada
         )
     json = opened.plaintext if mark is NO_MARK and data else _json.encode(data, "session")
     stored = Stored(json, mark, opened.password_id, opened.expires, text)
+    try:
+        return _admit(data, stored, opened.password_id, options, now)
+    except UnsealError as error:
+        return Unreadable(text, error.with_traceback(None), mark)
+
+
+def _admit(
+    data: dict[str, Any],
+    stored: Stored,
+    password_id: str,
+    options: SessionOptions[Any],
+    now: int,
+) -> Opened | Unreadable:
+    """Return an authentic session as the application takes it: migrated, judged and typed.
+
+    Raises:
+        UnsealError: it does not fit the schema, or can't be migrated.
+    """
     if options.migrate is not None:
-        data = _migrate(data, options.migrate, opened.password_id)
+        data = _migrate(data, options.migrate, password_id)
     if options.judged:
         judged = _judge(data, stored, options, now)
         if isinstance(judged, Unreadable):
@@ -207,7 +226,7 @@ def _open(text: str, options: SessionOptions[Any], now: int) -> Opened | Unreada
         stored = judged
     if options.prepared_schema is None:
         return Opened(data, None, stored)
-    return Opened(data, _fit(data, options.prepared_schema, opened.password_id), stored)
+    return Opened(data, _fit(data, options.prepared_schema, password_id), stored)
 
 
 def _judge(
@@ -222,7 +241,7 @@ def _judge(
     if reason is None:
         return stored._replace(user_id=user_id, opened_at=opened_at)
     error = UnsealError(endings.PROBLEMS[reason], reason=reason, password_id=stored.password_id)
-    return Unreadable(stored.seal, error, mark.session_id)
+    return Unreadable(stored.seal, error, mark)
 
 
 def _time_of(revoker: Revoker | None) -> int | None:
@@ -307,6 +326,18 @@ def _age(expires: int | None, ttl_ms: int, now: int) -> timedelta | None:
     if age_ms < 0:  # made up, or sealed with a longer ttl than this one
         return None
     return timedelta(milliseconds=age_ms)
+
+
+def copies_open_ms(mark: Mark, options: SessionOptions[Any], now: int) -> int:
+    """Return for how long copies of a session may open from now on; 0 if that is not known.
+
+    Not only until the last one expires that was made with today's ttl: an earlier one may have had
+    a longer ttl of its own, or been made before the options had this one.
+    """
+    created, most = mark.created_ms, options.max_lifetime_ms
+    if created is None or most is None:
+        return 0
+    return max(1, created + most - now)
 
 
 class Draft(NamedTuple):

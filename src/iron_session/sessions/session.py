@@ -132,7 +132,7 @@ class Session(GuardedMapping, Generic[T]):
         "_stored",
         "_typed",
         "_unavailable",
-        "_unjudged_id",
+        "_unread",
         "_watch",
         "abandoned",
         "accessed",
@@ -167,7 +167,7 @@ class Session(GuardedMapping, Generic[T]):
         self._failure_known = False  # whether the application knows that it can't be written
         self._watch: _Watch | None = None
         self._login: _Login | None = None  # until it is saved
-        self._unjudged_id: str | None = None  # of the session that is unavailable
+        self._unread = NO_MARK  # that of an authentic session that can't be used
         self.accessed: bool = False
         self.abandoned: bool = False
         self.renewed: bool = False
@@ -710,10 +710,11 @@ class Session(GuardedMapping, Generic[T]):
     def _end_id(self) -> None:
         """End the session's id, so that no copy of its cookie can be used any more."""
         mark, revoker = self._stored.mark, self._options.revocations
-        session_id = mark.session_id or self._unjudged_id
-        self._unjudged_id = None
-        if revoker is not None and session_id is not None:
-            ending = revoker.end_soon(session_id, sealed.session_ttl_ms(mark, self._options))
+        if mark.session_id is None:
+            mark, self._unread = self._unread, NO_MARK
+        if revoker is not None and mark.session_id is not None:
+            life_ms = sealed.copies_open_ms(mark, self._options, _time.now_ms())
+            ending = revoker.end_soon(mark.session_id, life_ms)
             if ending is not None:
                 self.endings = (*self.endings, ending)
 
@@ -786,8 +787,10 @@ class Session(GuardedMapping, Generic[T]):
                 about = sealed.describe(stored, options, now, self.user_id)
                 report_unsealed(about, options.on_unseal)
             return data
-        if isinstance(found, sealed.Unreadable) and found.is_unavailable:
-            self._unavailable, self._unjudged_id = True, found.session_id
+        if isinstance(found, sealed.Unreadable):
+            self._unavailable = found.is_unavailable
+            if found.error.reason != "ended":
+                self._unread = found.mark
         data = self._data = {}
         if isinstance(found, sealed.Unreadable):
             # Only now: the log's filters and the hook may use the session themselves.
