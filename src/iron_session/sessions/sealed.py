@@ -200,33 +200,18 @@ def _open(text: str, options: SessionOptions[Any], now: int) -> Opened | Unreada
     json = opened.plaintext if mark is NO_MARK and data else _json.encode(data, "session")
     stored = Stored(json, mark, opened.password_id, opened.expires, text)
     try:
-        return _admit(data, stored, opened.password_id, options, now)
-    except UnsealError as error:
+        if options.migrate is not None:
+            data = _migrate(data, options.migrate, opened.password_id)
+        if options.judged:
+            judged = _judge(data, stored, options, now)
+            if isinstance(judged, Unreadable):
+                return judged
+            stored = judged
+        if options.prepared_schema is None:
+            return Opened(data, None, stored)
+        return Opened(data, _fit(data, options.prepared_schema, opened.password_id), stored)
+    except UnsealError as error:  # it is authentic all the same
         return Unreadable(text, error.with_traceback(None), mark)
-
-
-def _admit(
-    data: dict[str, Any],
-    stored: Stored,
-    password_id: str,
-    options: SessionOptions[Any],
-    now: int,
-) -> Opened | Unreadable:
-    """Return an authentic session as the application takes it: migrated, judged and typed.
-
-    Raises:
-        UnsealError: it does not fit the schema, or can't be migrated.
-    """
-    if options.migrate is not None:
-        data = _migrate(data, options.migrate, password_id)
-    if options.judged:
-        judged = _judge(data, stored, options, now)
-        if isinstance(judged, Unreadable):
-            return judged
-        stored = judged
-    if options.prepared_schema is None:
-        return Opened(data, None, stored)
-    return Opened(data, _fit(data, options.prepared_schema, password_id), stored)
 
 
 def _judge(
