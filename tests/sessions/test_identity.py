@@ -181,10 +181,21 @@ def test_every_other_text_is_a_user_s_id(user: str) -> None:
     assert browser.request(options).user_id == user
 
 
-@pytest.mark.parametrize("label", [1, "x" * 257, "\ud800"])
-def test_a_label_that_cannot_be_one_is_refused(label: Any) -> None:
+def test_a_label_that_is_no_text_is_refused() -> None:
     with pytest.raises(ConfigurationError, match=r"^label must be a text"):
-        Browser().request(make_options()).login("42", label=label)
+        Browser().request(make_options()).login("42", label=1)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("label", "kept"), [("x" * 300, "x" * 256), ("a\0b\ud800c", "abc"), ("", ""), (None, None)]
+)
+def test_of_an_odd_label_that_is_kept_what_can_be(label: str | None, kept: str | None) -> None:
+    """A browser may have said it: that is no error of the application's."""
+    ledger = Ledger()
+    session = Browser().request(make_options(revocations=ledger, max_lifetime=30 * 86400))
+    session.login("42", label=label)
+    session.save()
+    assert [note[3] for note in ledger.noted] == [kept]
 
 
 @pytest.mark.parametrize("carry", ["cart", 1, None])

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "UserOf",
+    "as_label",
     "check_carried",
-    "check_label",
     "check_user_id",
     "identified",
     "new_id",
@@ -55,18 +55,19 @@ def check_user_id(user_id: object, place: str = "user_id") -> str:
     return user_id
 
 
-def check_label(label: object) -> None:
-    """Refuse what can't name a device: None, or text of at most 256 characters.
+def as_label(label: object) -> str | None:
+    """Return the name of a device as it is kept: at most 256 characters, without what can't be.
+
+    A label is often what a browser says of itself, so what is too long or odd is cut, not refused.
 
     Raises:
-        ConfigurationError: it is something else.
+        ConfigurationError: it is neither text nor None.
     """
-    if label is not None and not (
-        isinstance(label, str) and len(label) <= LONGEST_LABEL and _is_storable(label)
-    ):
-        raise ConfigurationError(
-            f"label must be a text of at most {LONGEST_LABEL} characters without NUL, or None"
-        )
+    if label is None:
+        return None
+    if not isinstance(label, str):
+        raise ConfigurationError("label must be a text, or None")
+    return label.replace("\0", "").encode("utf-8", "ignore").decode()[:LONGEST_LABEL]
 
 
 def _is_storable(text: str) -> bool:

@@ -35,8 +35,8 @@ from iron_session.sessions.events import (
 )
 from iron_session.sessions.flashes import Flash
 from iron_session.sessions.identity import (
+    as_label,
     check_carried,
-    check_label,
     identified,
     signed_in,
 )
@@ -402,7 +402,7 @@ class Session(GuardedMapping, Generic[T]):
             NotSerializableError: what is carried does not fit the schema alone.
         """
         schema, now = self._options.prepared_schema, _time.now_ms()
-        check_label(label)
+        label = as_label(label)
         keys = check_carried(carry)
         # Now, not when it is saved: what ends the user in between must end this login too.
         mark = self._mark_of(partial(signed_in, user_id, self._options, now))
