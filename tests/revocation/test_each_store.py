@@ -308,11 +308,17 @@ def test_another_file_is_not_opened_while_the_old_one_is_in_use(path: Path) -> N
 
 
 def test_a_child_leaves_a_connection_that_was_in_use_to_its_parent(path: Path) -> None:
-    """As seen from within one process."""
-    ledger = SqliteStore(path).ledger(SPACE)
+    """As seen from within one process; one that nobody used was closed before."""
+    ledger, closed, unused = (SqliteStore(path).ledger(SPACE) for _ in range(3))
     ledger.end_user(USER, None, 0)
     connection, lock = ledger._file._connection, ledger._file.lock
+    held = closed._file.lock
+    held.acquire()
+    sqlite_stores._held.append(closed._file)
     sqlite_stores._after_fork_in_child()
+    assert closed._file.lock is held
+    assert not held.locked()
+    assert unused._file._connection is None
     assert ledger._file._connection is None
     assert ledger._file.lock is not lock
     assert sqlite_stores._inherited.pop() is connection

@@ -430,6 +430,23 @@ def test_what_changes_while_it_is_written_stays_queued(store: FaultyStore) -> No
     assert written == [{b"1" * 16: HOUR_MS}, {b"1" * 16: DAY_MS}]
 
 
+def test_where_no_thread_can_be_started_the_follower_writes(
+    store: FaultyStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the next who waits may start one again, however often that has failed."""
+    outbox = Outbox(store.ledger(SPACE))
+    ending = outbox.add(b"1" * 16, DAY_MS)
+
+    def fail(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", fail)
+        for _ in range(10):
+            assert not ending.wait(0)
+    assert ending.wait(30)
+
+
 def test_many_endings_are_written_in_batches(
     store: FaultyStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
