@@ -22,7 +22,7 @@ def write_entry_point(folder: Path) -> Path:
     about = folder / "iron_session_as_installed-0.dist-info"
     about.mkdir(parents=True)
     (about / "METADATA").write_text(
-        "Metadata-Version: 2.1\nName: iron-session-as-installed\n", "utf-8"
+        "Metadata-Version: 2.1\nName: iron-session-as-installed\nVersion: 0\n", "utf-8"
     )
     lines = ["[pytest11]", *(f"{name} = {module}" for name, module in entry_points().items())]
     # By this list pytest knows the modules that came with a plugin.
