@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
-from iron_session.seals._crypto import fingerprint
+from iron_session.seals._crypto import begin_fingerprint
 from iron_session.seals._encoding import base64url_encode
 from iron_session.sessions.identity import check_user_id
 
@@ -52,10 +52,10 @@ class Namer:
     def __init__(self, namespace: str) -> None:
         name = check_user_id(namespace, "namespace").encode("utf-8")
         prefix = len(name).to_bytes(2, "big") + name
-        self.space: str = base64url_encode(fingerprint(name).digest())
+        self.space: str = base64url_encode(begin_fingerprint(name).digest())
         """The namespace as stores name it: 22 characters of base64url."""
 
-        begun = fingerprint(prefix)
+        begun = begin_fingerprint(prefix)
 
         def user_key(user_id: str) -> bytes:
             hashed = begun.copy()

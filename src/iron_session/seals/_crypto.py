@@ -31,10 +31,10 @@ __all__ = [
     "KeySource",
     "PasswordKey",
     "RawKey",
+    "begin_fingerprint",
     "decrypt",
     "encrypt",
     "equal",
-    "fingerprint",
     "hmac_sha256",
     "random_bytes",
 ]
@@ -48,7 +48,7 @@ equal = compare_digest
 """Compare two ASCII texts, or bytes, in a time that depends only on their lengths."""
 
 
-def fingerprint(data: bytes) -> hashlib.blake2b:
+def begin_fingerprint(data: bytes) -> hashlib.blake2b:
     """Begin BLAKE2b (RFC 7693) of some data, 16 bytes of it; copies can go on with more."""
     return hashlib.blake2b(data, digest_size=16)
 

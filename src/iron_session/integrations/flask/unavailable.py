@@ -30,7 +30,7 @@ class FlaskHead(EnvironHead):
 
 
 def answer_by_default(app: Any, answer: Callable[..., object]) -> None:
-    """Have a function answer `SessionUnavailableError`, unless the application has a handler.
+    """Register the answer to `SessionUnavailableError`, unless the application has a handler.
 
     Args:
         app: the application. `register_error_handler` would refuse it after the first request.
