@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 
 from iron_session.errors import ConfigurationError
 
-__all__ = ["Seconds", "elapsed_ms", "moment", "now_ms", "to_milliseconds"]
+__all__ = ["Seconds", "elapsed_ms", "in_words", "moment", "now_ms", "to_milliseconds"]
 
 Seconds: TypeAlias = "float | timedelta"
 """A span of time: seconds as a number, or a timedelta."""
@@ -69,3 +69,21 @@ def to_milliseconds(value: Seconds, name: str, *, negative: bool = False) -> int
         raise ConfigurationError(f"{name} must not be negative")
     milliseconds = round(value * 1000)
     return 1 if milliseconds == 0 and value > 0 else milliseconds
+
+
+_UNITS: Final = (("day", 86_400_000), ("hour", 3_600_000), ("minute", 60_000))
+
+
+def in_words(milliseconds: int) -> str:
+    """Return a span of time for a message, exactly: `"1 day and 12 hours"`.
+
+    In a message, a number of seconds beside the text of a timedelta can't be compared.
+    """
+    parts = []
+    for unit, size in _UNITS:
+        count, milliseconds = divmod(milliseconds, size)
+        parts += [f"{count} {unit}{'' if count == 1 else 's'}"] if count else []
+    if milliseconds or not parts:
+        parts.append(f"{milliseconds / 1000:g} second{'' if milliseconds == 1000 else 's'}")
+    *others, last = parts
+    return f"{', '.join(others)} and {last}" if others else last

@@ -61,8 +61,8 @@ class CsrfRequest:
     Attributes:
         method: the method as sent; `"GET"` for a WebSocket's handshake.
         path: the path as the application's routes spell it: decoded, without the query and without
-            the path that the application is mounted at. docs/csrf.md says what that is in each
-            framework.
+            the path that the application is mounted at. The documentation's page "Forged requests
+            (CSRF)" says what that is in each framework.
         is_websocket: whether it is the handshake of a WebSocket.
         headers: a function that returns all values of a header, by its name.
     """
@@ -337,8 +337,13 @@ def check_csrf_token(session: Mapping[str, Any], token: object) -> None:
     _require_session(session)
     if token is None or token == "":
         raise CsrfError("it has no CSRF token", reason="token-missing")
-    if not _is_token_of(session, token):
-        raise CsrfError("its CSRF token is not that of the session", reason="token-wrong")
+    problem = "its CSRF token is not that of the session"
+    masked = _decode(token, 2 * _SECRET_BYTES)
+    if masked is None:  # then the session need not be read
+        raise CsrfError(problem, reason="token-wrong")
+    if not _is_token_of(session, masked):
+        lost = "" if session else ", which is empty: it was lost, or never there"
+        raise CsrfError(problem + lost, reason="token-wrong")
 
 
 @guarded
@@ -367,10 +372,7 @@ def _require_session(session: object) -> None:
         )
 
 
-def _is_token_of(session: Mapping[str, Any], token: object) -> bool:
-    masked = _decode(token, 2 * _SECRET_BYTES)
-    if masked is None:  # then the session need not be read
-        return False
+def _is_token_of(session: Mapping[str, Any], masked: bytes) -> bool:
     secret = _secret_in(session)
     if secret is None and getattr(session, "unavailable", False) is True:
         raise SessionUnavailableError("the session can't be told now, nor its CSRF token")

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 from iron_session import _json
 from iron_session.seals._encoding import base64url_decode
 
-__all__ = ["Kind", "maker_of_seal", "recognise"]
+__all__ = ["WORKOS", "Kind", "maker_of_seal", "recognise"]
 
 
 class Kind(NamedTuple):
@@ -97,6 +97,27 @@ def _h3_chunks(count: str) -> Kind:
     return Kind(f"the head of a session of h3 2: its seal is in {count} other cookies")
 
 
+def _small_letters() -> Kind:
+    return Kind("a seal whose capital letters are gone, so no server can open it")
+
+
+def _end_of_seal() -> Kind:
+    return Kind("the end of a seal: its beginning is missing")
+
+
+def _seal_in_base64() -> Kind:
+    return Kind("a seal, encoded as base64, which no server undoes")
+
+
+def _fernet(payload: str) -> Kind | None:
+    raw = base64url_decode(payload)
+    if len(raw) < _SHORTEST_FERNET:
+        return None
+    made = int.from_bytes(raw[1:9]) * 1000
+    return Kind("a Fernet token: WorkOS's SDK for Python keeps sessions in one", made)
+
+
+_SHORTEST_FERNET: Final = 73  # version, time, iv, one block, and the mac
 _BASE_62: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _URL: Final = r"[A-Za-z0-9_-]"
 
@@ -110,6 +131,10 @@ _FORMS: Final[dict[re.Pattern[str], Callable[..., Kind | None]]] = {
     re.compile(r"[a-z0-9]{32}"): _django_key,
     re.compile(r"s:([^.]+)\.[A-Za-z0-9+/]{43}"): _express,
     re.compile(r"__chunked__([0-9]{1,3})"): _h3_chunks,
+    re.compile(r"fe26\.2\*[a-z0-9_*.~-]+"): _small_letters,
+    re.compile(rf"(?:{_URL}*+\*)+[0-9a-f]{{64}}\*{_URL}{{43}}(?:~[0-9]+)?"): _end_of_seal,
+    re.compile(r"RmUyNi4yK[A-Za-z0-9+/_-]+={0,2}"): _seal_in_base64,
+    re.compile(rf"(gAAAA{_URL}+)={{0,2}}"): _fernet,
 }
 
 
@@ -150,8 +175,10 @@ def _in_ms(seconds: object) -> int | None:
 
 # --- seals of others -----------------------------------------------------------------------------
 
+WORKOS: Final = "WorkOS AuthKit"
+
 _MAKERS_BY_NAME: Final = {
-    "wos-session": "WorkOS AuthKit",
+    "wos-session": WORKOS,
     "h3": "h3",
     "nuxt-session": "h3 (Nuxt)",
     "start": "h3 (TanStack Start)",
@@ -159,7 +186,10 @@ _MAKERS_BY_NAME: Final = {
 _MAKERS_BY_FORM: Final = {
     # Whether it names a password, and whether it ends in a version, which iron-session adds.
     (True, True): "iron-session, in Python or JavaScript (WorkOS AuthKit uses it too)",
-    (True, False): "next-iron-session, or a program that uses the protocol alone",
+    (
+        True,
+        False,
+    ): "next-iron-session, or a program that uses the protocol alone; or its end ~2 is missing",
     (False, True): "iron-session 6",
     (False, False): "@hapi/iron (hapi's yar and @hapi/cookie), or h3 (Nuxt, TanStack Start)",
 }

@@ -13,6 +13,7 @@ from iron_session.cli.output import put
 from iron_session.cli.revoke import add_revoke
 from iron_session.cli.rotate import add_rotate
 from iron_session.cli.seal import add_seal
+from iron_session.cli.terminal import Parser
 from iron_session.cli.unseal import add_unseal
 from iron_session.seals import generate_password
 
@@ -21,9 +22,7 @@ __all__ = ["main"]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
-    parser = argparse.ArgumentParser(
-        prog="iron-session", description="Tools for sealed, stateless sessions."
-    )
+    parser = Parser(prog="iron-session", description="Tools for sealed, stateless sessions.")
     parser.add_argument(
         "--version",
         action="version",

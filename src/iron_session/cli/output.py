@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from contextlib import suppress
@@ -20,12 +21,15 @@ def put(text: str, status: int = 0) -> int:
     """
     try:
         if sys.stdout is None:
-            raise BrokenPipeError
+            raise OSError(errno.EBADF, "it is closed")
         print(_fitting(text, sys.stdout), flush=True)
     except OSError as error:
         # Python writes the rest when it exits, and would fail again, with a traceback.
         _turn_off(sys.stdout)
-        return complain(f"standard output can't be written ({type(error).__name__})", NOT_WRITTEN)
+        if not isinstance(error, BrokenPipeError):  # whoever closed the pipe has read enough
+            reason = error.strerror or type(error).__name__
+            complain(f"standard output can't be written: {reason}", NOT_WRITTEN)
+        return NOT_WRITTEN
     return status
 
 
@@ -46,7 +50,7 @@ def say(line: str) -> None:
 
 
 def shows_colour(stream: TextIO | None) -> bool:
-    """Return whether a stream is a terminal whose user has not turned colours off."""
+    """Return whether a stream is a terminal whose user has not turned colors off."""
     return (
         stream is not None
         and stream.isatty()

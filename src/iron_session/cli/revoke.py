@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from typing import Any, Final
 
+from iron_session.cli import terminal
+from iron_session.cli.output import complain, put
 from iron_session.errors import ConfigurationError, SessionUnavailableError
 from iron_session.revocation import Ending, Revocations, SqliteStore, open_store
-from iron_session.revocation.ledger import Store
+from iron_session.revocation.ledger import Ledger, Store, find_obstacle
+from iron_session.revocation.stores.rights import is_there
 
 __all__ = ["add_revoke"]
 
@@ -22,7 +25,7 @@ _DESCRIPTION: Final = (
 )
 _LIKELY_WRONG: Final = (
     "no application has followed this namespace of this store yet, so this has probably ended "
-    "nothing: check the store and the namespace"
+    "nothing: check the store and the namespace. The ending was written there all the same"
 )
 
 
@@ -47,7 +50,7 @@ def add_revoke(commands: Any) -> None:
     parser.add_argument(
         "--max-stale",
         metavar="SECONDS",
-        type=float,
+        type=terminal.seconds,
         default=120,
         help="max_stale of the application, to compute when the ending holds everywhere; 120",
     )
@@ -61,22 +64,24 @@ def _run(parser: argparse.ArgumentParser, given: argparse.Namespace) -> int:
     try:
         return _end(url, given)
     except (ConfigurationError, SessionUnavailableError, ImportError) as error:
-        return _fail(str(error))
+        return complain(str(error), 1)
 
 
 def _end(url: str, given: argparse.Namespace) -> int:
     store = _existing(open_store(url))
     revocations = Revocations(store, namespace=given.namespace, max_stale=given.max_stale)
-    with _reaching(store, "nothing was ended"), closing(revocations.ledger.feed()) as feed:
+    reaching = partial(_reaching, store, revocations.ledger)
+    with reaching("nothing was ended"), closing(revocations.ledger.feed()) as feed:
         longest = feed.beat(0, 0).meta.longest  # 0 if no application has ever said it
-    with _reaching(store, "it is not known whether anything was ended, so try again"):
+    with reaching("it is not known whether anything was ended, so try again"):
         ending = _ask(revocations, given)
-    print(_report(given, ending))
-    return 0 if longest else _fail(_LIKELY_WRONG)
+    if not longest:
+        return complain(_LIKELY_WRONG, 1)
+    return put(_report(given, ending))
 
 
 @contextmanager
-def _reaching(store: Store, effect: str) -> Iterator[None]:
+def _reaching(store: Store, ledger: Ledger, effect: str) -> Iterator[None]:
     """Turn what a store's client raises into one line; its own message may hold a password."""
     try:
         yield
@@ -84,12 +89,16 @@ def _reaching(store: Store, effect: str) -> Iterator[None]:
         raise
     except Exception as error:
         kind = type(error.__cause__ or error).__name__
-        raise SessionUnavailableError(f"{store!r} can't be reached ({kind}): {effect}") from None
+        obstacle = find_obstacle(ledger)
+        why = f"; {obstacle}" if obstacle else ""
+        raise SessionUnavailableError(
+            f"{store!r} can't be reached ({kind}): {effect}{why}"
+        ) from None
 
 
 def _existing(store: Store) -> Store:
     """Refuse a file that is not there: making it would end nothing, and belong to who did it."""
-    if isinstance(store, SqliteStore) and not store.path.exists():
+    if isinstance(store, SqliteStore) and not is_there(store.path):
         raise ConfigurationError(f"{store!r} is not there: check the path")
     return store
 
@@ -115,8 +124,3 @@ def _report(given: argparse.Namespace, ending: Ending) -> str:
     return (
         f"{done}.\nThis holds in every process by {by}, if max_stale is {given.max_stale:g} there."
     )
-
-
-def _fail(text: str) -> int:
-    print(f"iron-session: {text}", file=sys.stderr)
-    return 1

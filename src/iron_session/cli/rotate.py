@@ -8,6 +8,8 @@ import os
 from typing import Any, Final
 
 from iron_session.cli.output import complain, put
+from iron_session.cli.terminal import named_variable
+from iron_session.cli.words import see
 from iron_session.errors import ConfigurationError
 from iron_session.seals.passwords import Passwords, generate_password, read_environment
 
@@ -39,7 +41,11 @@ def add_rotate(parser: argparse.ArgumentParser) -> None:
 
 def _run(parser: argparse.ArgumentParser, once: Any, given: argparse.Namespace) -> int:
     if given.rotate:
-        return _rotate(given.password_env or _VARIABLE)
+        try:
+            name = named_variable(given.password_env or _VARIABLE, "--password-env")
+        except ConfigurationError as error:
+            return complain(str(error), 2)
+        return _rotate(name)
     if given.password_env:
         parser.error("--password-env needs --rotate")
     status: int = once(given)
@@ -70,5 +76,5 @@ def _advice(name: str, newest: int) -> str:
         put_it = f"set {name} to this and remove {name}_{newest} and the others"
     return (
         f"{put_it}. Password {new} is new: while servers are replaced one after the other, seal "
-        f"with {newest} first (seal_with), as docs/rotation.md says"
+        f"with {newest} first (seal_with); {see('how-to/rotation')}"
     )

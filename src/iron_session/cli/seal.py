@@ -31,7 +31,6 @@ def add_seal(commands: Any) -> None:
         help="seal the JSON on standard input",
         description=_DESCRIPTION,
         epilog=_EXIT_STATUS,
-        allow_abbrev=False,
     )
     terminal.add_password(parser)
     parser.add_argument(

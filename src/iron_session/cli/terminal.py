@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import sys
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import wraps
-from typing import Any, Final, Literal, NamedTuple, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, NoReturn, TypeAlias
 
+from iron_session.cli.keyboard import read_uncut
 from iron_session.cli.output import complain, encoding_of, put, say, shows_colour, visible
 from iron_session.errors import ConfigurationError
 from iron_session.seals import Passwords
-from iron_session.seals.passwords import are_in_environment
+from iron_session.seals.iron import MIN_PASSWORD_LENGTH
+from iron_session.seals.passwords import are_in_environment, read_environment
 
 __all__ = [
     "GOOD",
@@ -24,11 +28,14 @@ __all__ = [
     "UNUSABLE",
     "Line",
     "Mood",
+    "Parser",
     "add_password",
     "as_command",
     "escape_json",
     "find_passwords",
     "json_lines",
+    "named_variable",
+    "password_texts",
     "read_text",
     "require_passwords",
     "seconds",
@@ -44,6 +51,7 @@ UNUSABLE: Final = 2  # argparse's own, for a wrong call
 PASSWORD_VARIABLE: Final = "SESSION_PASSWORD"  # noqa: S105 - the name of a variable
 _VARIABLE_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 MOST_BYTES: Final = 1_000_000
+_MAY_BE_CUT: Final = 4000  # characters: Linux cuts a line at 4,095
 _ON_ARGUMENTS: Final = (
     "there is an argument that is not known; give seals and data on standard input, and passwords "
     "in the environment, never as arguments: other users of the machine can see arguments"
@@ -54,9 +62,32 @@ class _UnusableError(Exception):
     """What was given on standard input can't be used; the message says why."""
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser that takes no shortened options, and repeats nothing that it does not know.
+
+    Somebody may have given a password there: `--password SECRET`.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{**options, "allow_abbrev": False})
+
+    if not TYPE_CHECKING:  # type checkers know it as several overloads
+
+        def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+            """Refuse what is not known here; argparse prints it."""
+            known, unknown = super().parse_known_args(args, namespace)
+            if unknown:
+                self.error(_ON_ARGUMENTS)
+            return known, unknown
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            names = ", ".join(map(str, action.choices))
+            raise argparse.ArgumentError(None, f"no such command: choose from {names}")
+
+
 def as_command(parser: argparse.ArgumentParser, run: Run) -> None:
     """Set what a parser's command runs: the exit status says what went wrong, no traceback does."""
-    _refuse_arguments(parser)
 
     @wraps(run)
     def guarded(given: argparse.Namespace) -> int:
@@ -70,20 +101,6 @@ def as_command(parser: argparse.ArgumentParser, run: Run) -> None:
     parser.set_defaults(run=guarded)
 
 
-def _refuse_arguments(parser: argparse.ArgumentParser) -> None:
-    """Refuse arguments that the parser does not know, before argparse prints what may be secret."""
-    parse = parser.parse_known_args
-
-    def parse_all(*arguments: Any) -> Any:
-        known, unknown = parse(*arguments)
-        if unknown:
-            parser.error(_ON_ARGUMENTS)
-        return known, unknown
-
-    # The parser of all commands makes its own error of what a command's parser returns as unknown.
-    vars(parser)["parse_known_args"] = parse_all
-
-
 def seconds(text: str) -> float:
     """Return an option's seconds; argparse's own error would repeat the text."""
     try:
@@ -95,7 +112,7 @@ def seconds(text: str) -> float:
 # --- the passwords -------------------------------------------------------------------------------
 
 
-def add_password(parser: argparse.ArgumentParser) -> None:
+def add_password(parser: argparse._ActionsContainer) -> None:
     """Add the option that names the passwords' environment variable."""
     parser.add_argument(
         "--password-env",
@@ -123,16 +140,31 @@ def require_passwords(given: argparse.Namespace) -> Passwords:
     Raises:
         ConfigurationError: they are not set, or can't be used.
     """
-    name = given.password_env
+    told, name = "the variable that --password-env names", given.password_env
     if name is None:
-        name, told = PASSWORD_VARIABLE, PASSWORD_VARIABLE
-    else:  # not repeated in messages: the password itself may have been given in its place
-        told = "the variable that --password-env names"
-    if not _VARIABLE_NAME.fullmatch(name):
-        raise ConfigurationError("--password-env takes the name of an environment variable")
-    if not are_in_environment(name):
+        told = name = PASSWORD_VARIABLE
+    if not are_in_environment(named_variable(name, "--password-env")):
         raise ConfigurationError(f"{told} is not set")
     return Passwords.from_env(name)
+
+
+def password_texts(given: argparse.Namespace) -> dict[str, str]:
+    """Return the texts of passwords that can be used, by their ids."""
+    texts = read_environment(given.password_env or PASSWORD_VARIABLE, os.environ)
+    return {"1": texts} if isinstance(texts, str) else texts
+
+
+def named_variable(name: str, option: str) -> str:
+    """Return the name of a variable that an option has got, if it can be one.
+
+    Raises:
+        ConfigurationError: it may be a password that was given in its place; not repeated here.
+    """
+    if not _VARIABLE_NAME.fullmatch(name):
+        raise ConfigurationError(f"{option} takes the name of an environment variable")
+    if len(name) >= MIN_PASSWORD_LENGTH and not are_in_environment(name):
+        raise ConfigurationError(f"the variable that {option} names is not set")
+    return name
 
 
 # --- standard input ------------------------------------------------------------------------------
@@ -142,24 +174,49 @@ def _read_bytes(what: str) -> bytes:
     """Read standard input to its end; `what` says what is expected there."""
     if sys.stdin is None:
         _refuse(f"standard input is closed: give {what} there")
-    if sys.stdin.isatty():
-        say(f"Paste {what}, then press Enter and Ctrl-D (Windows: Ctrl-Z):")
     try:
-        raw = sys.stdin.buffer.read(MOST_BYTES + 1)
+        raw = _read_terminal(what) if sys.stdin.isatty() else sys.stdin.buffer.read(MOST_BYTES + 1)
     except OSError as error:
         _refuse(f"standard input can't be read ({type(error).__name__})")
     if len(raw) > MOST_BYTES:
         _refuse(f"standard input has more than {MOST_BYTES:,} bytes")
-    if not raw.strip():
-        _refuse(f"nothing on standard input: give {what} there")
+    return raw
+
+
+def _read_terminal(what: str) -> bytes:
+    say(f"Paste {what}, then press Enter and Ctrl-D (Windows: Ctrl-Z):")
+    raw = read_uncut(sys.stdin, MOST_BYTES)
+    if raw is not None:
+        return raw
+    raw = sys.stdin.buffer.read(MOST_BYTES + 1)
+    longest = max(map(len, raw.split(b"\n")))
+    if longest >= _MAY_BE_CUT:
+        say(
+            f"A line has {longest:,} characters, and terminals cut longer ones: if the report says "
+            "that the end is missing, give it in a file, as in `iron-session inspect < FILE`."
+        )
     return raw
 
 
 def read_text(what: str) -> str:
     """Read standard input as text, without the white space around it."""
+    text = _decoded(_read_bytes(what)).strip()
+    if not text:
+        _refuse(f"nothing on standard input: give {what} there")
+    return text
+
+
+def _decoded(raw: bytes) -> str:
+    """Return text in UTF-8, or in the UTF-16 that `>` writes in Windows PowerShell.
+
+    A NUL at the beginning shows UTF-16 without a mark, or UTF-32; elsewhere, a seal was damaged.
+    """
+    encoding = "utf-16" if raw.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig"
     with suppress(UnicodeDecodeError):
-        return _read_bytes(what).decode("utf-8-sig").strip()
-    _refuse("standard input is not text in UTF-8")
+        text = raw.decode(encoding)
+        if "\0" not in text[:2]:
+            return text
+    _refuse("standard input is not text in UTF-8, or in UTF-16 with a byte order mark")
 
 
 def _refuse(problem: str) -> NoReturn:

@@ -32,7 +32,6 @@ def add_unseal(commands: Any) -> None:
         help="open the seal on standard input",
         description=_DESCRIPTION,
         epilog=_EXIT_STATUS,
-        allow_abbrev=False,
     )
     terminal.add_password(parser)
     terminal.as_command(parser, _run)
@@ -41,7 +40,8 @@ def add_unseal(commands: Any) -> None:
 def _run(given: argparse.Namespace) -> int:
     passwords = terminal.require_passwords(given)
     text = terminal.read_text("a seal")
-    seals = [each for one in read_paste(text) for each in one.texts if each.startswith(PREFIX)]
+    cookies = read_paste(text).cookies
+    seals = [each for one in cookies for each in one.texts if each.startswith(PREFIX)]
     if len(seals) > 1:
         return complain("more than one seal on standard input", terminal.UNUSABLE)
     try:

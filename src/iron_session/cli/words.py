@@ -1,4 +1,4 @@
-"""Times and texts in words, for a reader at a terminal."""
+"""Times, texts and pages in words, for a reader at a terminal."""
 
 from __future__ import annotations
 
@@ -6,10 +6,18 @@ from typing import Final
 
 from iron_session._time import moment
 
-__all__ = ["in_quotes", "span", "when"]
+__all__ = ["PAGES", "in_quotes", "see", "span", "when"]
 
 _UNITS: Final = (("day", 86_400_000), ("hour", 3_600_000), ("minute", 60_000), ("second", 1000))
 _LONGEST_SHOWN: Final = 60
+
+PAGES: Final = {
+    "how-to/csrf": "Forged requests (CSRF)",
+    "how-to/rotation": "Password rotation",
+    "reference/options": "Options",
+    "troubleshooting": "My session is empty",
+}
+"""The pages of the documentation that messages name: their titles, by path."""
 
 
 def span(milliseconds: int) -> str:
@@ -36,3 +44,8 @@ def in_quotes(text: str) -> str:
     """Return a text in quotes, cut off where it is long: whoever wrote it chose its length."""
     shown = text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
     return f"'{shown}'"
+
+
+def see(page: str) -> str:
+    """Return where to read on: a page by its title, since few readers have the files of `docs/`."""
+    return f'see the documentation\'s page "{PAGES[page]}" ({page})'

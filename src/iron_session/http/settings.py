@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, Final
 
+from iron_session._time import in_words
 from iron_session.errors import ConfigurationError
 from iron_session.sessions.options import SessionOptions
 
-__all__ = ["check_cookie_settings", "contradiction"]
+__all__ = ["check_cookie_settings", "contradiction", "span"]
 
 
 _COOKIE: Final[dict[str, tuple[str, Callable[[SessionOptions], Any]]]] = {
@@ -72,5 +73,12 @@ def contradiction(name: str, value: object, option: str, wanted: object) -> Conf
     )
 
 
+def span(milliseconds: int | None) -> timedelta | int | None:
+    """Return a span for `contradiction`, which shows both in words; 0, for never, stays 0."""
+    return timedelta(milliseconds=milliseconds) if milliseconds else milliseconds
+
+
 def _show(value: object) -> str:
-    return str(value) if isinstance(value, timedelta) else repr(value)
+    if isinstance(value, timedelta):
+        return in_words(value // timedelta(milliseconds=1))
+    return repr(value)

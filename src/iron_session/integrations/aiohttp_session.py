@@ -40,6 +40,7 @@ def setup(app: web.Application, options: SessionOptions, *, key: str = "session"
 
     @web.middleware
     async def bind(request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Begin the session for this request."""
         # One storage per request: `new_session` does not tell a storage which request it is for.
         storage = _Storage(request, options, key)
         return await aiohttp_session.session_middleware(storage)(request, handler)
@@ -56,7 +57,7 @@ class _Session(Session):
 
 
 class _Storage(aiohttp_session.AbstractStorage):
-    """Returns one request's sessions from the aiohttp integration, which also writes them.
+    """The sessions of one request, from the aiohttp integration, which also writes them.
 
     aiohttp_session alone would not write into streamed responses, files and WebSockets.
     """
@@ -113,6 +114,14 @@ class _View(aiohttp_session.Session):
     clear = invalidate = _ours("clear")
     changed = _ours("mark_modified")
     save, destroy = _ours("save"), _ours("destroy")
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Raise AttributeError for a name of the application's: the value would not be saved."""
+        if name[0] != "_" and not hasattr(_View, name):
+            raise AttributeError(
+                f"a session has no attribute {name!r}: its data is in session[{name!r}]"
+            )
+        super().__setattr__(name, value)
 
     @property
     def new(self) -> bool:

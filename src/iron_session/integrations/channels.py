@@ -34,6 +34,7 @@ from iron_session.errors import (
 )
 from iron_session.http.headers import RawHeaders
 from iron_session.http.heads import ScopeHead
+from iron_session.http.misuse import explain
 from iron_session.http.request import REGISTRY, check_not_served, find_session, session_by_hand
 from iron_session.http.response import header_jar
 from iron_session.integrations.asgi import Receive
@@ -167,6 +168,9 @@ class SessionMiddleware:
                 raise
             await connection.answer_unavailable()
             failed = False
+        except (AttributeError, TypeError) as error:
+            explain(error)
+            raise
         finally:
             if connection is not None:
                 connection.finish(failed=failed)

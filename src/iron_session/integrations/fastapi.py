@@ -227,6 +227,7 @@ def with_iron_session(
     check_options(options)
 
     async def begin(connection: HTTPConnection, response: Response) -> AsyncIterator[_Served]:
+        """Begin the session before the handler, and write it into its response."""
         try:
             served = _Served(connection, key, options, response)
         finally:
@@ -258,6 +259,7 @@ def with_iron_session(
 
         @wraps(handler)
         async def answer_async(*args: Any, **named: Any) -> Any:
+            """Answer as the handler does, with the session."""
             served: _Served | None = named.pop(name, None)
             try:
                 returned = await handler(*args, **named)

@@ -33,6 +33,7 @@ from iron_session._frames import clear_frames, guard_building, guarded
 from iron_session.errors import ConfigurationError, SessionUnavailableError
 from iron_session.http.headers import RawHeaders
 from iron_session.http.heads import ScopeHead
+from iron_session.http.misuse import report
 from iron_session.http.request import find_session, session_by_hand
 from iron_session.http.response import write_session
 from iron_session.http.starting import start_following
@@ -66,12 +67,13 @@ class _Connection(Connection):
 
     async def _start(self, message: Message) -> None:
         # Litestar answers while it handles the exception, before a middleware can see that.
-        error = sys.exception()
-        told = translated(error, UnavailableHTTPError) if message.get("status") == 500 else None
+        error = sys.exception() if message.get("status") == 500 else None
+        told = translated(error, UnavailableHTTPError)
         if told is not None:
             self.reopen()
             self.abandon()
             raise told from error
+        report(error, self.session.options.cookie_name)
         await super()._start(message)
 
     def _with_session(self, message: Message) -> Message:

@@ -31,6 +31,7 @@ except ImportError as _cause:
 from iron_session._frames import guarded
 from iron_session.errors import IronSessionError, SessionUnavailableError
 from iron_session.http.heads import ScopeHead
+from iron_session.http.misuse import explain
 from iron_session.http.request import RequestSessions, find_session, session_by_hand
 from iron_session.http.response import take_off_noted
 from iron_session.http.starting import start_following
@@ -39,11 +40,12 @@ from iron_session.integrations.flask.interface import (
     FIRST,
     SharedInterface,
     begin_login,
+    begin_remembered,
     behind,
     expire_unreadable,
-    explain,
+    listen_to_flask_login,
     misused,
-    on_login_and_logout,
+    refuse_remembered,
     sessions_of,
 )
 from iron_session.integrations.flask.session import INSTALL, FlaskSession
@@ -95,7 +97,7 @@ class IronSessionInterface(SharedInterface, SecureCookieSessionInterface):  # as
         quart.got_websocket_exception.connect(_abandon, app)
         answer_by_default(app, _answer_unavailable)
         quart.websocket_tearing_down.connect(_end_websocket, app)
-        on_login_and_logout(app, _log_in, _expire_unreadable)
+        _listen_to_logins(app)
 
     async def open_session(self, app: Quart, request: Any = None) -> Any:
         """Begin the request's sessions; none is read before it is used."""
@@ -221,12 +223,25 @@ async def _answer_unavailable(error: Exception) -> Any:
     return await app.handle_http_exception(ServiceUnavailable())
 
 
+def _listen_to_logins(app: Quart) -> None:
+    listen_to_flask_login(app, _log_in, _expire_unreadable, _look, _log_in_remembered)
+
+
 def _log_in(_app: Quart, **_: object) -> None:
     begin_login(sessions_of(_current()))
 
 
 def _expire_unreadable(_app: Quart, **_: object) -> None:
     expire_unreadable(sessions_of(_current()))
+
+
+def _look(app: Quart, **_: object) -> None:
+    asked = _current()
+    refuse_remembered(app, asked, sessions_of(asked))
+
+
+def _log_in_remembered(_app: Quart, **_: object) -> None:
+    begin_remembered(sessions_of(_current()))
 
 
 async def _end_websocket(_app: Quart, exc: BaseException | None, **_: object) -> None:
@@ -297,7 +312,7 @@ def _begin(options: SessionOptions, key: str) -> InPlace:
     mapping = cast(dict[str, Any], asked.scope)
     sessions, is_first = lend(asked, mapping, key, options, _maker(context.app, asked))
     if is_first:
-        on_login_and_logout(context.app, _log_in, _expire_unreadable)
+        _listen_to_logins(context.app)
         if isinstance(asked, Websocket):
             after_this_websocket(_write)
             _write_at_accept(asked, sessions)

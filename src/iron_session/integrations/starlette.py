@@ -35,6 +35,7 @@ from iron_session.errors import (
 )
 from iron_session.http.headers import RawHeaders
 from iron_session.http.heads import ScopeHead
+from iron_session.http.misuse import explain
 from iron_session.http.request import find_session, session_by_hand
 from iron_session.http.unavailable import translated
 from iron_session.integrations import asgi
@@ -201,6 +202,7 @@ def with_iron_session(
 
         @wraps(handler)
         async def answer_async(*args: Any, **named: Any) -> Any:
+            """Answer as the handler does, with the session."""
             try:
                 served = HandlerConnection(_connection_in(args), key, options)
                 served.is_over = True
@@ -278,6 +280,7 @@ class HandlerConnection(Connection):
             _AnsweredError: in the error's place. Not if there is no such handler, or a response
                 has begun: then the session has ended.
         """
+        explain(error)
         handlers = self.scope.get("starlette.exception_handlers", ({}, {}))
         is_handled = _is_handled(error, *handlers)
         told = translated(error, UnavailableHTTPError)

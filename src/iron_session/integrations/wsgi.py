@@ -16,6 +16,7 @@ from iron_session._frames import clear_frames, guarded
 from iron_session.errors import IronSessionError, SessionUnavailableError
 from iron_session.http.headers import ListedHeaders
 from iron_session.http.heads import EnvironHead
+from iron_session.http.misuse import explain
 from iron_session.http.request import (
     RequestSessions,
     find_session,
@@ -127,6 +128,7 @@ class IronSessionMiddleware:
                 body = answer()
         except BaseException as error:
             del environ  # error reports show variables: here, the request's cookies
+            explain(error)
             clear_frames(error)
             raise
         if outer is not None:

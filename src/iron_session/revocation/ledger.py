@@ -12,7 +12,7 @@ from typing import Protocol, runtime_checkable
 from iron_session.errors import IronSessionError
 from iron_session.revocation.records import Beat, Changes, Entry, KeptSession, Meta, Snapshot
 
-__all__ = ["ChangesLost", "Feed", "Ledger", "SessionEndedError", "Store"]
+__all__ = ["ChangesLost", "Feed", "Ledger", "SessionEndedError", "Store", "find_obstacle"]
 
 
 class SessionEndedError(IronSessionError):
@@ -83,8 +83,9 @@ class Ledger(Protocol):
         """End sessions, by id; return the clock.
 
         Args:
-            lives: by id, how long the session's seals may open from now on, in ms; 0 for as long
-                as any session lives.
+            lives: by id, how long the session's seals may open from now on, in ms; 0 if that is
+                not known. An id is kept for that time, or for the longest life of a session that
+                the ledger knows, if that is longer.
         """
         ...
 
@@ -108,3 +109,12 @@ class Store(Protocol):
             space: the namespace's name, 22 characters of base64url.
         """
         ...
+
+
+def find_obstacle(ledger: Ledger) -> str:
+    """Return what keeps this process from the store, without any secret; empty if not known.
+
+    Only a ledger in a file has something to say of it.
+    """
+    find = getattr(type(ledger), "obstacle", None)
+    return str(find(ledger)) if find else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from itertools import islice
-from threading import BoundedSemaphore, Event, Lock, Thread
+from threading import BoundedSemaphore, Condition, Lock, Thread
 from typing import Final
 
 from iron_session import _time
@@ -23,7 +23,7 @@ _LAST_LOOK_S: Final = 0.05
 class PendingEnding:
     """The ending of one session; see `sessions.endings.EndingInProgress`."""
 
-    __slots__ = ("_outbox", "ends", "key", "life_ms", "written")
+    __slots__ = ("_outbox", "ends", "is_written", "key", "life_ms")
 
     def __init__(self, outbox: Outbox, key: bytes, life_ms: int) -> None:
         self._outbox = outbox
@@ -31,15 +31,15 @@ class PendingEnding:
         self.life_ms: int = life_ms
         self.ends: int = _time.elapsed_ms() + life_ms
         """When no copy opens any more, as `_time.elapsed_ms` counts."""
-        self.written: Event = Event()
+        self.is_written: bool = False
 
     def __repr__(self) -> str:
-        return f"<PendingEnding: {'written' if self.written.is_set() else 'not written yet'}>"
+        return f"<PendingEnding: {'written' if self.is_written else 'not written yet'}>"
 
     def wait(self, seconds: float) -> bool:
         """Write it to the store now, for at most so long; return whether it is there."""
         self._outbox.hurry()
-        return self.written.wait(seconds)
+        return self._outbox.wait(self, seconds)
 
     async def wait_async(self, seconds: float) -> bool:
         """Do as `wait`, without blocking the event loop.
@@ -49,10 +49,10 @@ class PendingEnding:
         """
         self._outbox.hurry()
         end, pause = _time.elapsed_ms() + seconds * 1000, _FIRST_LOOK_S
-        while not self.written.is_set() and _time.elapsed_ms() < end:
+        while not self.is_written and _time.elapsed_ms() < end:
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LAST_LOOK_S)
-        return self.written.is_set()
+        return self.is_written
 
 
 class Outbox:
@@ -62,7 +62,7 @@ class Outbox:
         ledger: what they are written to.
     """
 
-    __slots__ = ("_ledger", "_lock", "_pending", "_writers")
+    __slots__ = ("_ledger", "_lock", "_pending", "_writers", "_written")
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -72,6 +72,7 @@ class Outbox:
     def reset(self) -> None:
         """Begin anew in a process that was forked: the other one writes what it has queued."""
         self._lock = Lock()
+        self._written = Condition(self._lock)  # one for all: while a store is away, many may wait
         self._writers = BoundedSemaphore(_MOST_WRITERS)
         self._pending = {}
 
@@ -86,6 +87,11 @@ class Outbox:
             if older.ends < pending.ends:  # whoever waits for it waits for both
                 older.life_ms, older.ends = life_ms, pending.ends
         return older
+
+    def wait(self, pending: PendingEnding, seconds: float) -> bool:
+        """Wait until an ending is written, for at most so long; return whether it is."""
+        with self._lock:
+            return self._written.wait_for(lambda: pending.is_written, seconds)
 
     def hurry(self) -> None:
         """Write what is queued in a thread of its own, so that whoever waits can stop waiting.
@@ -116,8 +122,7 @@ class Outbox:
             lives = {each.key: life for each, life, ends in batch if ends + LIFE_GRACE_MS > now}
             if lives:
                 self._ledger.end_sessions(lives)
-            for pending, _, ends in batch:
-                self._note_written(pending, ends)
+            self._note_written(batch)
 
     def _batch(self) -> list[tuple[PendingEnding, int, int]]:
         """Return what is to be written, with its life and its end: those may be prolonged soon."""
@@ -126,9 +131,11 @@ class Outbox:
                 (each, each.life_ms, each.ends) for each in islice(self._pending.values(), _BATCH)
             ]
 
-    def _note_written(self, pending: PendingEnding, ends: int) -> None:
+    def _note_written(self, batch: list[tuple[PendingEnding, int, int]]) -> None:
+        """Remove what was written, but what was prolonged meanwhile: it is to be written again."""
         with self._lock:
-            if self._pending.get(pending.key) is not pending or pending.ends > ends:
-                return  # it is written already, or prolonged and to be written again
-            del self._pending[pending.key]
-        pending.written.set()
+            for pending, _, ends in batch:
+                if self._pending.get(pending.key) is pending and pending.ends <= ends:
+                    del self._pending[pending.key]
+                    pending.is_written = True
+            self._written.notify_all()

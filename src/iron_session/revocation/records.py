@@ -122,8 +122,10 @@ class Ending:
 
     Attributes:
         at: sessions that began up to then have ended, by the store's clock, in UTC.
-        holds_by: when it holds in every process, whatever fails; None if that is not known, since
-            processes that can't reach the store accept what they know nothing of.
+        holds_by: when it holds for requests in every process, whatever fails; None if that is not
+            known, since processes that can't reach the store accept what they know nothing of. It
+            says nothing of connections that are open, as WebSockets: a process that can't reach the
+            store learns of the ending when it can again, and calls back those who `watch` then.
     """
 
     at: datetime

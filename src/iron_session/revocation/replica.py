@@ -24,6 +24,7 @@ class Replica:
     Attributes:
         all: the newest ending of all sessions; 0 for none.
         horizon: endings up to here may be forgotten.
+        longest: the longest life of a session that a process has named, in ms; 0 for none.
         newest: the newest mark of all that were ever known; 0 for none.
         users: by user, the newest mark; with the id that it keeps, if there is one.
         sessions: by ended session, the hour until which it is kept; a number of hours since 1970.
@@ -36,12 +37,12 @@ class Replica:
     __slots__ = (
         "_by_hour",
         "_lock",
-        "_longest",
         "all",
         "counter",
         "fresh_from",
         "generation",
         "horizon",
+        "longest",
         "newest",
         "sessions",
         "users",
@@ -51,12 +52,12 @@ class Replica:
         self.all: int = 0
         self.horizon: int = 0
         self.newest: int = 0
+        self.longest: int = 0
         self.users: dict[bytes, MarkOrKept] = {}
         self.sessions: dict[bytes, int] = {}
         self.generation: str = ""
         self.counter: int = 0
         self.fresh_from: int = _LONG_AGO
-        self._longest = 0
         # The keys of `sessions` by their hour, which is one object for all of them: 8 bytes each.
         self._by_hour: dict[int, tuple[int, list[bytes]]] = {}
         self._lock = Lock()
@@ -128,7 +129,7 @@ class Replica:
             self.all = max(self.all, meta.all)
             self.newest = max(self.newest, meta.all)
             self.horizon = max(self.horizon, meta.horizon)
-            self._longest = max(self._longest, meta.longest)
+            self.longest = max(self.longest, meta.longest)
 
     def follow(self, generation: str, counter: int) -> None:
         """Note up to which change of a store this is complete."""
@@ -148,7 +149,12 @@ class Replica:
 
     def known(self, clock: int) -> Meta:
         """Return what is known as a whole, at a time of the store's clock."""
-        return Meta(clock, self.all, self.horizon, self._longest, self.generation, self.counter)
+        return Meta(clock, self.all, self.horizon, self.longest, self.generation, self.counter)
+
+    def oldest_mark(self) -> int:
+        """Return the oldest of the users' marks; 0 for none."""
+        with self._lock:
+            return min((_split(found)[0] for found in self.users.values()), default=0)
 
     def newest_mark(self, user: bytes | None) -> int:
         """Return the newest of the marks of all sessions, of a user, and of the horizon."""

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
 import weakref
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
+from functools import cache, partial
 from typing import Final, Literal, TypeVar
 
 from iron_session import _time
 from iron_session._frames import guarded, shown
-from iron_session._log import warn_once
+from iron_session._log import log, warn_once
 from iron_session._time import Seconds, to_milliseconds
 from iron_session.errors import ConfigurationError, SessionUnavailableError
 from iron_session.revocation import rule
+from iron_session.revocation.calls import Calls, StoreHangsError
 from iron_session.revocation.clock import StoreClock
 from iron_session.revocation.directory import Directory, Notes, Row, Seen, SignedIn, signed_in
 from iron_session.revocation.follower import Follower, beat_every_ms
@@ -27,16 +30,19 @@ from iron_session.revocation.watches import Watch, Watches
 from iron_session.sessions.endings import Verdict
 from iron_session.sessions.identity import check_user_id
 
-__all__ = ["Revocations"]
+__all__ = ["Revocations", "living"]
 
 T = TypeVar("T")
 
 _FIRST_WAIT_MS: Final = 5000
 _LOOK_EVERY_MS: Final = 1000
+_AT_EXIT_MS: Final = 2000
 _AHEAD_COUNTS_MS: Final = 300_000
 _LEAST_STALE_MS: Final = 5000
 _MOST_STALE_MS: Final = rule.HOUR_MS
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_STORED_OR_NOT: Final = "the ending was stored or not. Do it again"
+_NOTHING_READ: Final = "nothing was read"
 _KEEP: Final = "keep must be a session of this user that was saved"
 
 
@@ -48,7 +54,7 @@ class Revocations:
     process may wait up to 5 seconds, unless `wait_until_ready` was called when it started.
 
     Args:
-        store: where endings are kept, as `SqliteStore("endings.sqlite3")`.
+        store: where endings are kept, as `SqliteStore("/var/lib/shop/endings.sqlite3")`.
         namespace: whose sessions these are, text of 1 to 256 characters: what ends a user in one
             namespace does nothing in another.
         max_stale: how old the knowledge of a process may be, 5 seconds to an hour: when the store
@@ -90,9 +96,11 @@ class Revocations:
         self._name = repr(store)
         self._ledger = store.ledger(self._namer.space)
         self._replica, self._clock, self._watches = Replica(), StoreClock(), Watches()
-        self._outbox = Outbox(self._ledger)
-        self._directory = _check_directory(directory, self._ledger, self._name)
-        self._notes = None if self._directory is None else Notes(self._directory, self._name)
+        self._outbox, self._calls = Outbox(self._ledger), Calls()
+        rows = _check_directory(directory, self._ledger, self._name)
+        self._notes = (
+            None if rows is None else Notes(rows, self._name, partial(_has_ended, self._replica))
+        )
         self._follower = Follower(
             self._name,
             self._ledger,
@@ -103,8 +111,10 @@ class Revocations:
             self._notes,
             beat_every_ms(self._max_stale_ms),
         )
+        self._follower.unmarked_until = self._allow_until_ms or 0
         self._begin_process()
-        _live.add(self)
+        _live[id(self)] = self
+        _register_exit()
         weakref.finalize(self, self._follower.stop)
 
     @shown
@@ -119,6 +129,7 @@ class Revocations:
     def _begin_process(self) -> None:
         # By `_time.elapsed_ms`: the first and the last of the looks at sessions from ahead.
         self._ahead_from = self._ahead_looked = -_AHEAD_COUNTS_MS
+        self._logged_stale: int | None = None  # the `fresh_from` that is logged to be too old
         self._look_at = 0  # when the thread is looked at, by `_time.elapsed_ms`
         self._has_waited = False
         self._waits_until: int | None = None
@@ -127,6 +138,7 @@ class Revocations:
         """Make locks, thread and queue anew in a forked process; what is known stays known."""
         self._replica.renew_lock()
         self._outbox.reset()
+        self._calls.reset()
         self._watches.reset()
         if self._notes is not None:
             self._notes.reset()
@@ -176,8 +188,9 @@ class Revocations:
             raise ConfigurationError(
                 "session_id must be the id of a session, 22 characters of base64url: session.id"
             )
-        clock = self._write(lambda: self._ledger.end_sessions({key: 0}))
-        self._apply(rule.session_ended(self._replica.known(clock), key, 0))
+        life_ms = self._follower.longest
+        clock = self._write(lambda: self._ledger.end_sessions({key: life_ms}))
+        self._apply(rule.session_ended(self._replica.known(clock), key, life_ms))
         return self._ending(clock)
 
     @guarded
@@ -192,16 +205,16 @@ class Revocations:
         return self._ending(mark)
 
     async def aend_user(self, user_id: str, *, keep: Identified | None = None) -> Ending:
-        """Do as `end_user`, without blocking the event loop."""
-        return await asyncio.to_thread(self.end_user, user_id, keep=keep)
+        """Do as `end_user`, without blocking the event loop, and for at most 10 seconds."""
+        return await self._end_in_thread(lambda: self.end_user(user_id, keep=keep))
 
     async def aend_session(self, session_id: str) -> Ending:
-        """Do as `end_session`, without blocking the event loop."""
-        return await asyncio.to_thread(self.end_session, session_id)
+        """Do as `end_session`, without blocking the event loop, and for at most 10 seconds."""
+        return await self._end_in_thread(lambda: self.end_session(session_id))
 
     async def aend_all(self) -> Ending:
-        """Do as `end_all`, without blocking the event loop."""
-        return await asyncio.to_thread(self.end_all)
+        """Do as `end_all`, without blocking the event loop, and for at most 10 seconds."""
+        return await self._end_in_thread(self.end_all)
 
     def _kept(self, session: Identified, user_id: str, user: bytes) -> KeptSession:
         session_id, own_user_id, since = session.identity
@@ -210,14 +223,29 @@ class Revocations:
             raise ConfigurationError(f"{_KEEP}: it is the session of somebody else, or of nobody")
         if key is None or not since:
             raise ConfigurationError(
-                f"{_KEEP}: it has no id, or no time from when on endings count"
+                f"{_KEEP}: it has no id, or no time from when on endings count; call "
+                "session.save() first"
             )
         if rule.is_ended(self._replica, key, (user,), since):
             raise SessionEndedError("the session that keep names has ended: nothing was done")
         return KeptSession(key, since)
 
     def _write(self, call: Callable[[], T]) -> T:
-        return self._call(call, "the ending was stored or not. Do it again")
+        return self._call(call, _STORED_OR_NOT)
+
+    async def _end_in_thread(self, call: Callable[[], Ending]) -> Ending:
+        return await self._in_thread(call, _STORED_OR_NOT)
+
+    async def _in_thread(self, call: Callable[[], T], effect: str) -> T:
+        """Do what may call the store in a thread.
+
+        Raises:
+            SessionUnavailableError: the store does not answer.
+        """
+        try:
+            return await self._calls.run(call)
+        except StoreHangsError:
+            raise SessionUnavailableError(f"{self._name} does not answer: {effect}") from None
 
     def _call(self, call: Callable[[], T], effect: str) -> T:
         """Call the store; whatever it raises becomes an error of this package."""
@@ -233,6 +261,7 @@ class Revocations:
     def _apply(self, entry: Entry) -> None:
         self._replica.apply((entry,))
         self._watches.note((entry,))
+        self._watches.tell_soon()
 
     def _ending(self, at_ms: int) -> Ending:
         at = _EPOCH + timedelta(milliseconds=at_ms)
@@ -256,18 +285,18 @@ class Revocations:
         if now >= self._look_at:
             now = self._look(now)
         users = list(map(self._namer.user_key, user_ids))
+        key = None if session_id is None else session_key(session_id)
         if not since:
-            is_ended = self._is_unmarked_ended(users)
+            is_ended = self._is_unmarked_ended(key, users)
         else:
-            key = None if session_id is None else session_key(session_id)
             is_ended = rule.is_ended(replica, key, users, since)
             if since > self._clock.reached and not is_ended and self._is_ahead(since, now):
                 return self._judge_ahead(now)
         if is_ended:
             return "ended"
-        if now - replica.fresh_from <= self._max_stale_ms or self._accepts_stale:
+        if now - replica.fresh_from <= self._max_stale_ms:
             return "good"
-        return "unavailable"
+        return self._judge_stale()
 
     def _is_ahead(self, since: int, now: int) -> bool:
         return rule.is_ahead(since, self._clock.estimate(now))
@@ -285,7 +314,29 @@ class Revocations:
             return "ended"
         return "good" if self._accepts_stale else "unavailable"
 
-    def _is_unmarked_ended(self, users: list[bytes]) -> bool:
+    def _judge_stale(self) -> Verdict:
+        """Return whether a session may be used, as far as is known; log once why it is stale.
+
+        The thread may not have logged anything: a store that hangs tells it nothing.
+        """
+        fresh_from = self._replica.fresh_from
+        if self._logged_stale != fresh_from:
+            self._logged_stale = fresh_from
+            log("ERROR", "%s, so sessions are %s", self._why_stale(), self._effect_of_staleness)
+        return "good" if self._accepts_stale else "unavailable"
+
+    def _why_stale(self) -> str:
+        if self._follower.is_stopped:
+            return f"this Revocations of {self._name} was closed"
+        if not self._follower.is_ready:
+            return f"{self._name} was not read yet"
+        return f"{self._name} was not read for {self._max_stale_ms // 1000} seconds"
+
+    @property
+    def _effect_of_staleness(self) -> str:
+        return "judged by what is known" if self._accepts_stale else "unavailable"
+
+    def _is_unmarked_ended(self, key: bytes | None, users: list[bytes]) -> bool:
         if self._allow_until_ms is None:
             warn_once(
                 ("revocations", "unmarked"),
@@ -296,7 +347,7 @@ class Revocations:
             return True
         if _time.now_ms() >= self._allow_until_ms:
             return True
-        return rule.is_unmarked_ended(self._replica, users)
+        return rule.is_unmarked_ended(self._replica, key, users)
 
     def now(self, user_id: str | None = None) -> int:
         """Return the `since` of a session that begins now; see `Revoker`.
@@ -309,31 +360,46 @@ class Revocations:
         if floor is None:
             if not self._accepts_stale:
                 raise SessionUnavailableError(
-                    f"{self._name} was not reached yet, so no session can begin: answer 503"
+                    f"{self._name} was not reached yet, so no session can begin: "
+                    + self._mend_of_trouble()
                 )
-            floor = _time.now_ms()
+            # This machine's clock may be ahead of the store's, and whatever the store ends once it
+            # is back must end this session: so it counts as older than it is.
+            floor = _time.now_ms() - rule.GRACE_MS
         user = None if user_id is None else self._namer.user_key(user_id)
         return max(floor, self._replica.newest_mark(user) + 1)
 
-    def end_soon(self, session_id: str, life_ms: int) -> PendingEnding | None:
+    def _mend_of_trouble(self) -> str:
+        """Return why the store was not reached, if it can't work as it is set up."""
+        trouble = self._follower.trouble
+        if isinstance(trouble, ConfigurationError):
+            return str(trouble)
+        return "answer 503. In tests, use Revocations(MemoryStore(), …)"
+
+    def end_soon(self, session_id: str) -> PendingEnding | None:
         """End a session at once in this process, and soon in all others; see `Revoker`."""
         key = session_key(session_id)
         if key is None or not self._ends_on_destroy:
             return None
-        clock = self._clock.estimate() or _time.now_ms()
+        clock, life_ms = self._clock.estimate() or _time.now_ms(), self._follower.longest
         self._apply(rule.session_ended(self._replica.known(clock), key, life_ms))
         self._look(_time.elapsed_ms(), waits=False)
-        return self._outbox.add(key, life_ms)
+        return self._outbox.add(key, life_ms or rule.UNKNOWN_LIFE_MS)
 
     def note_login(
-        self, session_id: str, user_id: str, label: str | None, login_ms: int, expires_ms: int
+        self,
+        session_id: str,
+        user_id: str,
+        label: str | None,
+        login_ms: int,
+        since_ms: int | None,
+        expires_ms: int,
     ) -> None:
         """Note who has signed in, if there is a directory; see `Revoker`."""
         key = session_key(session_id)
         if self._notes is None or key is None:
             return
-        user, since = self._namer.user_key(user_id), self._clock.floor() or 0
-        since = max(since, self._replica.newest_mark(user) + 1)
+        user, since = self._namer.user_key(user_id), since_ms or 0
         self._notes.add(Row(key, user, user_id, label, login_ms, login_ms, expires_ms, since))
 
     def note_seen(self, session_id: str, user_id: str, expires_ms: int) -> None:
@@ -346,8 +412,8 @@ class Revocations:
     def sessions_of(self, user_id: str) -> list[SignedIn]:
         """Return where a user is signed in: the page on which people see and end their devices.
 
-        It asks the store, so it blocks; a session that begins or ends in another process at this
-        very moment may be missing or still there.
+        It asks the store, so it blocks, but it writes nothing there. A session that begins or ends
+        in another process at this very moment may be missing or still there.
 
         Args:
             user_id: the user's id, text of 1 to 256 characters.
@@ -360,22 +426,17 @@ class Revocations:
             ConfigurationError: the id can't be one, or there is no directory.
             SessionUnavailableError: the store can't be reached.
         """
-        directory = self._directory
-        if directory is None or self._notes is None:
+        notes = self._notes
+        if notes is None:
             raise ConfigurationError("sessions_of needs Revocations(directory=True)")
         user, now = self._namer.user_key(check_user_id(user_id, "user_id")), _time.now_ms()
-        self._notes.flush()
-        rows = self._call(lambda: directory.rows_of(user), "nothing was read")
-        live = [
-            row
-            for row in rows
-            if row.expires > now and not rule.is_ended(self._replica, row.key, (user,), row.since)
-        ]
+        rows = self._call(lambda: notes.rows_of(user), _NOTHING_READ)
+        live = [row for row in rows if row.expires > now and not _has_ended(self._replica, row)]
         return [signed_in(row) for row in sorted(live, key=lambda row: row.login, reverse=True)]
 
     async def asessions_of(self, user_id: str) -> list[SignedIn]:
-        """Do as `sessions_of`, without blocking the event loop."""
-        return await asyncio.to_thread(self.sessions_of, user_id)
+        """Do as `sessions_of`, without blocking the event loop, and for at most 10 seconds."""
+        return await self._in_thread(lambda: self.sessions_of(user_id), _NOTHING_READ)
 
     # --- the thread --------------------------------------------------------------------------
 
@@ -386,6 +447,16 @@ class Revocations:
         """
         self._follower.start()
 
+    def look_first(self) -> None:
+        """Begin to follow the store, and wait for it as the first look at a session does.
+
+        That look waits no more then, and neither does this, until the process is forked. Where a
+        transaction of the request would be in the way of the store, this is called before it
+        begins.
+        """
+        if not self._has_waited:
+            self._look(_time.elapsed_ms())
+
     def wait_until_ready(self, seconds: float = 5) -> bool:
         """Begin to follow the store, and wait until it was read.
 
@@ -393,14 +464,16 @@ class Revocations:
             seconds: how long at most.
 
         Returns:
-            Whether it was read. If not, the process goes on trying.
+            Whether it was read. If not, the process goes on trying; but not once this was closed.
 
         Raises:
             ConfigurationError: the store can't work as it is set up.
         """
-        self._follower.start()
-        is_ready = self._follower.wait(seconds)
-        self._has_waited = True
+        if self._follower.is_stopped:
+            log("ERROR", "%s: make a new one", self._why_stale())
+            return False
+        self._has_waited = self._follower.start()
+        is_ready = self._has_waited and self._follower.wait(seconds)
         if not is_ready and isinstance(self._follower.trouble, ConfigurationError):
             raise self._follower.trouble
         return is_ready
@@ -412,7 +485,9 @@ class Revocations:
     def close(self, seconds: float = 5) -> None:
         """Follow the store no longer, and wait for the thread to end, for at most so long.
 
-        Sessions can't be judged for long from then on. Processes that end need not call it.
+        Sessions can't be judged for long from then on, and it does not begin again: make a new
+        one. Processes that end need not call it: they wait up to 2 seconds for what is queued.
+        Those that end by `os._exit`, as children of `multiprocessing` do, must.
         """
         self._follower.stop()
         self._follower.join(seconds)
@@ -420,8 +495,8 @@ class Revocations:
     def watch(self, session: Identified, callback: Callable[[], object]) -> Watch:
         """Call a function when a session ends: for WebSockets and streams that are open then.
 
-        It is called once, in the thread that follows the store, and must not block. If the session
-        has ended already, it is called soon.
+        It is called once, in another thread, and must not block. If the session has ended already,
+        it is called soon.
 
         Args:
             session: the session.
@@ -437,13 +512,13 @@ class Revocations:
 
         def is_ended() -> bool:
             if not since:
-                return rule.is_unmarked_ended(self._replica, users)
+                return rule.is_unmarked_ended(self._replica, key, users)
             return rule.is_ended(self._replica, key, users, since)
 
         keys = users if key is None else (key, *users)
         watch = Watch(self._watches, keys, is_ended, callback)
         self._watches.add(watch)
-        self._watches.note(Entry("session", each) for each in keys[:1])  # it may have ended already
+        self._watches.tell_soon()
         self._look(_time.elapsed_ms(), waits=False)
         return watch
 
@@ -453,13 +528,13 @@ class Revocations:
         Returns:
             The time of `_time.elapsed_ms`, after that.
         """
-        self._follower.start()
+        is_running = self._follower.start()
         if not waits:
             return now
-        if not self._has_waited:
+        if not self._has_waited and is_running:
             if self._waits_until is None:
                 self._waits_until = now + _FIRST_WAIT_MS
-            self._follower.wait(max(0, self._waits_until - now) / 1000)
+            self._follower.wait_for_first(max(0, self._waits_until - now) / 1000)
             self._has_waited = True
             now = _time.elapsed_ms()
         self._look_at = now + _LOOK_EVERY_MS
@@ -505,15 +580,43 @@ def _check_bool(name: str, given: object) -> bool:
     return given
 
 
-# --- forks -------------------------------------------------------------------------------------
+def _has_ended(replica: Replica, row: Row) -> bool:
+    return rule.is_ended(replica, row.key, (row.user,), row.since)
 
-_live: weakref.WeakSet[Revocations] = weakref.WeakSet()
+
+# --- forks, and the end of the process ---------------------------------------------------------
+
+_live: weakref.WeakValueDictionary[int, Revocations] = weakref.WeakValueDictionary()
+
+
+def living() -> list[Revocations]:
+    """Return all that this process has made and still has; other threads may make some."""
+    # Not by iteration, which fails if another thread adds something.
+    return [each for each in (ref() for ref in _live.valuerefs()) if each is not None]
 
 
 def _after_fork() -> None:
-    for each in list(_live):
+    for each in living():
         each.after_fork()
 
 
 # Not on Windows, which does not fork.
 getattr(os, "register_at_fork", dict)(after_in_child=_after_fork)
+
+
+@cache
+def _register_exit() -> None:
+    """See that what is queued is written when the process ends.
+
+    Not before anything can be: `logging`, which an application has imported by then, ends later.
+    """
+    atexit.register(_at_exit)
+
+
+def _at_exit() -> None:
+    busy = [each._follower for each in living() if each._follower.has_more_to_write]
+    end = _time.elapsed_ms() + _AT_EXIT_MS
+    for each in busy:
+        each.stop()  # all at once
+    for each in busy:
+        each.finish(max(0, end - _time.elapsed_ms()) / 1000)

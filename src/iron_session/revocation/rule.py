@@ -108,12 +108,20 @@ def is_ahead(since: int, estimate: int | None) -> bool:
     return estimate is not None and since > estimate + AHEAD_MS
 
 
-def is_unmarked_ended(known: Known, users: Iterable[bytes]) -> bool:
+def is_unmarked_ended(known: Known, key: bytes | None, users: Iterable[bytes]) -> bool:
     """Return whether a session that does not say from when on endings count is known to have ended.
 
     It is older than any ending; but not than the horizon, of which it knows nothing.
+
+    Args:
+        known: what is known of endings.
+        key: the session's id, 16 bytes; None for one that is none.
+        users: the fingerprints of the users whose session it is.
     """
-    return known.all > 0 or any(user in known.users for user in users)
+    if known.all > 0 or key in known.sessions:
+        return True
+    marks = (known.users[user] for user in users if user in known.users)
+    return any(key is None or not isinstance(mark, tuple) or mark[1] != key for mark in marks)
 
 
 # --- what an ending does to what a store keeps -------------------------------------------------
@@ -203,9 +211,10 @@ def session_ended(meta: Meta, key: bytes, life_ms: int) -> Entry:
     Args:
         meta: what the store knows, by the time of now.
         key: the session's id.
-        life_ms: how long its seals may open from now on; 0 for as long as any session lives.
+        life_ms: how long its seals may open where it was ended; 0 if that is not known. Elsewhere,
+            or by the options of another day, they may open for as long as any session lives.
     """
-    life_ms = life_ms or meta.longest or UNKNOWN_LIFE_MS
+    life_ms = max(life_ms, meta.longest) or UNKNOWN_LIFE_MS
     return Entry("session", key, until=meta.clock + life_ms + LIFE_GRACE_MS)
 
 

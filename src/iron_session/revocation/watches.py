@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable
-from threading import Lock
+from contextlib import suppress
+from threading import Lock, Thread
 
 from iron_session._log import log
 from iron_session.revocation.records import Entry
@@ -54,22 +54,24 @@ class Watches:
     def __init__(self) -> None:
         self._all: dict[Watch, None] = {}
         self._by_key: dict[bytes, dict[Watch, None]] = {}
-        self._news: deque[Entry] = deque()
+        self._news: dict[Watch, None] = {}  # each once, however long nobody tells
         self._lock = Lock()
 
     def reset(self) -> None:
         """Begin anew in a process that was forked: connections are the other one's."""
-        self.__init__()  # type: ignore[misc]
+        self.__init__()  # type: ignore[misc]  # all its fields anew
 
     def __len__(self) -> int:
         return len(self._all)
 
     def add(self, watch: Watch) -> None:
-        """Begin to watch."""
+        """Begin to watch; if the session has ended already, the next `tell` calls back."""
         with self._lock:
             self._all[watch] = None
             for key in watch.keys:
                 self._by_key.setdefault(key, {})[watch] = None
+            if watch.is_ended():
+                self._news[watch] = None
 
     def remove(self, watch: Watch) -> bool:
         """Watch no longer; return whether it was watched."""
@@ -79,23 +81,39 @@ class Watches:
                 watching.pop(watch, None)
                 if not watching:
                     self._by_key.pop(key, None)
+            self._news.pop(watch, None)
             return self._all.pop(watch, self) is None
 
     def note(self, entries: Iterable[Entry]) -> None:
-        """Note endings, for the next `tell`; does nothing if nobody watches."""
+        """Note whose sessions these may have ended, for the next `tell`."""
         if self._all:
-            self._news.extend(entries)
+            with self._lock:
+                for entry in entries:
+                    self._news.update(self._touched(entry))
+
+    def note_all(self) -> None:
+        """Note that any session may have ended."""
+        with self._lock:
+            self._news.update(self._all)
+
+    def tell_soon(self) -> None:
+        """Do as `tell` in a thread of its own: the follower may be waiting for its store."""
+        if self._news:
+            with suppress(RuntimeError):  # the process can't have more threads: the follower tells
+                Thread(target=self.tell, name="iron-session-watches", daemon=True).start()
 
     def tell(self) -> None:
         """Call back for each session that has ended by what was noted, once."""
-        while self._news:
-            for watch in self._touched(self._news.popleft()):
-                if watch.is_ended() and self.remove(watch):
-                    _call(watch.callback)
+        while (watch := self._next()) is not None:
+            if watch.is_ended() and self.remove(watch):
+                _call(watch.callback)
 
-    def _touched(self, entry: Entry) -> list[Watch]:
+    def _next(self) -> Watch | None:
         with self._lock:
-            return list(self._all if entry.kind == "all" else self._by_key.get(entry.key, ()))
+            return self._news.popitem()[0] if self._news else None
+
+    def _touched(self, entry: Entry) -> dict[Watch, None]:
+        return self._all if entry.kind == "all" else self._by_key.get(entry.key, {})
 
 
 def _call(callback: Callable[[], object]) -> None:

@@ -2,9 +2,9 @@
 
 PBKDF2 with its usual one iteration, and HMAC-SHA256, are built here from smaller public parts
 instead of being called whole. The reason is the GIL: `hashlib.pbkdf2_hmac` and `hmac.digest`
-release it at every call, and while another thread is busy, each call then waits for a whole switch
-interval (5 ms) to get it back, so that in a threaded server a seal may take a hundred times as
-long. cryptography's `HMAC` keeps the GIL, and so do `hashlib` objects for up to 2047 bytes. The
+release it at every call. While another thread is busy, each call then waits for a whole switch
+interval (5 ms) to get it back. In a threaded server a seal may so take a hundred times as long.
+cryptography's `HMAC` keeps the GIL, and so do `hashlib` objects for up to 2047 bytes. The
 tests compare both with the standard library's own functions.
 """
 

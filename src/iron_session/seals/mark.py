@@ -1,11 +1,14 @@
 """The member `"$iron"` of a sealed object: what this package needs to know about a seal.
 
-It is inside the seal, only when it is needed, and JavaScript keeps it as an ordinary property. Its
-members: `"for"`, the purpose of the seal; `"created"`, when a session began, in milliseconds since
-1970 (with `max_lifetime`); `"ttl"`, a session's own life in seconds (after `save(ttl=…)`); `"id"`,
-what a session is ended by, `"user"` and `"login"`, who logged in and when (after `login()`); and
-`"since"`, from when on endings count, by the clock of their store. Members that this version does
-not know are kept.
+It is inside the seal, only when it is needed, and JavaScript keeps it as an ordinary property.
+Members that this version does not know are kept. The others:
+
+- `"for"`: the purpose of the seal.
+- `"created"`: when a session began, in milliseconds since 1970 (with `max_lifetime`).
+- `"ttl"`: a session's own life in seconds (after `save(ttl=…)`).
+- `"id"`: what a session is ended by.
+- `"user"` and `"login"`: who logged in, and when (after `login()`).
+- `"since"`: from when on endings count, by the clock of their store.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """One session's cookies: read, written and expired, whole or in chunks.
 
-A seal that does not fit into one cookie is cut into `name.0` … `name.3`, and simply joined again,
+A seal that does not fit into one cookie is cut into `name.0` … `name.3`, and joined again,
 as iron-session 9 does. Nothing here trusts a chunk: the mac covers the seal as a whole, so chunks
 that are missing, swapped or somebody else's make a text that does not open.
 """
@@ -302,7 +302,7 @@ def _warn_of_plain_http(name: str) -> None:
         ("plain http", name),
         "the cookie %r is Secure and was set over plain http, where browsers drop it: a login "
         "would be lost at once. Behind a proxy that ends TLS, let the server trust its "
-        "headers (uvicorn: --proxy-headers and --forwarded-allow-ips; Django: "
+        "headers (uvicorn and gunicorn: --forwarded-allow-ips; Django: "
         "SECURE_PROXY_SSL_HEADER; Flask: ProxyFix); else serve HTTPS, or set "
         'cookie_options={"secure": "auto"}',
         name,

@@ -86,12 +86,8 @@ class Revoker(Protocol):
         """
         ...
 
-    def end_soon(self, session_id: str, life_ms: int) -> EndingInProgress | None:
+    def end_soon(self, session_id: str) -> EndingInProgress | None:
         """End a session at once in this process, and soon in all others.
-
-        Args:
-            session_id: the session's id.
-            life_ms: how long a copy of its seal may still open.
 
         Returns:
             The ending; None if such endings are not stored.
@@ -115,9 +111,18 @@ class Revoker(Protocol):
         ...
 
     def note_login(
-        self, session_id: str, user_id: str, label: str | None, login_ms: int, expires_ms: int
+        self,
+        session_id: str,
+        user_id: str,
+        label: str | None,
+        login_ms: int,
+        since_ms: int | None,
+        expires_ms: int,
     ) -> None:
-        """Note who has signed in, if there is a directory of that. Times are of this server."""
+        """Note who has signed in, if there is a directory of that.
+
+        Times are of this server, but for `since_ms`: from when on endings count for the session.
+        """
         ...
 
     def note_seen(self, session_id: str, user_id: str, expires_ms: int) -> None:

@@ -32,7 +32,8 @@ class UnsealFailure:
     """A cookie that could not be read: the argument of `on_unseal_error`.
 
     Attributes:
-        reason: see `UnsealReason`; docs/watching.md says what a burst of each means.
+        reason: see `UnsealReason`; the documentation's page "Monitoring" says what a burst of each
+            means.
         cookie_name: the name of the session's cookie.
         password_id: the id in the cookie, if it has the form of an id, else None; not
             authenticated. Don't use it as a label of a counter: anybody could make any number of

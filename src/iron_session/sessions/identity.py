@@ -38,6 +38,19 @@ def new_id() -> str:
     return base64url_encode(random_bytes(_ID_BYTES))
 
 
+# With str(None), it would be a user or a session called "None".
+_NONE: Final = {
+    "user_id": "user_id is None, as in a session where nobody is logged in: check "
+    "`session.user_id is not None` first",
+    "session_id": "session_id is None, as in a session without an id: check "
+    "`session.id is not None` first",
+}
+_NO_ID_YET: Final = (
+    "user_id is None, as of a user whom the database has given no id yet: save or flush the new "
+    "user before the login"
+)
+
+
 def check_user_id(user_id: object, place: str = "user_id") -> str:
     """Return a user's id, or refuse it.
 
@@ -47,7 +60,8 @@ def check_user_id(user_id: object, place: str = "user_id") -> str:
             a NUL character, which databases refuse.
     """
     if not isinstance(user_id, str):
-        raise TypeError(f"{place} must be text, not {type(user_id).__name__}: use str(…)")
+        told = f"{place} must be text, not {type(user_id).__name__}: use str(…)"
+        raise TypeError(_NONE.get(place, told) if user_id is None else told)
     if not 1 <= len(user_id) <= LONGEST_USER_ID or not _is_storable(user_id):
         raise ConfigurationError(
             f"{place} must have 1 to {LONGEST_USER_ID} characters of valid Unicode, without NUL"
@@ -99,19 +113,22 @@ def user_in(data: dict[str, Any], mark: Mark, options: SessionOptions[Any]) -> s
     return None if user_id is None else check_user_id(user_id, "what user_of returns")
 
 
-def signed_in(user_id: object, options: SessionOptions[Any], now: int) -> Mark:
+def signed_in(user_id: object, options: SessionOptions[Any], login_ms: int | None) -> Mark:
     """Return the mark of a user's session that begins now, with a new id.
 
     Args:
         user_id: the user's id, text of 1 to 256 characters.
         options: the session's options.
-        now: this server's time, in ms.
+        login_ms: when the user has proven who they are, by this server's time; None if that was in
+            another session.
 
     Raises:
         TypeError: as `check_user_id`.
         ConfigurationError: as `check_user_id`; the options have `user_of`.
         SessionUnavailableError: endings are to count from now on, and the store's time is unknown.
     """
+    if user_id is None:
+        raise TypeError(_NO_ID_YET)
     checked = check_user_id(user_id)
     if options.user_of is not None:
         raise ConfigurationError(
@@ -119,11 +136,15 @@ def signed_in(user_id: object, options: SessionOptions[Any], now: int) -> Mark:
             "user_of returns, or leave user_of out"
         )
     since_ms = None if options.revocations is None else options.revocations.now(checked)
-    return NO_MARK.with_identity(new_id(), checked, now, since_ms)
+    return NO_MARK.with_identity(new_id(), checked, login_ms, since_ms)
 
 
 def identified(
-    data: dict[str, Any], before: Stored, options: SessionOptions[Any], now: int
+    data: dict[str, Any],
+    before: Stored,
+    options: SessionOptions[Any],
+    now: int,
+    named: tuple[str | None, int] | None = None,
 ) -> Mark:
     """Return the mark of a session that is saved: its id stays, unless another user has it now.
 
@@ -132,6 +153,8 @@ def identified(
         before: the session as the browser has it, or as `login` has begun it.
         options: the session's options.
         now: this server's time, in ms.
+        named: the user that the application has named in this request, and from when on endings
+            count; None if that was not seen.
 
     Raises:
         SessionUnavailableError: endings are to count from now on, and the store's time is unknown.
@@ -145,9 +168,11 @@ def identified(
     else:
         session_id, since_ms, login_ms = None, None, None if user_id is None else now
     if revoker is not None and since_ms is None:
-        is_same = user_id == before.user_id
         # What ended its user while it was in use here must end it still.
-        since_ms = before.opened_at if is_same and before.opened_at is not None else None
+        if user_id == before.user_id:
+            since_ms = before.opened_at
+        elif named is not None and named[0] == user_id:
+            since_ms = named[1]
         since_ms = revoker.now(user_id) if since_ms is None else since_ms
     if session_id is None:
         if revoker is None and user_id is None:

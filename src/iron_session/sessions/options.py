@@ -26,7 +26,7 @@ from typing import (
 
 from iron_session._frames import guard_building
 from iron_session._log import warn_once
-from iron_session._time import Seconds, to_milliseconds
+from iron_session._time import Seconds, in_words, to_milliseconds
 from iron_session.errors import ConfigurationError
 from iron_session.seals.kept import KeptSeals
 from iron_session.seals.passwords import PasswordInput, Passwords
@@ -544,14 +544,16 @@ def _check_lifetimes(options: SessionOptions[Any]) -> None:
         max_age = cookie_max_age(options.cookie.max_age, ttl)
         if max_age is not None and renew_after >= max_age * 1000:
             raise ConfigurationError(
-                f"renew_after must be shorter than the cookie's life, {max_age} seconds by its "
-                "max_age: browsers would drop it before"
+                "renew_after must be shorter than the cookie's life, "
+                f"{in_words(max_age * 1000)} by its max_age: browsers would drop it before"
             )
     if most is not None:
         if not ttl:
             raise ConfigurationError("max_lifetime needs a ttl: ttl=0 never expires")
         if most < ttl:
-            raise ConfigurationError("max_lifetime must not be shorter than ttl")
+            raise ConfigurationError(
+                f"max_lifetime must not be shorter than ttl, which is {in_words(ttl)}: set ttl too"
+            )
 
 
 def _register(options: SessionOptions[Any]) -> None:

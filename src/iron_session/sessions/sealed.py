@@ -32,7 +32,6 @@ __all__ = [
     "Stored",
     "Unreadable",
     "began_ms",
-    "copies_open_ms",
     "describe",
     "describe_failure",
     "end_ms",
@@ -192,11 +191,12 @@ def _open(text: str, options: SessionOptions[Any], now: int) -> Opened | Unreada
         raise UnsealError("the seal's content is not an object", password_id=opened.password_id)
     most = options.max_lifetime_ms
     if most is not None and lifetime.has_outlived(now, mark.created_ms, opened.expires, most):
-        raise UnsealError(
+        error = UnsealError(
             "the session is past its max_lifetime",
             reason="expired",
             password_id=opened.password_id,
         )
+        return Unreadable(text, error, mark)  # elsewhere it may live longer
     json = opened.plaintext if mark is NO_MARK and data else _json.encode(data, "session")
     stored = Stored(json, mark, opened.password_id, opened.expires, text)
     try:
@@ -311,18 +311,6 @@ def _age(expires: int | None, ttl_ms: int, now: int) -> timedelta | None:
     if age_ms < 0:  # made up, or sealed with a longer ttl than this one
         return None
     return timedelta(milliseconds=age_ms)
-
-
-def copies_open_ms(mark: Mark, options: SessionOptions[Any], now: int) -> int:
-    """Return for how long copies of a session may open from now on; 0 if that is not known.
-
-    Not only until the last one expires that was made with today's ttl: an earlier one may have had
-    a longer ttl of its own, or been made before the options had this one.
-    """
-    created, most = mark.created_ms, options.max_lifetime_ms
-    if created is None or most is None:
-        return 0
-    return max(1, created + most - now)
 
 
 class Draft(NamedTuple):

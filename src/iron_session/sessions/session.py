@@ -39,6 +39,7 @@ from iron_session.sessions.identity import (
     check_carried,
     identified,
     signed_in,
+    user_in,
 )
 from iron_session.sessions.jar import CookieJar, HeaderJar, request_of
 from iron_session.sessions.limits import MAX_CHUNKS, MOST_JSON_ITEMS
@@ -125,14 +126,17 @@ class Session(GuardedMapping, Generic[T]):
         "_forced",
         "_is_new",
         "_jar",
+        "_left",
         "_lent",
         "_login",
+        "_named",
         "_options",
         "_renewal_failed",
         "_stored",
         "_typed",
         "_unavailable",
         "_unread",
+        "_was_ended",
         "_watch",
         "abandoned",
         "accessed",
@@ -168,6 +172,8 @@ class Session(GuardedMapping, Generic[T]):
         self._watch: _Watch | None = None
         self._login: _Login | None = None  # until it is saved
         self._unread = NO_MARK  # that of an authentic session that can't be used
+        self._named: tuple[str | None, int] | None = None  # the last user that `user_of` found
+        self._left: tuple[str, ...] = ()  # the ids of those that this one has replaced
         self.accessed: bool = False
         self.abandoned: bool = False
         self.renewed: bool = False
@@ -175,6 +181,7 @@ class Session(GuardedMapping, Generic[T]):
         self.detached: bool = False
         self.endings: Sequence[EndingInProgress] = ()
         self._unavailable = False
+        self._was_ended = False
         self.told_unavailable: bool = False
 
     # --- the mapping ---------------------------------------------------------------------
@@ -197,6 +204,8 @@ class Session(GuardedMapping, Generic[T]):
             if self._options.prepared_schema is not None:
                 self._require_own(key, self._options.prepared_schema)
             self._load()[key] = value
+            if self._options.user_of is not None:
+                self._note_named()
         except BaseException as error:
             del value
             clear_frames(error)
@@ -206,6 +215,19 @@ class Session(GuardedMapping, Generic[T]):
             self._lent = _NO_PRINT
         if self.detached:
             self._tell_lost()
+
+    def _note_named(self) -> None:
+        """Note from when on endings count for a user that the application has named just now.
+
+        Not when it is saved: what ends the user in between must end this login too.
+        """
+        revoker, before = self._options.revocations, self._named
+        if revoker is None:
+            return
+        with suppress(Exception):  # the save tells what is wrong
+            user_id = user_in(self._load(), self._stored.mark, self._options)
+            if user_id != (self._stored.user_id if before is None else before[0]):
+                self._named = user_id, revoker.now(user_id)
 
     def __delitem__(self, key: str) -> None:
         if self._options.prepared_schema is not None:
@@ -286,7 +308,7 @@ class Session(GuardedMapping, Generic[T]):
         if mark or self._stored.mark:
             self._forced = True  # the browser's seal has the old life, even if the data comes back
         self._stored = self._stored._replace(mark=mark, user_id=user_id, opened_at=None)
-        self._login = None
+        self._login = self._named = None
         self._unavailable = False
 
     @guarded
@@ -308,6 +330,8 @@ class Session(GuardedMapping, Generic[T]):
         self._load().update(content)
         self._changed, self._lent = True, _NO_PRINT
         self._typed = typed
+        if self._options.user_of is not None:
+            self._note_named()
         if not content:
             self.expire_unreadable()
         if self.detached:
@@ -381,7 +405,14 @@ class Session(GuardedMapping, Generic[T]):
     # --- whose it is -------------------------------------------------------------------------
 
     @guarded
-    def login(self, user_id: str, *, label: str | None = None, carry: Iterable[str] = ()) -> None:
+    def login(
+        self,
+        user_id: str,
+        *,
+        label: str | None = None,
+        carry: Iterable[str] = (),
+        fresh: bool = True,
+    ) -> None:
         """Begin anew, as the session of a user who has just proven who they are.
 
         The session gets a new id, so that whoever knows the visitor's cookie from before the login
@@ -393,6 +424,8 @@ class Session(GuardedMapping, Generic[T]):
             label: what the user will recognize the browser by, as "Firefox on a Mac", where
                 `Revocations(directory=True)` shows it.
             carry: the keys that stay, as `("cart",)`.
+            fresh: False if the user has proven nothing now, as with a cookie of your own that
+                remembers the user; then `logged_in_at` is None.
 
         Raises:
             TypeError: the id is no text.
@@ -405,7 +438,8 @@ class Session(GuardedMapping, Generic[T]):
         label = as_label(label)
         keys = check_carried(carry)
         # Now, not when it is saved: what ends the user in between must end this login too.
-        mark = self._mark_of(partial(signed_in, user_id, self._options, now))
+        login_ms = now if fresh else None
+        mark = self._mark_of(partial(signed_in, user_id, self._options, login_ms))
         data = self._load()
         carried = {key: data[key] for key in keys if key in data}
         typed = None if schema is None else _make_typed(schema, carried)
@@ -415,6 +449,7 @@ class Session(GuardedMapping, Generic[T]):
         self._changed, self._lent, self._typed = True, _NO_PRINT, typed
         self._failure_known = False
         self._ending = self.restarted = True
+        self._leave_id()
         self._begin_as(mark, user_id)
         self._login = _Login(label, now)
         if self.detached:
@@ -442,7 +477,9 @@ class Session(GuardedMapping, Generic[T]):
 
     @property
     def logged_in_at(self) -> datetime | None:
-        """When the user logged in (UTC); later saves do not change it. None if nobody has.
+        """When the user logged in (UTC); later saves do not change it.
+
+        None if nobody has, or only by a `login` that was not fresh.
 
         Compare it with the time before you allow what needs a fresh login.
         """
@@ -555,6 +592,16 @@ class Session(GuardedMapping, Generic[T]):
         """
         self._require_read()
         return self._unavailable
+
+    @property
+    def was_ended(self) -> bool:
+        """Whether the browser's session was ended, or refused by `accept`; it is empty then.
+
+        An integration asks for it before something else logs the visitor in again, as a cookie that
+        remembers the user would.
+        """
+        self._require_read()
+        return self._was_ended
 
     @property
     def modified(self) -> bool:
@@ -708,15 +755,26 @@ class Session(GuardedMapping, Generic[T]):
             self._forced = True
 
     def _end_id(self) -> None:
-        """End the session's id, so that no copy of its cookie can be used any more."""
-        mark, revoker = self._stored.mark, self._options.revocations
-        if mark.session_id is None:
-            mark, self._unread = self._unread, NO_MARK
-        if revoker is not None and mark.session_id is not None:
-            life_ms = sealed.copies_open_ms(mark, self._options, _time.now_ms())
-            ending = revoker.end_soon(mark.session_id, life_ms)
+        """End the session's id, so that no copy of its cookie can be used any more.
+
+        Also those of the sessions that it has replaced in this request: the browser may still have
+        one of their cookies.
+        """
+        ids = (self._stored.mark.session_id, self._unread.session_id, *self._left)
+        self._unread, self._left, revoker = NO_MARK, (), self._options.revocations
+        if revoker is None:
+            return
+        for session_id in dict.fromkeys(ids):
+            ending = None if session_id is None else revoker.end_soon(session_id)
             if ending is not None:
                 self.endings = (*self.endings, ending)
+
+    def _leave_id(self) -> None:
+        """Note the id that another one replaces: what ends the new one ends this one too."""
+        session_id = self._stored.mark.session_id
+        # The id of a login that was not saved is in no cookie.
+        if session_id is not None and self._login is None and session_id not in self._left:
+            self._left += (session_id,)
 
     # --- after the request ---------------------------------------------------------------
 
@@ -789,6 +847,7 @@ class Session(GuardedMapping, Generic[T]):
             return data
         if isinstance(found, sealed.Unreadable):
             self._unavailable = found.is_unavailable
+            self._was_ended = found.error.reason in ("ended", "refused")
             if found.error.reason != "ended":
                 self._unread = found.mark
         data = self._data = {}
@@ -879,8 +938,8 @@ class Session(GuardedMapping, Generic[T]):
         self._own_cookies().write(options, stored.seal, room, cookie, seconds)
         self._cookie, self._stored = cookie, stored
         if options.revocations is not None:
-            self._note_user(options.revocations, stored)
-        self._login = None
+            self._note_user(options.revocations, stored, before)
+        self._login = self._named = None
         if self._lent is not None:
             self._lent = _NO_PRINT
         self._forced = self._ending = self.renewed = self._failure_known = False
@@ -904,20 +963,26 @@ class Session(GuardedMapping, Generic[T]):
             SessionUnavailableError, TypeError, ConfigurationError: as `identified`.
         """
         before = self._stored
-        mark = self._mark_of(partial(identified, data, before, self._options, now))
+        mark = self._mark_of(partial(identified, data, before, self._options, now, self._named))
         if before.user_id is not None and mark.user_id is None:
             self._end_id()  # the application has logged its user out
+        elif mark.session_id != before.mark.session_id:
+            self._leave_id()
         return mark
 
-    def _note_user(self, revoker: Revoker, stored: Stored) -> None:
+    def _note_user(self, revoker: Revoker, stored: Stored, before: Stored) -> None:
         """Note who is signed in by this session."""
         session_id, user_id = stored.mark.session_id, stored.user_id
         end = sealed.end_ms(stored, self._options, _time.now_ms())
         if session_id is None or user_id is None or end is None:
             return
         login = self._login
+        if login is None and session_id != before.mark.session_id:
+            # `user_of` names another user, or another program wrote the session without an id.
+            login = _Login(None, stored.mark.login_ms or _time.now_ms())
         if login is not None:
-            revoker.note_login(session_id, user_id, login.label, login.at, end)
+            since = stored.mark.since_ms
+            revoker.note_login(session_id, user_id, login.label, login.at, since, end)
         else:
             revoker.note_seen(session_id, user_id, end)
 
@@ -1092,7 +1157,10 @@ class Session(GuardedMapping, Generic[T]):
         if most is not None and not ttl_ms:
             raise ConfigurationError("ttl=0 never expires: give one of at most max_lifetime")
         if most is not None and ttl_ms > most:
-            raise ConfigurationError("ttl must not be longer than max_lifetime")
+            raise ConfigurationError(
+                f"ttl must not be longer than max_lifetime, {_time.in_words(most)}: give "
+                "less, or raise max_lifetime"
+            )
         return ttl_ms
 
     def _own_cookies(self) -> SessionCookies:

@@ -1,6 +1,6 @@
 """Where test clients keep their cookies, and responses their Set-Cookie headers.
 
-Both are recognised by their attributes, never by class, so that no framework or httpx is imported.
+Both are recognized by their attributes, never by class, so that no framework or httpx is imported.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -11,6 +12,7 @@ from typing import Any, Final, overload
 from iron_session import _json, _time
 from iron_session._time import Seconds, to_milliseconds
 from iron_session.errors import ConfigurationError
+from iron_session.seals.mark import Mark
 from iron_session.seals.passwords import TESTING_PASSWORD
 from iron_session.sessions import lifetime, sealed
 from iron_session.sessions.cookie_text import is_expired, serialize_cookie
@@ -38,6 +40,27 @@ __all__ = [
 ]
 
 # --- options -----------------------------------------------------------------------------------
+
+
+def _options_of(given: SessionOptions[T] | Mapping[str, Any]) -> SessionOptions[T]:
+    """Return the options; a mapping is read as Django's setting, where Django is at work.
+
+    Raises:
+        ConfigurationError: neither `SessionOptions` nor such a mapping, or one that can't work.
+    """
+    if not isinstance(given, Mapping):
+        return check_options(given)
+    django = sys.modules.get("django.conf")  # whoever has its settings has imported it
+    if django is None or not django.settings.configured:
+        raise ConfigurationError(
+            f"options must be a SessionOptions, not {type(given).__name__}: give the application's "
+            "own, or SessionOptions(**…) of it. Only Django's settings.IRON_SESSION may be a "
+            "dict, and only when its settings are set up"
+        )
+    from iron_session.integrations.django.settings import options_of  # noqa: PLC0415 - needs Django
+
+    return options_of(given)
+
 
 _SECURE_PREFIX: Final = re.compile(r"__(?:Host-Http|Host|Http|Secure)-", re.IGNORECASE)
 
@@ -68,7 +91,11 @@ def make_options(**changes: Any) -> SessionOptions[Any]:
     return SessionOptions(**terms, cookie_options=cookie)
 
 
-def for_tests(options: SessionOptions[T]) -> SessionOptions[T]:
+@overload
+def for_tests(options: SessionOptions[T]) -> SessionOptions[T]: ...
+@overload
+def for_tests(options: Mapping[str, Any]) -> SessionOptions[Any]: ...
+def for_tests(options: SessionOptions[Any] | Mapping[str, Any]) -> SessionOptions[Any]:
     """Copy an application's options for tests over http://, where clients send no Secure cookie.
 
     Whatever browsers accept only with Secure is dropped too: a prefix of the name (`__Host-myapp`
@@ -78,10 +105,14 @@ def for_tests(options: SessionOptions[T]) -> SessionOptions[T]:
     Build the application under test with the copy. If a client can have an https:// URL, no copy is
     needed.
 
+    Args:
+        options: the application's options, or Django's dict, as for `log_in`.
+
     Raises:
-        ConfigurationError: not `SessionOptions`, or a cookie name that is only a prefix.
+        ConfigurationError: options that can't be used, or a cookie name that is only a prefix.
     """
-    cookie = check_options(options).cookie
+    options = _options_of(options)
+    cookie = options.cookie
     same_site = "lax" if cookie.same_site == "none" else cookie.same_site
     prefix = _SECURE_PREFIX.match(options.cookie_name)
     return replace(
@@ -105,7 +136,7 @@ def _unpartitioned(
 
 
 def session_cookie(
-    options: SessionOptions[T],
+    options: SessionOptions[T] | Mapping[str, Any],
     data: Mapping[str, Any] | T,
     *,
     ttl: Seconds | None = None,
@@ -115,12 +146,13 @@ def session_cookie(
     """Return the cookies that a browser has after a session with this data was saved.
 
     Args:
-        options: the application's options.
+        options: the application's options. In a Django project, it can be the dict
+            `settings.IRON_SESSION`, which is read as the middleware reads it.
         data: a mapping of text to JSON values, or an instance of the schema's type.
         ttl: a ttl for this session alone, in seconds or as a timedelta; 0 never expires; None for
             that of the options.
         created_at: when it was saved, as a datetime with a time zone: if that is long ago, it has
-            expired by now. None for now.
+            expired by now. With `revocations`, it ends by each ending since. None for now.
         user_id: the user who has logged in, as `session.login` takes it; None for nobody.
 
     Returns:
@@ -129,9 +161,11 @@ def session_cookie(
     Raises:
         NotSerializableError: data that JSON can't carry, or that does not fit the schema.
         CookieTooLargeError: more than the cookie can hold.
-        ConfigurationError: not `SessionOptions`, or a ttl, a time or a user's id that can't work.
+        ConfigurationError: options that can't be used, or a ttl, a time or a user's id that can't
+            work.
         TypeError: the user's id is no text.
     """
+    options = _options_of(options)
     session = get_iron_session(HeaderJar(), options)
     if isinstance(data, Mapping) or options.schema is None:
         session.replace(data)  # type: ignore[arg-type]  # it refuses all but a mapping
@@ -147,14 +181,34 @@ def session_cookie(
         mark = signed_in(user_id, options, now)
     else:
         mark = identified(dict(session), sealed.NOTHING, options, now)
+    if now < _time.now_ms():
+        mark = _counted_from(mark, now)
     stored = sealed.seal(sealed.prepare(json, mark, options, own_ttl_ms, now))
     life_ms = None if stored.expires is None else stored.expires - now
     max_age = lifetime.cookie_max_age(options.cookie.max_age, life_ms)
     return split(options.cookie_name, stored.seal, options.cookie, max_age, chunk=options.chunk)
 
 
+def _counted_from(mark: Mark, created_ms: int) -> Mark:
+    """Return a session's mark whose endings count from its beginning on, if they count at all.
+
+    No session begins later than now, which is earlier for a store when a test has moved the clock
+    on. A store that was reached before the clock was stopped in the past is far ahead of it: there
+    the session is as old as here. One that is a little ahead has only gone on since.
+    """
+    if mark.since_ms is None or mark.session_id is None:
+        return mark
+    ahead = mark.since_ms - _time.now_ms()
+    shift = ahead if ahead > _FAR_AHEAD_MS else 0
+    since = min(mark.since_ms, created_ms + shift)
+    return mark.with_identity(mark.session_id, mark.user_id, mark.login_ms, since)
+
+
+_FAR_AHEAD_MS: Final = 60_000
+
+
 def cookie_header(
-    options: SessionOptions[T],
+    options: SessionOptions[T] | Mapping[str, Any],
     data: Mapping[str, Any] | T,
     *,
     ttl: Seconds | None = None,
@@ -178,7 +232,7 @@ def _join(cookies: Collection[tuple[str, str]]) -> str:
 
 def log_in(
     client: object,
-    options: SessionOptions[T],
+    options: SessionOptions[T] | Mapping[str, Any],
     data: Mapping[str, Any] | T,
     *,
     ttl: Seconds | None = None,
@@ -193,7 +247,7 @@ def log_in(
     Args:
         client: a client of httpx or built on it (the test clients of Starlette, FastAPI, Litestar,
             Sanic's for ASGI); of Flask, werkzeug, Quart, Django, aiohttp; a `requests.Session`.
-        options: the application's options.
+        options: as for `session_cookie`.
         data: as for `session_cookie`.
         ttl: as for `session_cookie`.
         created_at: as for `session_cookie`.
@@ -207,6 +261,7 @@ def log_in(
         CookieTooLargeError: as `session_cookie`.
         TypeError: as `session_cookie`.
     """
+    options = _options_of(options)
     cookies = session_cookie(options, data, ttl=ttl, created_at=created_at, user_id=user_id)
     store = store_of(client, url, options.cookie)
     names = cookie_names(options.cookie_name)
@@ -257,9 +312,17 @@ class ReadSession(Session[T]):
     __hash__ = None  # type: ignore[assignment]  # typeshed has no other way to say so
 
 
+@overload
 def read_session(
     source: object, options: SessionOptions[T], *, url: str | None = None
-) -> ReadSession[T] | None:
+) -> ReadSession[T] | None: ...
+@overload
+def read_session(
+    source: object, options: Mapping[str, Any], *, url: str | None = None
+) -> ReadSession[Any] | None: ...
+def read_session(
+    source: object, options: SessionOptions[Any] | Mapping[str, Any], *, url: str | None = None
+) -> ReadSession[Any] | None:
     """Read what a response did to a session, or the session that a client holds.
 
     The result is equal to a mapping of the same data, and has `data`, `expires_at` and the rest.
@@ -269,7 +332,7 @@ def read_session(
         source: a response of any client that `log_in` accepts, with those of the redirects that led
             to it, if it has them; a response of a framework; a list of the values of `Set-Cookie`
             headers; or a client.
-        options: the application's options.
+        options: as for `session_cookie`.
         url: as for `log_in`; Flask's client finds its cookies by it.
 
     Returns:
@@ -279,9 +342,10 @@ def read_session(
     Raises:
         UnsealError: the cookie does not open with these options; see its `reason`. `"expired"`
             means that the session which a client holds has ended.
-        ConfigurationError: a source of another kind, or not `SessionOptions`.
+        ConfigurationError: a source of another kind, or options that can't be used.
     """
-    names = cookie_names(check_options(options).cookie_name)
+    options = _options_of(options)
+    names = cookie_names(options.cookie_name)
     headers = set_cookie_headers(source)
     if headers is None:
         return _open(store_of(source, url, options.cookie).held(names), options)

@@ -11,11 +11,20 @@ from itertools import combinations
 from typing import Any, Final, TypeAlias
 
 from iron_session import _speedups
-from iron_session.cli.check.findings import Finding, as_json, as_text, error, note, warning
-from iron_session.cli.check.loading import LoadError, load_options
+from iron_session.cli.check.findings import (
+    NOT_IMPORTED,
+    Finding,
+    as_json,
+    as_text,
+    error,
+    note,
+    warning,
+)
+from iron_session.cli.check.loading import load_options
 from iron_session.cli.check.options import check_options, reach_store
 from iron_session.cli.check.passwords import Found, check_environment, check_made, is_set
 from iron_session.cli.output import complain, put, shows_colour
+from iron_session.cli.terminal import UNUSABLE, as_command, named_variable
 from iron_session.sessions import SessionOptions
 
 __all__ = ["add_check"]
@@ -43,7 +52,7 @@ def add_check(commands: Any) -> None:
         epilog=_STATUS,
     )
     _add_arguments(parser)
-    parser.set_defaults(run=_run)
+    as_command(parser, _run)
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,17 +78,24 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="also connect to the stores of the options' revocations",
     )
+    parser.add_argument(
+        "--core", action="store_true", help="also say whether the native core makes the seals"
+    )
     parser.add_argument("--json", action="store_true", help="print a JSON list of objects")
 
 
 def _run(given: argparse.Namespace) -> int:
+    named_variable(given.password_env or _VARIABLE, "--password-env")
+    named_variable(given.seal_with_env, "--seal-with-env")
     with _quiet():
-        findings, problems = _check(given)
+        findings = _check(given)
+    missing = [each for each in findings if each.code == NOT_IMPORTED]
     errors = any(each.level == "error" for each in findings)
     text = as_json(findings) if given.json else as_text(findings, colour=shows_colour(sys.stdout))
-    status = put(text, 1 if errors else 0)
-    for problem in problems:
-        status = complain(problem, 2)
+    status = put(text, UNUSABLE if missing else 1 if errors else 0)
+    if given.json:  # which nobody reads
+        for each in missing:
+            complain(each.problem, status)
     return status
 
 
@@ -98,9 +114,8 @@ def _drop(_: logging.LogRecord) -> bool:
     return False
 
 
-def _check(given: argparse.Namespace) -> tuple[list[Finding], list[str]]:
-    """Return what was found, and the lines that say why options could not be imported."""
-    loaded, refused, problems = _load(given.options)
+def _check(given: argparse.Namespace) -> list[Finding]:
+    loaded, refused = _load(given.options)
     environment = _check_environment(given, loaded)
     told = {each.problem for each in environment.findings}
     # Options that read the environment at import refuse what was found in it.
@@ -110,26 +125,21 @@ def _check(given: argparse.Namespace) -> tuple[list[Finding], list[str]]:
     for target, options in loaded.items():
         found = _check_one(given, options, environment)
         findings += [each._replace(where=target) for each in found]
-    return [*findings, *_check_pairs(loaded), _core()], problems
+    core = [_core()] if given.core else []
+    return [*findings, *_check_pairs(loaded), *core]
 
 
-def _load(
-    targets: Sequence[str],
-) -> tuple[dict[str, SessionOptions[Any]], list[Finding], list[str]]:
+def _load(targets: Sequence[str]) -> tuple[dict[str, SessionOptions[Any]], list[Finding]]:
+    """Return the options, and the findings for those that there are not."""
     loaded: dict[str, SessionOptions[Any]] = {}
     refused: list[Finding] = []
-    problems: list[str] = []
     for target in dict.fromkeys(targets):
-        try:
-            options = load_options(target)
-        except LoadError as problem:
-            problems.append(str(problem))
-            continue
+        options = load_options(target)
         if isinstance(options, Finding):
             refused.append(options)
         else:
             loaded[target] = options
-    return loaded, refused, problems
+    return loaded, refused
 
 
 def _check_environment(given: argparse.Namespace, loaded: _Loaded) -> Found:

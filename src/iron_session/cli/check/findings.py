@@ -7,9 +7,12 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-__all__ = ["Finding", "as_json", "as_text", "error", "note", "warning"]
+__all__ = ["NOT_IMPORTED", "Finding", "as_json", "as_text", "error", "note", "warning"]
 
 Level: TypeAlias = Literal["error", "warning", "note"]
+
+NOT_IMPORTED: Final = "options-not-imported"
+"""The code of a finding that says why there are no options to check."""
 
 _LEVELS: Final[list[Level]] = ["error", "warning", "note"]
 _COLOURS: Final = {"error": "31", "warning": "33", "note": "36"}
@@ -55,7 +58,7 @@ def as_json(findings: Sequence[Finding]) -> str:
 
 
 def as_text(findings: Sequence[Finding], *, colour: bool) -> str:
-    """Return the findings as text for people, the errors first, and a line that counts them."""
+    """Return the findings as text for people, the errors first, and a line that sums them up."""
     lines = []
     for each in _sorted(findings):
         level = f"\x1b[{_COLOURS[each.level]}m{each.level}\x1b[0m" if colour else each.level
@@ -68,6 +71,8 @@ def _sorted(findings: Sequence[Finding]) -> list[Finding]:
 
 
 def _count(findings: Sequence[Finding]) -> str:
+    if any(each.code == NOT_IMPORTED for each in findings):
+        return "the options were not checked"
     numbers = Counter(each.level for each in findings)
     parts = [f"{numbers[level]} {level}{'' if numbers[level] == 1 else 's'}" for level in _LEVELS]
     return ", ".join(parts)

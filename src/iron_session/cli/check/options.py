@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any, Final
 
 from iron_session import _time
+from iron_session._time import in_words
 from iron_session.cli.check.findings import Finding, error, note, warning
+from iron_session.cli.check.passwords import sentence
+from iron_session.cli.words import see
+from iron_session.errors import ConfigurationError
 from iron_session.revocation import MemoryStore, Revocations
+from iron_session.revocation.ledger import find_obstacle
+from iron_session.revocation.stores.rights import is_there
+from iron_session.revocation.stores.sqlite import SqliteLedger
+from iron_session.seals.sealing import DEFAULT_TTL
 from iron_session.sessions import CookieOptions, SessionOptions
 from iron_session.sessions.lifetime import cookie_max_age
 
 __all__ = ["check_options", "reach_store"]
 
+_USUAL_MS: Final = int(DEFAULT_TTL * 1000)
 _DAY_MS: Final = 24 * 3600 * 1000
 _MINUTE_MS: Final = 60 * 1000
 _LONG_MS: Final = 90 * _DAY_MS
@@ -28,6 +38,7 @@ def check_options(options: SessionOptions[Any]) -> Iterator[Finding]:
     yield from _check_same_site(cookie)
     yield from _check_scope(cookie)
     yield from _check_ttl(options.ttl_ms)
+    yield from _check_renewal(options)
     yield from _check_lifetime(options)
     yield from _check_browser_life(options)
     yield from _check_chunks(options)
@@ -79,7 +90,8 @@ def _check_same_site(cookie: CookieOptions) -> Iterator[Finding]:
             "same-site-none",
             'same_site="none" sends the cookie with the requests of all other sites, so they can '
             "forge requests.",
-            "Keep it only for pages in frames of other sites, with a check as in docs/csrf.md.",
+            "Keep it only for pages in frames of other sites, and check each request; "
+            f"{see('how-to/csrf')}.",
         )
     elif cookie.same_site is None:
         yield warning(
@@ -120,6 +132,13 @@ def _check_domain(domain: str) -> Finding:
             f"domain={domain!r} is the developer's own machine, so no other host's cookie is kept.",
             "Remove the domain: then the cookie belongs to the host that sets it.",
         )
+    if _is_address(domain):
+        return note(
+            "domain-address",
+            f"domain={domain!r} is an IP address, which has no hosts below it: the cookie is of "
+            "this address alone, as without a domain.",
+            "Remove the domain: then the cookie belongs to the host that sets it.",
+        )
     if domain in _PUBLIC:
         return error(
             "domain-public",
@@ -138,6 +157,16 @@ def _check_domain(domain: str) -> Finding:
         f"domain={domain!r} sends the session to every host below it, also to those of others.",
         "Remove the domain if one host is enough.",
     )
+
+
+def _is_address(domain: str) -> bool:
+    from ipaddress import ip_address  # noqa: PLC0415 - long to import, and rarely needed
+
+    try:
+        ip_address(domain.strip("[]"))
+    except ValueError:
+        return False
+    return True
 
 
 def _check_ttl(ttl: int) -> Iterator[Finding]:
@@ -169,6 +198,20 @@ def _long_ttl(ttl: int) -> Finding:
         f"The ttl is {_days(ttl)}, and a copy of a cookie is good for as long.",
         "Set a shorter ttl, and renew_after for visitors who come back.",
     )
+
+
+def _check_renewal(options: SessionOptions[Any]) -> Iterator[Finding]:
+    """Say that reading does not renew a session, where that may be noticed: the ttl is short."""
+    ttl = options.ttl_ms
+    is_fixed = ttl == options.max_lifetime_ms  # as it is meant: renewal could not move the end
+    if options.renew_after is None and not is_fixed and _MINUTE_MS <= ttl < _USUAL_MS:
+        yield note(
+            "not-renewed",
+            f"Without renew_after, a session ends {in_words(ttl)} after it was saved last, even if "
+            "it is in use: reading does not renew it.",
+            "If it should go on while it is used, set renew_after, shorter than the ttl, and "
+            "max_lifetime. Flask and Quart renew their permanent sessions without it.",
+        )
 
 
 def _check_lifetime(options: SessionOptions[Any]) -> Iterator[Finding]:
@@ -236,17 +279,27 @@ def _check_chunks(options: SessionOptions[Any]) -> Iterator[Finding]:
             "chunk-limits",
             "chunk=True sends up to 16 kB of cookies, and servers and proxies often refuse more "
             "than 8 kB of headers, or 4 kB in a response.",
-            "Raise the limits of every server on the way, as docs/empty-session.md says.",
+            f"Raise the limits of every server on the way; {see('troubleshooting')}.",
         )
 
 
 def _check_revocations(options: SessionOptions[Any]) -> Iterator[Finding]:
     revocations = options.revocations
-    if isinstance(revocations, Revocations) and type(revocations.ledger) is _MEMORY:
+    if not isinstance(revocations, Revocations):
+        return
+    ledger = revocations.ledger
+    if isinstance(ledger, SqliteLedger) and ledger.is_relative:
+        yield warning(
+            "store-relative",
+            f"The path of the SqliteStore is relative: it is {ledger.path} here, and another file "
+            "for a process that starts in another folder, where its endings do not hold.",
+            "Give it an absolute path.",
+        )
+    if type(ledger) is _MEMORY:
         yield warning(
             "store-in-memory",
             "What ends sessions is kept in the memory of one process, and lost with it.",
-            "Use a store that all processes share, as docs/ending.md says.",
+            "Use a store that all processes share, as SqliteStore, RedisStore or SqlStore.",
         )
 
 
@@ -255,14 +308,36 @@ _MEMORY: Final = type(MemoryStore().ledger(""))
 
 def reach_store(options: SessionOptions[Any]) -> Iterator[Finding]:
     """Write a heartbeat to the store of `revocations`, as each process does; it ends nothing."""
-    if not isinstance(options.revocations, Revocations):
+    revocations = options.revocations
+    if not isinstance(revocations, Revocations):
+        return
+    ledger = revocations.ledger
+    if isinstance(ledger, SqliteLedger) and _would_be_of_root(ledger):
+        yield note(
+            "store-of-root",
+            f"{ledger.path} is not there yet, and was not made: it would belong to root, and the "
+            "service could not write it.",
+            "Run the check as the service's user, as with sudo -u shop iron-session check …",
+        )
         return
     try:
-        with closing(options.revocations.ledger.feed()) as feed:
+        with closing(ledger.feed()) as feed:
             feed.beat(0, 0)
+    except ConfigurationError as problem:  # of this package: it has the mend, and no secret
+        yield error("store-unusable", sentence(problem), "Mend that, and run the check again.")
     except Exception as problem:  # its message may hold the store's password
+        obstacle = find_obstacle(ledger)
         yield error(
             "store-unreachable",
-            f"{options.revocations!r} can't reach its store ({type(problem).__name__}).",
-            "Check the store's address, and that this machine may connect to it.",
+            f"{revocations!r} can't reach its store ({type(problem).__name__})"
+            + (f": {obstacle}." if obstacle else "."),
+            "Check the store's address or path, and that this machine and this user may use it.",
         )
+
+
+def _would_be_of_root(ledger: SqliteLedger) -> bool:
+    """Return whether SQLite's file is not there, and would be made for root alone."""
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        with suppress(ConfigurationError):  # then the attempt to reach it tells why
+            return not is_there(ledger.path)
+    return False

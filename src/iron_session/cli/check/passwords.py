@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 from iron_session.cli.check.findings import Finding, error, warning
+from iron_session.cli.words import see
 from iron_session.errors import ConfigurationError
 from iron_session.seals.iron import DEFAULTS, Secret
 from iron_session.seals.passwords import (
@@ -98,10 +99,20 @@ def _unreadable(name: str, problem: ConfigurationError) -> Finding:
         mend = f"Set {name}_FILE to the path of a file that this user can read, in UTF-8."
     elif ways == {"NAME_N"}:
         code, mend = "password-ids", "Number the variables 1, 2, 3 and so on."
+    elif ways and _is_template(name):
+        code = "password-unexpanded"
+        mend = f"It is a template's {{{{…}}}} that nothing has filled in. {_MENDS['unexpanded']}"
     elif ways:
         code = "password-map"
         mend = "Write JSON: ids and passwords in double quotes, without a comma after the last."
     return error(code, sentence(problem), mend)
+
+
+def _is_template(name: str) -> bool:
+    """Return whether the text is `{{ … }}`, which nothing has filled in."""
+    text = os.environ.get(name, "")
+    wrapping = find_wrapping(text.strip())
+    return wrapping is not None and wrapping.name == "unexpanded"
 
 
 def _unusable(by_id: Mapping[str, str], seal_with: str, problem: ConfigurationError) -> Finding:
@@ -131,7 +142,7 @@ def _check_texts(by_id: Mapping[str, str]) -> Iterator[Finding]:
 _MENDS: Final = {
     "unexpanded": "Write the password itself there, as the command prints it.",
     "quoted": "Write it without quotes.",
-    "list": "Give each password an id, as docs/rotation.md does.",
+    "list": 'Give each password an id, in JSON: {"1": "…", "2": "…"}.',
 }
 
 
@@ -157,7 +168,9 @@ def _length(text: str) -> int:
 
 _QUOTES: Final = ('"', "'")
 # Within other text: `find_wrapping` knows those that are the whole text.
-_UNEXPANDED: Final = re.compile(r"\$\([^()]+\)|\$\{\w+\}|\$[A-Z][A-Z0-9]*_[A-Z0-9_]+", re.ASCII)
+_UNEXPANDED: Final = re.compile(
+    r"\$\([^()]+\)|\$\{\w+\}|\$[A-Z][A-Z0-9]*_[A-Z0-9_]+|\{\{[^{}]+\}\}", re.ASCII
+)
 
 
 def _check_text(id_: str, text: str) -> Iterator[Finding]:
@@ -168,8 +181,8 @@ def _check_text(id_: str, text: str) -> Iterator[Finding]:
             "password-white-space",
             f"Password {id_} begins or ends with white space or a line break, which other servers "
             "may strip: then they can't open its sessions.",
-            "Remove it, and deploy the result as a new password under a new id: docs/rotation.md "
-            "says how.",
+            "Remove it, and deploy the result as a new password under a new id; "
+            f"{see('how-to/rotation')}.",
         )
     if len(bare.splitlines()) > 1:
         yield warning(
@@ -179,12 +192,43 @@ def _check_text(id_: str, text: str) -> Iterator[Finding]:
         )
     if bare[:1] in _QUOTES and bare[-1] == bare[0]:
         yield _quoted(id_, bare[1:-1])
+    yield from _misplaced(id_, bare)
     if _UNEXPANDED.search(text):
         yield warning(
             "password-unexpanded",
             f"Password {id_} contains what looks like a variable or a command that nothing has "
-            "expanded, as ${…} or $(…).",
+            "expanded, as ${…}, $(…) or {{…}}.",
             "If it is one, put the password itself there.",
+        )
+
+
+# A random password may begin with a slash too, so what follows must look like a path.
+_PATH: Final = re.compile(r"/(?:[\w.-]+/)+[\w.-]+|[A-Za-z]:\\[^\n]+", re.ASCII)
+_ASSIGNMENT: Final = re.compile(
+    r"(?:export +)?(?:[A-Z][A-Z0-9_]{2,}|[A-Za-z][A-Za-z0-9]*_[A-Za-z0-9_]*) ?=[^=]"
+)
+_PLACEHOLDER: Final = re.compile(r"\A<[^<>]+>\Z|<[a-z][a-z _-]{3,}>", re.IGNORECASE)
+
+
+def _misplaced(id_: str, text: str) -> Iterator[Finding]:
+    """Check a text that may be something else than a password."""
+    if _PATH.fullmatch(text):
+        yield warning(
+            "password-path",
+            f"Password {id_} looks like the path of a file, and the path itself is the password.",
+            "If the file holds the password, name it in the variable that ends in _FILE.",
+        )
+    if _ASSIGNMENT.match(text):
+        yield warning(
+            "password-assignment",
+            f"Password {id_} begins with a name and =, as a whole line of a settings file.",
+            "Put only what follows the = there.",
+        )
+    if _PLACEHOLDER.search(text):
+        yield warning(
+            "password-placeholder",
+            f"Password {id_} has a text in <…>, as examples have where a value is to be filled in.",
+            f"{_GENERATE}.",
         )
 
 

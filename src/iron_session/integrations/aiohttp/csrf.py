@@ -42,6 +42,7 @@ def csrf_middleware(options: CsrfOptions = DEFAULTS, *, key: str = "session") ->
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Pass a request on, or refuse it."""
         checked = _checked(request)
         try:
             check_request(checked, options, lambda: get_session(request, key=key))

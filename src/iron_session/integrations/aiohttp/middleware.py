@@ -22,6 +22,7 @@ from iron_session._frames import guarded
 from iron_session.errors import ConfigurationError, SessionUnavailableError
 from iron_session.http.headers import MultiDictHeaders
 from iron_session.http.heads import AnyHead
+from iron_session.http.misuse import explain
 from iron_session.http.request import check_apart, installed_twice
 from iron_session.http.response import ResponseJar
 from iron_session.http.starting import start_following
@@ -94,6 +95,9 @@ class _Door:
             if told is None:
                 raise
             raise told from error
+        except (AttributeError, TypeError) as error:
+            explain(error)
+            raise
         except web.HTTPException:
             sessions.commit_one(self._key)
             failed = False

@@ -18,6 +18,7 @@ from multidict import CIMultiDict
 from iron_session._frames import guarded
 from iron_session.errors import ConfigurationError, IronSessionError, SessionUnavailableError
 from iron_session.http.headers import MultiDictHeaders
+from iron_session.http.misuse import explain
 from iron_session.http.unavailable import translated
 from iron_session.integrations.aiohttp import sessions as lazy
 from iron_session.integrations.aiohttp.middleware import UnavailableHTTPError
@@ -55,6 +56,7 @@ def with_iron_session(options: SessionOptions, *, key: str = "session") -> Calla
 
         @wraps(handler)
         async def call(*args: Any, **named: Any) -> Any:
+            """Answer as the handler does, with the session."""
             outlet = _outlet_of(_request_among((*args, *named.values())))
             outlet.begin(key, options)
             failed = True
@@ -69,6 +71,9 @@ def with_iron_session(options: SessionOptions, *, key: str = "session") -> Calla
                     raise
                 outlet.abandon(key)
                 raise told from error
+            except (AttributeError, TypeError) as error:
+                explain(error)
+                raise
             except web.HTTPException:
                 outlet.commit(key)
                 failed = False

@@ -16,6 +16,7 @@ from iron_session.errors import (
 )
 from iron_session.http.headers import RawHeaders
 from iron_session.http.heads import ScopeHead
+from iron_session.http.misuse import explain
 from iron_session.http.request import find_session, session_by_hand
 from iron_session.http.starting import start_following
 from iron_session.integrations.asgi.connection import Connection, Message, Scope, Send
@@ -90,6 +91,7 @@ class IronSessionMiddleware:
         except Exception as error:
             failure = connection.failure_in(error)
             if failure is None:
+                explain(error)
                 raise
             await self.answer_failure(failure, connection, receive)
         finally:

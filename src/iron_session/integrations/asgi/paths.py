@@ -50,7 +50,7 @@ def _path_in_litestar(path: str, litestar: Any, scope: Scope) -> str:
 
 
 def _path_that_came(scope: Scope) -> str:
-    """Return the path that the server was asked for, normalised as Litestar does it."""
+    """Return the path that the server was asked for, normalized as Litestar does it."""
     path = unquote((scope.get("raw_path") or b"").decode("latin-1"))
     if root := scope.get("root_path"):
         path = path.split(root, maxsplit=1)[-1]

@@ -40,6 +40,7 @@ def with_iron_session(
     def decorate(handler: Handler) -> Handler:
         @wraps(handler)
         async def call(first: Any, second: Any, third: Any, /, *rest: Any) -> None:
+            """Answer as the application does, with the session."""
             # Three at least: servers take what can be called without any for a factory.
             *owner, scope, receive, send = first, second, third, *rest
             del first, second, third, rest

@@ -41,6 +41,8 @@ _CACHE: Final = "django.middleware.cache.UpdateCacheMiddleware"
 _CSRF: Final = "django.middleware.csrf.CsrfViewMiddleware"
 _MESSAGES: Final = "django.contrib.messages.middleware.MessageMiddleware"
 _IN_COOKIES: Final = "django.contrib.messages.storage.cookie.CookieStorage"
+_IN_EITHER: Final = "django.contrib.messages.storage.fallback.FallbackStorage"  # the default
+_IN_SESSIONS: Final = "django.contrib.messages.storage.session.SessionStorage"
 _NEED_A_SESSION: Final = (
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
@@ -253,10 +255,12 @@ def _lacks_tables(ledger: DjangoLedger) -> bool:
 def check_deployment(app_configs: Any, **_: Any) -> list[Any]:
     """Check that cookies and error reports are as they should be in production."""
     try:
-        options = _options_of(list(_middleware()))
+        installed = list(_middleware())
+        options = _options_of(installed)
     except ConfigurationError:  # `check_installation` reports it
         return []
-    return [*_check_cookies(options), *_check_reports(options)]
+    found = [*_check_cookies(options), *_check_reports(options)]
+    return [*found, *_check_messages(installed)]
 
 
 def _check_cookies(options: dict[str, SessionOptions]) -> Iterator[Any]:
@@ -267,6 +271,13 @@ def _check_cookies(options: dict[str, SessionOptions]) -> Iterator[Any]:
                 "network can read it.",
                 hint="Leave out SESSION_COOKIE_SECURE, or set it to True; "
                 "in IRON_SESSION, cookie_options must not say secure=False.",
+                id=f"{_TAG}.W004",
+            )
+        elif one.cookie.secure == "auto":
+            yield checks.Warning(
+                f"The session's cookie {one.cookie_name!r} is not Secure where a request seems to "
+                "come over plain http, since secure is 'auto'.",
+                hint="'auto' is for development: leave it out of cookie_options in IRON_SESSION.",
                 id=f"{_TAG}.W004",
             )
         if not one.cookie.http_only:
@@ -287,6 +298,18 @@ def _check_reports(options: dict[str, SessionOptions]) -> Iterator[Any]:
             "IronSessionMiddleware.",
             hint=f'DEFAULT_EXCEPTION_REPORTER_FILTER = "{_FILTER}"',
             id=f"{_TAG}.W006",
+        )
+
+
+def _check_messages(installed: list[_Installed]) -> Iterator[Any]:
+    """Check that messages are in the sealed session, if it is the one of Django."""
+    is_used = _is_engine_ours() and any(one.is_a(_MESSAGES) for one in installed)
+    if is_used and settings.MESSAGE_STORAGE in (_IN_COOKIES, _IN_EITHER):
+        yield checks.Warning(
+            "django.contrib.messages keeps messages in a cookie of its own, which is signed and "
+            "not encrypted, and Secure only by SESSION_COOKIE_SECURE.",
+            hint=f'To keep them in the session: MESSAGE_STORAGE = "{_IN_SESSIONS}"',
+            id=f"{_TAG}.W009",
         )
 
 

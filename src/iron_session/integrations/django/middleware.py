@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import weakref
-from asyncio import CancelledError
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn
@@ -17,6 +17,7 @@ from django.http.response import HttpResponseBase
 
 from iron_session._frames import clear_frames, guarded
 from iron_session.errors import ConfigurationError, IronSessionError, SessionUnavailableError
+from iron_session.http import misuse
 from iron_session.http.morsels import MorselHeaders
 from iron_session.http.request import (
     REGISTRY,
@@ -102,7 +103,7 @@ class IronSessionMiddleware(_Middleware):
         """Answer without a thread: Django's own middleware needs two for each request."""
         try:
             response = self.process_request(request) or await self.get_response(request)
-        except CancelledError:  # the visitor has disconnected
+        except asyncio.CancelledError:  # the visitor has disconnected
             self._let_go(request)
             raise
         return await self.aprocess_response(request, response)
@@ -212,11 +213,7 @@ class IronSessionMiddleware(_Middleware):
         """
         if isinstance(exception, SessionUnavailableError):
             return self.answer_unavailable(request)
-        if isinstance(exception, TypeError) and _is_about_session(exception):
-            exception.add_note(
-                "request.session is not a dict: pass dict(request.session), as in JsonResponse("
-                "dict(request.session))"
-            )
+        explain(exception)
         return None
 
     def _finish(self, request: HttpRequest, response: HttpResponseBase) -> None:
@@ -277,6 +274,21 @@ class IronSessionMiddleware(_Middleware):
             store.core = session
             setattr(request, self.key, store)
             session.replace(dict(found))
+
+
+def explain(error: object) -> None:
+    """Add a note to the error of a session that was used as something else, as JSON data say.
+
+    Args:
+        error: what a view has raised; any other kind is left as it is.
+    """
+    if isinstance(error, TypeError) and _is_about_session(error):
+        error.add_note(
+            "request.session is not a dict: pass dict(request.session), as in JsonResponse("
+            "dict(request.session))"
+        )
+    else:
+        misuse.explain(error)
 
 
 def _is_about_session(error: BaseException) -> bool:

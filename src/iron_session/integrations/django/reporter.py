@@ -54,7 +54,7 @@ class SafeExceptionReporterFilter(_Base):
     `IronSessionMiddleware` has it anyway, together with the filter that the setting names.
 
     It finds a session's cookies by the options of the request's sessions, and by their values: it
-    recognises a seal under any name, with its chunks.
+    recognizes a seal under any name, with its chunks.
     """
 
     def cleanse_setting(self, key: Any, value: Any) -> Any:

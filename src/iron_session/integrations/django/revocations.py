@@ -6,15 +6,21 @@ whatever transaction a request is in, and does not hold up other processes until
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from functools import cache
 from pathlib import Path
 from threading import Event
 from typing import Any, Final
+from weakref import WeakSet
 
+from django.conf import settings
 from django.core.exceptions import SynchronousOnlyOperation
+from django.core.signals import request_started
 from django.db import Error, OperationalError, ProgrammingError, connections
-from django.db.backends.base.base import BaseDatabaseWrapper
+from django.urls import get_resolver
 
 from iron_session import _time
 from iron_session.errors import ConfigurationError
@@ -23,9 +29,19 @@ from iron_session.revocation import Revocations
 from iron_session.revocation.directory import Row, Seen
 from iron_session.revocation.ledger import ChangesLost
 from iron_session.revocation.records import Entry, Kind, Meta
+from iron_session.revocation.revocations import living
+from iron_session.revocation.stores import forks, postgresql
 from iron_session.revocation.stores.tables import TableFeed, TableLedger
 
-__all__ = ["MIGRATE", "TABLES", "DjangoLedger", "DjangoStore", "followed_ledger", "revocations"]
+__all__ = [
+    "MIGRATE",
+    "TABLES",
+    "DjangoLedger",
+    "DjangoStore",
+    "followed_ledger",
+    "look_before_views",
+    "revocations",
+]
 
 TABLES: Final = ("iron_session_ledgers", "iron_session_endings", "iron_session_signed_in")
 """The tables, which are those of `SqlStore` too."""
@@ -34,17 +50,30 @@ MIGRATE: Final = f'add "{ENGINE}" to INSTALLED_APPS and run `manage.py migrate`'
 """How to get them."""
 
 _MISSING: Final = f"the tables of DjangoStore are missing: {MIGRATE}"
+_LOCKED: Final = (
+    "SQLite is locked by the transaction that this was called in: end sessions after it, by "
+    "transaction.on_commit(…), or in a view with @transaction.non_atomic_requests; and in tests "
+    "use MemoryStore()"
+)
+_IN_TESTS: Final = "in tests, use Revocations(MemoryStore(), …) in place of DjangoStore()"
+_LOCKED_BY_TEST: Final = (
+    "SQLite is locked, most likely by the transaction around a test of TestCase, which is never "
+    f"committed: {_IN_TESTS}"
+)
+_FORBIDDEN: Final = r"^Database .* not allowed"
+_FORBIDDEN_BY_TEST: Final = f"this test may not use the database: {_IN_TESTS}"
 _POLL_S: Final = 0.4
 # Nobody waits for long for a follower that holds a connection: neither who drops a test's database
 # (PostgreSQL waits 5 seconds for others to leave it) nor who moves an address to another server.
 _RENEW_MS: Final = 3000
-_TIMEOUT_S: Final = 10
 _AT_ONCE: Final = 5000
-_POSTGRESQL: Final = {"connect_timeout": _TIMEOUT_S, "tcp_user_timeout": _TIMEOUT_S * 1000}
 
 # By the vendor: what begins a transaction that reads, and one that writes.
 _BEGIN: Final = {
-    "postgresql": ("BEGIN ISOLATION LEVEL READ COMMITTED",) * 2,
+    "postgresql": (
+        "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY",
+        "BEGIN ISOLATION LEVEL READ COMMITTED",
+    ),
     "sqlite": ("BEGIN", "BEGIN IMMEDIATE"),
 }
 
@@ -110,8 +139,9 @@ _DELETE_ROWS: Final = "DELETE FROM iron_session_signed_in WHERE space = %s"
 class DjangoStore:
     """Endings in tables of the project's database, which `manage.py migrate` makes.
 
-    The database is PostgreSQL or SQLite, on a local disk. It is not touched before the first use.
-    An ending does not take part in a transaction that you have begun, so end sessions in
+    The database is PostgreSQL or SQLite, on a local disk. It is not touched before the first use;
+    SQLite is read when the first request of a process begins, before its transaction. An ending
+    does not take part in a transaction that you have begun, so end sessions in
     `transaction.on_commit`, when what they must not see any more is there.
 
     Args:
@@ -152,6 +182,37 @@ def followed_ledger(found: object) -> DjangoLedger | None:
     return ledger if isinstance(ledger, DjangoLedger) else None
 
 
+# --- the first request -------------------------------------------------------------------------
+
+
+def look_before_views(**_: object) -> None:
+    """Read each store on SQLite before the first request of a process comes to its view.
+
+    A transaction of the request, which `ATOMIC_REQUESTS` begins before the view, locks the file:
+    the view would wait for the first look at the store, and that look for the end of the view.
+    """
+    _load_views()
+    for each in living():
+        ledger = followed_ledger(each)
+        if ledger is not None and ledger.is_sqlite():
+            each.look_first()
+
+
+@cache
+def _load_views() -> None:
+    """Import the project's views if they may use SQLite: their options may have a store.
+
+    Django does so a moment later, when it looks for the view.
+    """
+    with suppress(Exception):  # Django raises it again, and answers
+        if any(connections[using].vendor == "sqlite" for using in connections):
+            _ = get_resolver().url_patterns
+
+
+# For any session of the process, by whatever way it is begun: the view itself may do so.
+request_started.connect(look_before_views)
+
+
 # --- connections -------------------------------------------------------------------------------
 
 
@@ -164,7 +225,7 @@ def _open(using: str) -> Any:
     connection = _unopened(using)
     options = {k: v for k, v in connection.settings_dict["OPTIONS"].items() if k != "pool"}
     if connection.vendor == "postgresql":  # so that a server that has gone away is noticed
-        options = _POSTGRESQL | options
+        options = postgresql.LIBPQ_TIMEOUTS | options
     connection.settings_dict = {**connection.settings_dict, "OPTIONS": options}
     connection.ensure_connection()
     if not connection.get_autocommit():
@@ -173,8 +234,12 @@ def _open(using: str) -> Any:
 
 
 def _close(connection: Any) -> None:
-    """Close a connection of `_open`, also one to SQLite in memory, which Django leaves open."""
-    BaseDatabaseWrapper.close(connection)
+    """Close a connection of `_open`: in any thread, and also one to SQLite in memory.
+
+    Django's own function closes neither of them, nor any in the thread of an event loop.
+    """
+    opened, connection.connection = connection.connection, None
+    opened.close()
 
 
 def _unopened(using: str) -> Any:
@@ -200,6 +265,8 @@ def _begun(connection: Any, *, writes: bool) -> Iterator[Any]:
     with connection.make_cursor(connection.create_cursor()) as cursor:
         cursor.execute(_BEGIN[connection.vendor][writes])
         try:
+            if connection.vendor == "postgresql":
+                cursor.execute(postgresql.BOUND)
             yield cursor
             cursor.execute("COMMIT")
         except BaseException:
@@ -219,15 +286,52 @@ class DjangoLedger(TableLedger[Any]):
     def __init__(self, using: str, space: str) -> None:
         self.using = using
         self.space = space
+        self._gate = forks.Gate()
+        self._feeds: WeakSet[_DjangoFeed] = WeakSet()
+        forks.register(self)
 
     @contextmanager
     def connected(self) -> Iterator[Any]:
         """Open a connection, and close it at the end of the block."""
-        connection = _open(self.using)
-        try:
-            yield connection
-        finally:
-            _close(connection)
+        with self.passing():
+            connection = _open(self.using)
+            try:
+                yield connection
+            finally:
+                _close(connection)
+
+    def passing(self) -> AbstractContextManager[None]:
+        """Begin something with the database; if it is a SQLite file, a fork waits for it."""
+        return self._gate.passing() if self.is_sqlite() else nullcontext()
+
+    def is_sqlite(self) -> bool:
+        """Return whether the database is SQLite."""
+        return self.using in set(connections) and connections[self.using].vendor == "sqlite"
+
+    def before_fork(self) -> None:
+        """Close all connections to a SQLite file, also that of this thread of the application.
+
+        Those of its other threads can't be closed, nor one that is in a transaction.
+        """
+        if not settings.configured or not self.is_sqlite():
+            return
+        if self._gate.shut(forks.LONGEST_S):
+            for feed in self._feeds:
+                feed.close()
+        own = connections[self.using]
+        if not own.in_atomic_block:
+            with suppress(SynchronousOnlyOperation):  # an event loop's thread has none
+                own.close()  # one in memory stays open
+        elif not own.is_in_memory_db():
+            forks.warn_of_open_file(DjangoStore(self.using))
+
+    def after_fork(self) -> None:
+        """Let transactions begin."""
+        self._gate.open()
+
+    def after_fork_in_child(self) -> None:
+        """Let transactions begin; those that were going on are the parent's."""
+        self._gate = forks.Gate()
 
     def check(self) -> None:
         """Raise ConfigurationError if the database can't be used; does not connect to it."""
@@ -238,13 +342,20 @@ class DjangoLedger(TableLedger[Any]):
         with self.connected() as connection:
             return set(TABLES) <= set(connection.introspection.table_names())
 
+    def transaction(self) -> AbstractContextManager[Any]:
+        """Begin a transaction that writes, on a connection of its own."""
+        return self._begun(writes=True)
+
+    def reading(self) -> AbstractContextManager[Any]:
+        """Begin a transaction that takes no lock to write, on a connection of its own."""
+        return self._begun(writes=False)
+
     @contextmanager
-    def transaction(self) -> Iterator[Any]:
-        """Begin a transaction on a connection of its own."""
+    def _begun(self, *, writes: bool) -> Iterator[Any]:
         with (
             self.explained(),
             self.connected() as connection,
-            _begun(connection, writes=True) as tx,
+            _begun(connection, writes=writes) as tx,
         ):
             yield tx
 
@@ -259,11 +370,11 @@ class DjangoLedger(TableLedger[Any]):
                 "its twin, as aend_user(…)"
             ) from None
         except OperationalError as error:
-            if "locked" in str(error) and connections[self.using].in_atomic_block:
-                raise ConfigurationError(
-                    "SQLite is locked by the transaction that this was called in: end sessions "
-                    "after it, by transaction.on_commit(…); and in tests use MemoryStore()"
-                ) from None
+            if "locked" in str(error):
+                if connections[self.using].in_atomic_block:
+                    raise ConfigurationError(_LOCKED) from None
+                if _is_test_run():
+                    raise ConfigurationError(_LOCKED_BY_TEST) from None
             if "no such table" in str(error):  # SQLite's own words
                 raise ConfigurationError(_MISSING) from None
             raise
@@ -271,6 +382,10 @@ class DjangoLedger(TableLedger[Any]):
             with suppress(Error):
                 if not self.has_tables():
                     raise ConfigurationError(_MISSING) from None
+            raise
+        except (AssertionError, RuntimeError) as error:  # of Django's SimpleTestCase, pytest-django
+            if _is_test_run() and re.search(_FORBIDDEN, str(error)):
+                raise ConfigurationError(_FORBIDDEN_BY_TEST) from None
             raise
 
     def server_time(self, tx: Any) -> int:
@@ -329,6 +444,8 @@ class DjangoLedger(TableLedger[Any]):
 
     def forget(self, tx: Any, *, horizon: int, clock: int) -> None:
         """Delete endings."""
+        if tx.db.vendor == "postgresql":
+            tx.execute(postgresql.UNBOUND)
         tx.execute(_FORGET, [self.space, horizon, clock])
 
     def write_row(self, tx: Any, row: Row) -> None:
@@ -370,7 +487,18 @@ class DjangoLedger(TableLedger[Any]):
 
     def feed(self) -> _DjangoFeed:
         """Return a new feed."""
-        return _DjangoFeed(self)
+        feed = _DjangoFeed(self)
+        with self.passing():
+            self._feeds.add(feed)
+        return feed
+
+
+def _is_test_run() -> bool:
+    """Return whether Django's or pytest-django's test runner is at work in this process."""
+    # Not by `mail.outbox`, which a site has too once it has used the backend in memory; and no
+    # site needs this module, so it is not imported.
+    utils = sys.modules.get("django.test.utils")
+    return hasattr(getattr(utils, "_TestState", None), "saved_data")
 
 
 def _places(values: Sequence[object]) -> str:
@@ -403,13 +531,21 @@ class _DjangoFeed(TableFeed[Any]):
     @contextmanager
     def reading(self) -> Iterator[Any]:
         """Begin a transaction."""
-        with self._django.explained(), _begun(self._renewed(), writes=False) as tx:
+        with (
+            self._django.explained(),
+            self._django.passing(),
+            _begun(self._renewed(), writes=False) as tx,
+        ):
             yield self._checked(tx)
 
     @contextmanager
     def writing(self) -> Iterator[Any]:
         """Begin a transaction that writes."""
-        with self._django.explained(), _begun(self._renewed(), writes=True) as tx:
+        with (
+            self._django.explained(),
+            self._django.passing(),
+            _begun(self._renewed(), writes=True) as tx,
+        ):
             yield self._checked(tx)
 
     def _renewed(self) -> Any:

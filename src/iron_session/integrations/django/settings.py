@@ -13,10 +13,17 @@ from django.core.signals import setting_changed
 from iron_session import _time
 from iron_session._frames import guarded
 from iron_session.errors import ConfigurationError
-from iron_session.http.settings import check_cookie_settings, contradiction
+from iron_session.http.settings import check_cookie_settings, contradiction, span
 from iron_session.sessions.options import SessionOptions
 
-__all__ = ["ENGINE", "INSTALL", "read_options", "refuse_djangos_middleware", "settings_options"]
+__all__ = [
+    "ENGINE",
+    "INSTALL",
+    "options_of",
+    "read_options",
+    "refuse_djangos_middleware",
+    "settings_options",
+]
 
 ENGINE: Final = __name__.rpartition(".")[0]
 """The value for SESSION_ENGINE."""
@@ -68,8 +75,20 @@ def read_options() -> SessionOptions:
     Raises:
         ConfigurationError: they are missing, invalid or contradict each other.
     """
+    return options_of(getattr(settings, "IRON_SESSION", None))
+
+
+@guarded
+def options_of(given: object) -> SessionOptions:
+    """Return the options that a value of IRON_SESSION means, beside the project's other settings.
+
+    Args:
+        given: `SessionOptions`, or a mapping of their arguments.
+
+    Raises:
+        ConfigurationError: it is neither, or invalid, or contradicts the other settings.
+    """
     ours = {name: getattr(settings, name) for name in _SETTINGS if settings.is_overridden(name)}
-    given = getattr(settings, "IRON_SESSION", None)
     options = given if isinstance(given, SessionOptions) else _build_options(given, ours)
     _check_agreement(options, ours)
     return options
@@ -127,7 +146,7 @@ def _check_agreement(options: SessionOptions, ours: Mapping[str, Any]) -> None:
         if not age:  # a ttl of 0 would mean "for ever"
             raise ConfigurationError("SESSION_COOKIE_AGE must be more than 0 seconds")
         if age != options.ttl_ms:
-            raise contradiction("SESSION_COOKIE_AGE", age // 1000, "ttl", options.ttl)
+            raise contradiction("SESSION_COOKIE_AGE", span(age), "ttl", span(options.ttl_ms))
     at_close, max_age = ours.get("SESSION_EXPIRE_AT_BROWSER_CLOSE"), options.cookie.max_age
     if at_close is not None and bool(at_close) != (max_age is None):
         name = "SESSION_EXPIRE_AT_BROWSER_CLOSE"

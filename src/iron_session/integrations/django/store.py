@@ -374,8 +374,8 @@ class SessionStore(_Base):
     def exists(self, session_key: str | None = None) -> bool:
         """Return whether a key opens here; this takes as long as reading a session.
 
-        The key of an ended session opens until it expires, unless this very object has ended it:
-        the server keeps no list of sessions.
+        Without `revocations`, the key of an ended session opens until it expires, unless this very
+        object has ended it: the server keeps no list of sessions.
 
         Args:
             session_key: the sealed text, as the property returns it.

@@ -25,7 +25,11 @@ from django.utils.functional import SimpleLazyObject
 from iron_session._frames import guarded
 from iron_session.errors import ConfigurationError, IronSessionError, SessionUnavailableError
 from iron_session.http.request import RequestSessions
-from iron_session.integrations.django.middleware import IronSessionMiddleware, answer_failure
+from iron_session.integrations.django.middleware import (
+    IronSessionMiddleware,
+    answer_failure,
+    explain,
+)
 from iron_session.integrations.django.store import SessionStore
 from iron_session.sessions.options import SessionOptions, check_options
 
@@ -89,6 +93,7 @@ def with_iron_session(options: SessionOptions, *, key: str = _FIRST) -> Callable
 
             @wraps(view)
             async def call_async(request: Any, *args: Any, **named: Any) -> Any:
+                """Answer as the view does, with the session."""
                 visit = _begin(request, middleware())
                 answer = view(request, *args, **named)
                 return await (answer if visit is None else visit.follow(answer))
@@ -328,6 +333,7 @@ class _Visit:
 
     def _give_up(self, error: BaseException | None) -> None:
         """Write nothing; a change is logged as lost if something answers the request."""
+        explain(error)
         if self._middleware.give_up(self._request, error):
             self._end_with_request()
         self._put_back()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, MutableMapping
@@ -21,12 +20,13 @@ __all__ = [
     "FlaskSessions",
     "SharedInterface",
     "begin_login",
+    "begin_remembered",
     "begin_session",
     "behind",
     "expire_unreadable",
-    "explain",
     "keep_sessions",
-    "on_login_and_logout",
+    "listen_to_flask_login",
+    "refuse_remembered",
     "sessions_of",
     "showable",
 ]
@@ -42,7 +42,8 @@ FIRST: Final = "session"
 
 _EXTENSION = "iron_session"
 _KEPT: Final = "_iron_sessions"
-_USER: Final = "_user_id"  # Flask-Login's key
+_USER: Final = "_user_id"  # this and the next one are Flask-Login's keys
+_REMEMBER: Final = "_remember"
 
 
 class FlaskSessions(RequestSessions):
@@ -95,8 +96,12 @@ def behind(proxy: AnyRequest) -> AnyRequest:
     return request
 
 
-def on_login_and_logout(
-    app: Any, at_login: Callable[..., None], at_logout: Callable[..., None]
+def listen_to_flask_login(
+    app: Any,
+    at_login: Callable[..., None],
+    at_logout: Callable[..., None],
+    at_look: Callable[..., None],
+    at_remembered: Callable[..., None],
 ) -> None:
     """Connect functions to Flask-Login's signals, if Flask-Login is imported.
 
@@ -108,39 +113,56 @@ def on_login_and_logout(
         app: the application.
         at_login: called with the application, and keyword arguments.
         at_logout: called in the same way.
+        at_look: called before Flask-Login looks for a user, in the session and then in a cookie of
+            its own that remembers the user.
+        at_remembered: called when it has found one in that cookie.
     """
     flask_login = sys.modules.get("flask_login")
     if flask_login is not None:
         flask_login.user_logged_in.connect(at_login, app)
         flask_login.user_logged_out.connect(at_logout, app)
+        flask_login.user_accessed.connect(at_look, app)
+        flask_login.user_loaded_from_cookie.connect(at_remembered, app)
 
 
-def begin_login(sessions: RequestSessions) -> None:
+def begin_login(sessions: RequestSessions, *, fresh: bool = True) -> None:
     """Make the framework's own session that of the user who is in it; its data stays."""
     session = sessions.by_key.get(FIRST)
     if session is not None and session.options.user_of is None:
-        session.login(str(session[_USER]), carry=[*session])
+        session.login(str(session[_USER]), carry=[*session], fresh=fresh)
+
+
+def refuse_remembered(app: Any, asked: Any, sessions: RequestSessions) -> None:
+    """Make Flask-Login ignore its remember cookie, and expire it, if the session was ended.
+
+    It would undo the ending at once. The note is the one that `logout_user()` leaves.
+
+    Args:
+        app: the application.
+        asked: the framework's request object.
+        sessions: the request's sessions.
+    """
+    session = sessions.by_key.get(FIRST)
+    is_sent = app.config.get("REMEMBER_COOKIE_NAME", "remember_token") in asked.cookies
+    if is_sent and session is not None and session.was_ended and _USER not in session:
+        session[_REMEMBER] = "clear"
+
+
+def begin_remembered(sessions: RequestSessions) -> None:
+    """Make the framework's own session that of a user whom Flask-Login remembers.
+
+    While it can't be told whether the browser's session was ended, it is left alone: a new one
+    would undo the ending. Flask-Login has changed it, so that is answered with 503.
+    """
+    session = sessions.by_key.get(FIRST)
+    if session is not None and not session.unavailable:
+        begin_login(sessions, fresh=False)
 
 
 def expire_unreadable(sessions: RequestSessions) -> None:
     """Expire the cookie of the framework's own session, if it can't be read here."""
     if FIRST in sessions.by_key:  # else another interface is used instead
         sessions.by_key[FIRST].expire_unreadable()
-
-
-def explain(error: object) -> None:
-    """Add a note to the error of a session that was used as a dict: how to convert it.
-
-    The frameworks check the type of what a view returns, and of what is written as JSON.
-
-    Args:
-        error: the error that the request failed with; any other kind is left as it is.
-    """
-    if isinstance(error, TypeError) and _A_SESSION.search(str(error)):
-        error.add_note("If this is the session: write dict(session)")
-
-
-_A_SESSION: Final = re.compile(r"\b(?:FlaskSession|LocalProxy)\b")
 
 
 def showable(messages: Any) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 try:
     from flask import (
@@ -20,7 +20,8 @@ try:
         has_request_context,
         request,
     )
-    from flask.sessions import SessionInterface, SessionMixin
+    from flask import sessions as flask_sessions
+    from flask.sessions import SessionInterface
     from werkzeug.exceptions import ServiceUnavailable
     from werkzeug.local import LocalProxy
     from werkzeug.wrappers import Response as AnyResponse
@@ -30,6 +31,7 @@ except ImportError as _cause:
 from iron_session import _time
 from iron_session._frames import clear_frames, guarded
 from iron_session.errors import IronSessionError, NotSerializableError
+from iron_session.http.misuse import explain
 from iron_session.http.request import find_session, session_by_hand
 from iron_session.http.response import end_session, take_off_noted
 from iron_session.integrations.flask.headers import WerkzeugHeaders
@@ -37,11 +39,12 @@ from iron_session.integrations.flask.interface import (
     FIRST,
     SharedInterface,
     begin_login,
+    begin_remembered,
     behind,
     expire_unreadable,
-    explain,
+    listen_to_flask_login,
     misused,
-    on_login_and_logout,
+    refuse_remembered,
     sessions_of,
     showable,
 )
@@ -56,6 +59,16 @@ __all__ = ["FlaskSession", "IronSessionInterface", "get_iron_session", "get_sess
 
 _PERMANENT: Final = "_permanent"  # Flask's key for it, in the data
 INSTALL: Final = "app.session_interface = IronSessionInterface(options)"
+
+
+if TYPE_CHECKING:
+    from flask.sessions import SessionMixin
+else:
+
+    class SessionMixin:
+        """Flask's has no `__slots__`: with it, `session.user = 1` would be lost in silence."""
+
+        __slots__ = ()
 
 
 class FlaskSession(Session, SessionMixin):
@@ -167,6 +180,9 @@ class FlaskSession(Session, SessionMixin):
         return permanent_terms(self.options, self.get(_PERMANENT), lifetime)
 
 
+cast(Any, flask_sessions.SessionMixin).register(FlaskSession)  # which type checkers do not see
+
+
 class IronSessionInterface(SharedInterface, SessionInterface):
     """Open each request's session, and write it into the response.
 
@@ -190,7 +206,7 @@ class IronSessionInterface(SharedInterface, SessionInterface):
         """Abandon sessions when a request fails, and expire unreadable ones at a logout."""
         got_request_exception.connect(abandon, app)
         answer_by_default(app, _answer_unavailable)
-        on_login_and_logout(app, log_in, expire_at_logout)
+        listen_to_logins(app)
 
     @guarded
     def open_session(self, app: Flask, request: Request | None = None) -> FlaskSession:
@@ -267,14 +283,30 @@ def _answer_unavailable(error: Exception) -> Any:
     return app.handle_http_exception(ServiceUnavailable())
 
 
-def log_in(_app: Flask, **_: object) -> None:
+def listen_to_logins(app: Flask) -> None:
+    """Connect to Flask-Login's signals, if Flask-Login is imported."""
+    listen_to_flask_login(app, _log_in, _expire_at_logout, _look, _log_in_remembered)
+
+
+def _log_in(_app: Flask, **_: object) -> None:
     """Make the session that of the user who has just logged in."""
     begin_login(sessions_of(behind(request)))
 
 
-def expire_at_logout(_app: Flask, **_: object) -> None:
+def _expire_at_logout(_app: Flask, **_: object) -> None:
     """Expire the cookie at a logout, even if it can't be read here."""
     expire_unreadable(sessions_of(behind(request)))
+
+
+def _look(app: Flask, **_: object) -> None:
+    """Refuse a remembered user whose session was ended."""
+    asked = behind(request)
+    refuse_remembered(app, asked, sessions_of(asked))
+
+
+def _log_in_remembered(_app: Flask, **_: object) -> None:
+    """Make the session that of a user whom Flask-Login remembers."""
+    begin_remembered(sessions_of(behind(request)))
 
 
 def get_session(*, key: str = FIRST) -> FlaskSession:

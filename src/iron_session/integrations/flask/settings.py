@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from iron_session._time import Seconds, to_milliseconds
 from iron_session.errors import ConfigurationError
-from iron_session.http.settings import check_cookie_settings, contradiction
+from iron_session.http.settings import check_cookie_settings, contradiction, span
 from iron_session.sessions.options import SessionOptions
 
 __all__ = ["check_settings", "permanent_terms"]
@@ -36,7 +36,7 @@ def check_settings(
     _check_root(options, settings, defaults)
     _check_lifetime(options, settings[_LIFETIME], defaults[_LIFETIME])
     if not settings[_REFRESH] and options.renew_after is not None:
-        raise contradiction(_REFRESH, False, "renew_after", options.renew_after)
+        raise contradiction(_REFRESH, False, "renew_after", span(options.renew_after_ms))
 
 
 def _check_root(
@@ -60,9 +60,10 @@ def _check_lifetime(options: SessionOptions, lifetime: Seconds, default: Seconds
     if lifetime_ms == to_milliseconds(default, _LIFETIME):
         return
     if longest < timedelta(milliseconds=lifetime_ms):
-        raise contradiction(_LIFETIME, lifetime, "max_lifetime", options.max_lifetime)
+        most = span(options.max_lifetime_ms)
+        raise contradiction(_LIFETIME, span(lifetime_ms), "max_lifetime", most)
     if not options.ttl_ms or options.ttl_ms > lifetime_ms:
-        raise contradiction(_LIFETIME, lifetime, "ttl", options.ttl)
+        raise contradiction(_LIFETIME, span(lifetime_ms), "ttl", span(options.ttl_ms))
 
 
 def permanent_terms(

@@ -27,14 +27,12 @@ from iron_session.integrations.flask.interface import (
     FIRST,
     FlaskSessions,
     behind,
-    on_login_and_logout,
     sessions_of,
 )
 from iron_session.integrations.flask.session import (
     FlaskSession,
     abandon,
-    expire_at_logout,
-    log_in,
+    listen_to_logins,
     show_session,
 )
 from iron_session.integrations.flask.unavailable import FlaskHead
@@ -90,7 +88,7 @@ def _begin(options: SessionOptions, key: str) -> InPlace:
 
     sessions, is_first = lend(asked, asked.environ, key, options, make)
     if is_first:
-        on_login_and_logout(context.app, log_in, expire_at_logout)
+        listen_to_logins(context.app)
         after_this_request(_write)
     return InPlace(context, sessions, key)
 

@@ -52,6 +52,7 @@ def decorated(view: F, begin: Callable[[], AbstractContextManager[None]]) -> F:
 
         @wraps(view)
         async def call_async(*args: Any, **named: Any) -> Any:
+            """Answer as the view does, with the session."""
             with begin():
                 return await view(*args, **named)
 

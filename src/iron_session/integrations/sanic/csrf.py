@@ -55,6 +55,7 @@ def setup_csrf(
     check_csrf_options(options)
 
     async def check(request: Request[Any, Any]) -> None:
+        """Let a request pass, or refuse it."""
         checked = _checked(request)
         try:
             check_request(checked, options, lambda: find_session(request.ctx.__dict__, key, _LINE))
@@ -68,6 +69,7 @@ def setup_csrf(
         return request.app.error_handler.response(request, forbidden)  # as the application has it
 
     async def look_for_session(app: Sanic[Any, Any]) -> None:
+        """Raise if no session is installed that could hold the tokens."""
         if key not in getattr(app.request_class, "served", {}):
             raise no_session(key, _LINE)
 

@@ -22,6 +22,7 @@ except ModuleNotFoundError as _cause:
 from iron_session._frames import guarded
 from iron_session.errors import ConfigurationError, SessionUnavailableError
 from iron_session.http.heads import AnyHead
+from iron_session.http.misuse import explain
 from iron_session.http.request import (
     RequestSessions,
     check_apart,
@@ -69,6 +70,7 @@ def setup(app: Sanic[Any, Any], options: SessionOptions, *, key: str = "session"
     kind.served = served
 
     async def start(_: object) -> None:
+        """Follow endings before the first request."""
         await start_following(options)
 
     app.before_server_start(start)
@@ -189,6 +191,7 @@ async def _fail(request: _WithSessions, exception: Exception) -> None:
 
 def watch_answer(request: Request[Any, Any], exception: Exception) -> None:
     """Make a request's `has_failed` show whether the application answers an exception."""
+    explain(exception)
     errors = request.app.error_handler
     handler: Any = errors.lookup(exception, request.name)
     if handler is _answer_unavailable:

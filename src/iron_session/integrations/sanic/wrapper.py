@@ -75,6 +75,7 @@ def with_iron_session(options: SessionOptions, *, key: str = "session") -> Calla
                 del args, named  # an error shows the variables
 
         async def call_async(*args: Any, **named: Any) -> Any:
+            """Answer as the handler does, with the session."""
             try:
                 answer = call(*args, **named)
             finally:

@@ -109,9 +109,9 @@ class RedisStore:
 
 
 def _client_of(url: str) -> redis.Redis:
-    import redis  # noqa: PLC0415
-    from redis.backoff import NoBackoff  # noqa: PLC0415
-    from redis.retry import Retry  # noqa: PLC0415
+    import redis  # noqa: PLC0415 - an extra: only this store needs it
+    from redis.backoff import NoBackoff  # noqa: PLC0415 - an extra: only this store needs it
+    from redis.retry import Retry  # noqa: PLC0415 - an extra: only this store needs it
 
     try:
         return redis.Redis.from_url(
@@ -205,7 +205,7 @@ class _RedisLedger:
         return _RedisFeed(self, self._client.client(), self._block_s)
 
     def _check_policy(self) -> None:
-        from redis.exceptions import ResponseError  # noqa: PLC0415
+        from redis.exceptions import ResponseError  # noqa: PLC0415 - an extra: only this store needs it
 
         try:
             policy = self._client.info("memory").get("maxmemory_policy")
@@ -226,7 +226,12 @@ class _RedisLedger:
 
 
 class _RedisFeed:
-    """A connection of its own, which waits at the stream."""
+    """A connection of its own, which waits at the stream.
+
+    redis-py connects again by itself where a connection breaks. It may be to another server then,
+    or to one that has lost something: a scan of its sets would leave some out, and the numbers of
+    changes could fit by chance.
+    """
 
     def __init__(self, ledger: _RedisLedger, client: Any, block_s: float) -> None:
         self._ledger = ledger
@@ -235,9 +240,16 @@ class _RedisFeed:
         self._block_s = block_s
         self._last = b"0-0"
         self._known = BEFORE_ALL
+        self._is_closed = False
+        client.connection.register_connect_callback(self._refuse)
+
+    def _refuse(self, connection: object) -> None:
+        if not self._is_closed:  # the pool gives the connection to others then
+            raise ChangesLost
 
     def close(self) -> None:
         """Release the connection."""
+        self._is_closed = True
         self._client.close()
 
     def beat(self, estimate: int, longest: int) -> Beat:
@@ -261,11 +273,23 @@ class _RedisFeed:
 
     def _entries(self, meta: Meta) -> Iterator[Entry]:
         # By `…SCAN`, which gives whatever is there all the time, and lets others in between.
-        kept: dict[bytes, bytes] = dict(self._client.hscan_iter(self._kept, count=_SCANNED_AT_ONCE))
-        for key, mark in self._client.zscan_iter(self._users, count=_SCANNED_AT_ONCE):
-            yield Entry("user", key, int(mark), kept.get(key))
+        cursor = None
+        while cursor != 0:
+            cursor, page = self._client.zscan(self._users, cursor or 0, count=_SCANNED_AT_ONCE)
+            yield from self._user_entries(page)
         for key, until in self._client.zscan_iter(self._sessions, count=_SCANNED_AT_ONCE):
             yield Entry("session", key, until=int(until))
+
+    def _user_entries(self, page: Sequence[tuple[bytes, float]]) -> Iterator[Entry]:
+        """Yield users' endings with the sessions that they keep, which are read after the marks.
+
+        A session that is newer than its mark does no harm: the newer mark comes as a change. A mark
+        without the session that it keeps would end that one, here and then in the store.
+        """
+        if page:
+            kept = self._client.hmget(self._kept, [key for key, _ in page])
+            for (key, mark), each in zip(page, kept, strict=True):
+                yield Entry("user", key, int(mark), each)
 
     def changes(self, seconds: float) -> Changes | None:
         """Return what was written since the last call or the snapshot; None for nothing.

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from iron_session.revocation.directory import MOST_ROWS
 from iron_session.revocation.rule import GRACE_MS, HOUR_MS, LIFE_GRACE_MS, UNKNOWN_LIFE_MS
 
 __all__ = ["ENDED", "FIELDS", "SCRIPT"]
@@ -30,6 +31,7 @@ _MOST_CHANGES: Final = 10_000
 SCRIPT: Final = f"""
 local GRACE, HOUR = {GRACE_MS}, {HOUR_MS}
 local LIFE_GRACE, UNKNOWN_LIFE = {LIFE_GRACE_MS}, {UNKNOWN_LIFE_MS}
+local MOST_ROWS = {MOST_ROWS}
 local META, USERS, KEPT, SESSIONS, STREAM, ROWS, ROWS_BY_USER, ROWS_BY_END = unpack(KEYS)
 
 local function text(number) return string.format('%.0f', number) end
@@ -113,6 +115,22 @@ local function rows_of(user)
     return found
 end
 
+-- Of a user's rows only those stay that were seen last.
+local function drop_rows(user)
+    local found = rows_of(user)
+    if #found <= MOST_ROWS then
+        return
+    end
+    local seen = {{}}
+    for _, key in ipairs(found) do
+        seen[key] = string.sub(redis.call('HGET', ROWS, key), 17, 32)
+    end
+    table.sort(found, function(one, other) return seen[one] > seen[other] end)
+    for at = MOST_ROWS + 1, #found do
+        delete_row(found[at])
+    end
+end
+
 local function forget()
     for _, key in ipairs(redis.call('ZRANGEBYSCORE', ROWS_BY_END, '-inf', text(server))) do
         delete_row(key)
@@ -180,10 +198,7 @@ function steps.sessions(...)
     clock = math.max(clock, server)
     local pairs_of = {{...}}
     for at = 1, #pairs_of, 2 do
-        local life = tonumber(pairs_of[at + 1])
-        if life == 0 then
-            life = longest
-        end
+        local life = math.max(tonumber(pairs_of[at + 1]), longest)
         if life == 0 then
             life = UNKNOWN_LIFE
         end
@@ -219,9 +234,14 @@ end
 
 function steps.rows(...)
     local rest = {{...}}
+    local users = {{}}
     for at = 1, #rest, 2 do
         delete_row(rest[at])
         write_row(rest[at], rest[at + 1])
+        users[string.sub(rest[at + 1], 1, 16)] = true
+    end
+    for user in pairs(users) do
+        drop_rows(user)
     end
     return answer('')
 end

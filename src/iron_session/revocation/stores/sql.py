@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +13,7 @@ from iron_session.errors import ConfigurationError
 from iron_session.revocation.directory import Row, Seen
 from iron_session.revocation.ledger import ChangesLost
 from iron_session.revocation.records import Entry, Kind, Meta
+from iron_session.revocation.stores import forks, postgresql
 from iron_session.revocation.stores.tables import KINDS, TableFeed, TableLedger
 
 if TYPE_CHECKING:
@@ -30,8 +31,8 @@ _AT_ONCE: Final = 5000
 # By driver, so that a server that has gone away is noticed; each has its own names.
 _TIMEOUTS: Final[dict[str, dict[str, Any]]] = {
     "pg8000": {"timeout": _TIMEOUT_S},
-    "psycopg": {"connect_timeout": _TIMEOUT_S, "tcp_user_timeout": _TIMEOUT_S * 1000},
-    "psycopg2": {"connect_timeout": _TIMEOUT_S, "tcp_user_timeout": _TIMEOUT_S * 1000},
+    "psycopg": postgresql.LIBPQ_TIMEOUTS,
+    "psycopg2": postgresql.LIBPQ_TIMEOUTS,
 }
 
 
@@ -41,6 +42,7 @@ class SqlStore:
     Args:
         database: its URL, as `"postgresql+psycopg://user:password@host/name"`, or an engine of
             SQLAlchemy, which is not asynchronous.
+            It is disposed before each fork if its database is a SQLite file.
         create_tables: whether the tables are made when they are first needed; with False, your
             migrations make them as `SqlStore.metadata` describes them.
 
@@ -73,8 +75,7 @@ class SqlStore:
         self._database = _Database(engine, self._tables if create_tables else None)
 
     def __repr__(self) -> str:
-        url = self._database.engine.url.set(query={})  # some drivers take a password there
-        return f"<SqlStore: {url.render_as_string(hide_password=True)}>"
+        return repr(self._database)
 
     @property
     def metadata(self) -> MetaData:
@@ -87,8 +88,8 @@ class SqlStore:
 
 
 def _engine_of(url: str) -> Engine:
-    from sqlalchemy import create_engine, make_url  # noqa: PLC0415
-    from sqlalchemy.exc import ArgumentError, NoSuchModuleError  # noqa: PLC0415
+    from sqlalchemy import create_engine, make_url  # noqa: PLC0415 - an extra: only this store needs it
+    from sqlalchemy.exc import ArgumentError, NoSuchModuleError  # noqa: PLC0415 - an extra: only this store needs it
 
     try:
         parsed = make_url(url)
@@ -116,7 +117,7 @@ class _Tables:
     """The tables."""
 
     def __init__(self) -> None:
-        from sqlalchemy import (  # noqa: PLC0415
+        from sqlalchemy import (  # noqa: PLC0415 - an extra: only this store needs it
             BigInteger,
             Column,
             Index,
@@ -180,21 +181,62 @@ class _Database:
     def __init__(self, engine: Engine, creates: _Tables | None) -> None:
         self.engine = engine
         self._creates = creates
+        self._gate = forks.Gate()
+        self._begin_process()
+        if engine.dialect.name == "sqlite":
+            forks.register(self)
+
+    def __repr__(self) -> str:
+        url = self.engine.url.set(query={})  # some drivers take a password there
+        return f"<SqlStore: {url.render_as_string(hide_password=True)}>"
+
+    def _begin_process(self) -> None:
         self._lock, self._pid = Lock(), os.getpid()
+
+    @contextmanager
+    def connected(self) -> Iterator[Connection]:
+        """Open a connection for a transaction, for which a fork waits."""
+        with self._gate.passing(), self.connect() as connection:
+            yield connection
 
     def connect(self) -> Connection:
         """Return a connection, once the tables are there."""
         if self._pid != os.getpid():
-            self._lock, self._pid = Lock(), os.getpid()
+            self._begin_process()
             self.engine.dispose(close=False)
         if self._creates is not None:
             with self._lock:
                 self._create()
-        return self.engine.connect()
+        connection = self.engine.connect()
+        if self.engine.dialect.name == "postgresql":
+            _read_committed(connection)
+        return connection
+
+    def before_fork(self) -> None:
+        """Close all connections to a SQLite file, those of the application too.
+
+        One that is in use can't be closed, and a database in memory would be lost.
+        """
+        from sqlalchemy import QueuePool  # noqa: PLC0415 - an extra: only this store needs it
+
+        self._gate.shut(forks.LONGEST_S)
+        pool = self.engine.pool
+        if isinstance(pool, QueuePool):  # the pool of files; that of a database in memory is not
+            if pool.checkedout():
+                forks.warn_of_open_file(self)
+            self.engine.dispose()
+
+    def after_fork(self) -> None:
+        """Let transactions begin."""
+        self._gate.open()
+
+    def after_fork_in_child(self) -> None:
+        """Let transactions begin; those that were going on are the parent's."""
+        self._gate = forks.Gate()
 
     def _create(self) -> None:
         """Make the tables, unless they are there; another process may do that at the same time."""
-        from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
+        from sqlalchemy.exc import DBAPIError  # noqa: PLC0415 - an extra: only this store needs it
 
         if self._creates is None:
             return
@@ -203,6 +245,19 @@ class _Database:
         except DBAPIError:
             self._creates.metadata.create_all(self.engine)
         self._creates = None
+
+
+def _read_committed(connection: Connection) -> None:
+    """See that transactions are what is expected here, whatever the engine or the database sets.
+
+    Without any, endings would get lost; stricter ones would fail where two write at once. The pool
+    sets the connection back.
+    """
+    try:
+        connection.execution_options(isolation_level="READ COMMITTED")
+    except BaseException:
+        connection.close()
+        raise
 
 
 class _SqlLedger(TableLedger["Connection"]):
@@ -218,8 +273,18 @@ class _SqlLedger(TableLedger["Connection"]):
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """Begin a transaction on a connection of the pool."""
-        with self.connect() as connection, self.writing(connection):
+        with self.connected() as connection, self.writing(connection):
             yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Begin a transaction that takes no lock to write."""
+        with self.connected() as connection, self.begun(connection):
+            yield connection
+
+    def connected(self) -> AbstractContextManager[Connection]:
+        """Open a connection of the pool for a transaction."""
+        return self._database.connected()
 
     def connect(self) -> Connection:
         """Return a connection of the pool."""
@@ -228,17 +293,32 @@ class _SqlLedger(TableLedger["Connection"]):
     @contextmanager
     def writing(self, connection: Connection) -> Iterator[Connection]:
         """Begin a transaction that writes, and in SQLite, which locks no rows, locks the file."""
-        with connection.begin():
-            if not self.is_postgresql:
-                mine = self._ledgers.c.space == self._space
-                connection.execute(self._ledgers.update().where(mine).values(space=self._space))
+        with self.begun(connection), self._file_locked(connection):
             yield connection
+
+    @contextmanager
+    def begun(self, connection: Connection) -> Iterator[Connection]:
+        """Begin a transaction, which in PostgreSQL waits for nothing for long."""
+        with connection.begin():
+            if self.is_postgresql:
+                connection.exec_driver_sql(postgresql.BOUND)
+            yield connection
+
+    def _file_locked(self, connection: Connection) -> AbstractContextManager[None]:
+        if self.is_postgresql:
+            return nullcontext()
+        if not _driver(connection).in_transaction:
+            return _begun(connection)
+        # The application has SQLAlchemy begin: without the lock, which comes with the first write.
+        mine = self._ledgers.c.space == self._space
+        connection.execute(self._ledgers.update().where(mine).values(space=self._space))
+        return nullcontext()
 
     def server_time(self, tx: Connection) -> int:
         """Return the time of the database's server; SQLite has none but this one."""
         if not self.is_postgresql:
             return _time.now_ms()
-        from sqlalchemy import text  # noqa: PLC0415
+        from sqlalchemy import text  # noqa: PLC0415 - an extra: only this store needs it
 
         query = text("SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint")
         return int(tx.execute(query).scalar_one())
@@ -247,7 +327,7 @@ class _SqlLedger(TableLedger["Connection"]):
         """Return what tells one server of the database from another."""
         if not self.is_postgresql:
             return ""
-        from sqlalchemy import text  # noqa: PLC0415
+        from sqlalchemy import text  # noqa: PLC0415 - an extra: only this store needs it
 
         return tx.execute(text("SELECT pg_postmaster_start_time()")).scalar_one()
 
@@ -259,7 +339,7 @@ class _SqlLedger(TableLedger["Connection"]):
 
     def insert_meta(self, tx: Connection, meta: Meta) -> None:
         """Write the namespace's row, unless another process has just done it."""
-        from sqlalchemy.dialects import postgresql, sqlite  # noqa: PLC0415
+        from sqlalchemy.dialects import postgresql, sqlite  # noqa: PLC0415 - an extra: only this store needs it
 
         insert = postgresql.insert if self.is_postgresql else sqlite.insert
         row = insert(self._ledgers).values((self._space, *meta))
@@ -310,6 +390,8 @@ class _SqlLedger(TableLedger["Connection"]):
         is_old = ((row.kind == "user") & (row.mark <= horizon)) | (
             (row.kind == "session") & (row.until <= clock)
         )
+        if self.is_postgresql:
+            tx.exec_driver_sql(postgresql.UNBOUND)
         tx.execute(self._endings.delete().where(row.space == self._space, is_old))
 
     def write_row(self, tx: Connection, row: Row) -> None:
@@ -351,6 +433,24 @@ class _SqlLedger(TableLedger["Connection"]):
         return _SqlFeed(self)
 
 
+def _driver(connection: Connection) -> Any:
+    """Return the connection of the driver, `sqlite3`."""
+    return connection.connection.driver_connection
+
+
+@contextmanager
+def _begun(connection: Connection) -> Iterator[None]:
+    """Begin a transaction of SQLite, also where the engine commits each statement by itself."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.exec_driver_sql("COMMIT")
+    except BaseException:
+        if _driver(connection).in_transaction:
+            connection.exec_driver_sql("ROLLBACK")
+        raise
+
+
 def _columns(meta: Meta) -> dict[str, int | str]:
     columns = meta._asdict()
     columns["newest_all"] = columns.pop("all")
@@ -358,24 +458,32 @@ def _columns(meta: Meta) -> dict[str, int | str]:
 
 
 class _SqlFeed(TableFeed["Connection"]):
-    """Looks at the namespace's row, each time in a new transaction, on a connection of its own."""
+    """Looks at the namespace's row, each time in a new transaction.
+
+    It does so on a connection of its own, since poolers have several servers; but in SQLite on any
+    of the pool, since none may be open while the process forks.
+    """
 
     def __init__(self, ledger: _SqlLedger) -> None:
         super().__init__(ledger)
         self._sql = ledger
         self._never = Event()
-        self._connection = ledger.connect()
+        self._connection = ledger.connect() if ledger.is_postgresql else None
         self._server: object = None
 
     def close(self) -> None:
         """Release the connection."""
-        self._connection.close()
+        if self._connection is not None:
+            self._connection.close()
+
+    def _connected(self) -> AbstractContextManager[Connection]:
+        return self._sql.connected() if self._connection is None else nullcontext(self._connection)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Begin a transaction."""
-        with self._connection.begin():
-            yield self._connection
+        with self._connected() as connection, self._sql.begun(connection):
+            yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -384,7 +492,7 @@ class _SqlFeed(TableFeed["Connection"]):
         Raises:
             ChangesLost: the server is another one than before; poolers change it unseen.
         """
-        with self._sql.writing(self._connection) as connection:
+        with self._connected() as connection, self._sql.writing(connection):
             server = self._sql.server_name(connection)
             if self._server not in (None, server):
                 raise ChangesLost

@@ -9,16 +9,18 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from threading import Event, Lock
 from typing import Final
-from weakref import WeakSet
+from weakref import WeakValueDictionary
 
 from iron_session import _time
 from iron_session.errors import ConfigurationError
 from iron_session.revocation.directory import Row, Seen
 from iron_session.revocation.ledger import ChangesLost
 from iron_session.revocation.records import Entry, Kind, Meta
+from iron_session.revocation.stores import forks
+from iron_session.revocation.stores.rights import find_obstacle, is_there
 from iron_session.revocation.stores.tables import TableFeed, TableLedger
 
-__all__ = ["SqliteStore"]
+__all__ = ["SqliteLedger", "SqliteStore"]
 
 _WAIT_S: Final = 5.0
 """How long a transaction waits for those of other processes."""
@@ -71,20 +73,29 @@ class SqliteStore:
 
     Args:
         path: the file's path. Its folder must be there; the file is made when it is first needed.
+            If it is relative, processes that start in different folders have different files.
 
     Raises:
-        ConfigurationError: the path is none, or its folder is not there.
+        ConfigurationError: the path is none; its folder is not there, or this process may not enter
+            a folder above that one.
     """
 
-    __slots__ = ("_path",)
+    __slots__ = ("_is_relative", "_path")
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
             raise ConfigurationError('path must be the path of a file, as "endings.sqlite3"')
         if os.fspath(path) == ":memory:":
             raise ConfigurationError('":memory:" is not shared by threads: use MemoryStore()')
-        self._path = Path(path).absolute()
-        if not self._path.parent.is_dir():
+        self._is_relative = not Path(path).is_absolute()
+        try:
+            self._path = Path(path).absolute()
+        except OSError:
+            raise ConfigurationError(
+                "path is relative, and the folder that this process runs in is gone: give an "
+                "absolute path"
+            ) from None
+        if not is_there(self._path.parent) or not self._path.parent.is_dir():
             raise ConfigurationError(f"the folder of {self._path} is not there: make it first")
 
     def __repr__(self) -> str:
@@ -95,9 +106,9 @@ class SqliteStore:
         """The file's path, absolute."""
         return self._path
 
-    def ledger(self, space: str) -> _SqliteLedger:
+    def ledger(self, space: str) -> SqliteLedger:
         """Return the ledger of a namespace."""
-        return _SqliteLedger(self._path, space)
+        return SqliteLedger(self._path, space, is_relative=self._is_relative)
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
@@ -118,6 +129,10 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
         Event().wait(0.01)
 
 
+_files: WeakValueDictionary[int, _File] = WeakValueDictionary()
+_inherited: list[sqlite3.Connection] = []
+
+
 class _File:
     """A connection to the file, opened when it is needed.
 
@@ -131,15 +146,17 @@ class _File:
         opened: how often it was opened.
     """
 
-    __slots__ = ("__weakref__", "_connection", "_identity", "_path", "lock", "opened")
+    __slots__ = ("__weakref__", "_connection", "_identity", "_is_held", "_path", "lock", "opened")
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._connection: sqlite3.Connection | None = None
         self._identity: list[int] = []
+        self._is_held = False
         self.lock: Lock = Lock()
         self.opened: int = 0
-        _files.add(self)
+        _files[id(self)] = self
+        forks.register(self)
 
     def connection(self) -> sqlite3.Connection:
         """Return the connection, which is open; the caller has the lock.
@@ -161,9 +178,11 @@ class _File:
 
         SQLite would take their log for that of a new one, and fail from then on.
         """
-        for other in list(_files):
-            is_stale = other.is_open and not other.is_current()
-            if is_stale and other is not self and other._path == self._path:
+        for reference in _files.valuerefs():  # in one step: other threads may add some
+            other = reference()
+            if other is None or other is self or other._path != self._path:
+                continue
+            if other.is_open and not other.is_current():
                 if not other.lock.acquire(blocking=False):
                     raise ChangesLost
                 other.close()
@@ -192,14 +211,30 @@ class _File:
         if connection is not None:
             connection.close()
 
-    def leave_behind(self) -> None:
-        """Forget the connection of the process that this one was forked from.
+    def before_fork(self) -> None:
+        """Close the connection, unless a transaction takes too long."""
+        self._is_held = self.lock.acquire(timeout=forks.LONGEST_S)
+        if self._is_held:
+            self.close()
+
+    def after_fork(self) -> None:
+        """Let it be opened again."""
+        if self._is_held:
+            self._is_held = False
+            self.lock.release()
+
+    def after_fork_in_child(self) -> None:
+        """Let it be opened again; what was in use is left to the parent.
 
         It must neither be used nor closed here.
         """
-        if self._connection is not None:
-            _inherited.append(self._connection)
-            self._connection = None
+        if self._is_held:
+            self.after_fork()
+        else:
+            self.lock = Lock()
+            if self._connection is not None:
+                _inherited.append(self._connection)
+                self._connection = None
 
     def _open(self) -> sqlite3.Connection:
         with suppress(FileExistsError):
@@ -216,44 +251,6 @@ class _File:
         return connection
 
 
-# --- forks -------------------------------------------------------------------------------------
-
-_LONGEST_BEFORE_FORK_S: Final = 1.0
-
-_files: WeakSet[_File] = WeakSet()
-_held: list[_File] = []
-_inherited: list[sqlite3.Connection] = []
-
-
-def _before_fork() -> None:
-    """Close all connections: a child would take SQLite's locks of this process for its own."""
-    for file in list(_files):
-        if file.lock.acquire(timeout=_LONGEST_BEFORE_FORK_S):
-            _held.append(file)
-            file.close()
-
-
-def _after_fork() -> None:
-    """Open them again when they are needed."""
-    while _held:
-        _held.pop().lock.release()
-
-
-def _after_fork_in_child() -> None:
-    """Do the same; what another thread was using for too long is left to the parent."""
-    for file in list(_files):
-        if file not in _held:
-            file.lock = Lock()
-            file.leave_behind()
-    _after_fork()
-
-
-# Not on Windows, which does not fork.
-getattr(os, "register_at_fork", dict)(
-    before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork_in_child
-)
-
-
 @contextmanager
 def _begun(connection: sqlite3.Connection, kind: str) -> Iterator[sqlite3.Connection]:
     connection.execute(f"BEGIN {kind}")
@@ -266,16 +263,21 @@ def _begun(connection: sqlite3.Connection, kind: str) -> Iterator[sqlite3.Connec
         raise
 
 
-class _SqliteLedger(TableLedger[sqlite3.Connection]):
+class SqliteLedger(TableLedger[sqlite3.Connection]):
     """The endings of one namespace in the file; its threads share one connection."""
 
-    def __init__(self, path: Path, space: str) -> None:
+    def __init__(self, path: Path, space: str, *, is_relative: bool) -> None:
         self.path = path
+        self.is_relative = is_relative
         self._space = space
         self._file = _File(path)
 
     def __del__(self) -> None:
         self._file.close()
+
+    def obstacle(self) -> str:
+        """Return why this process can't use the file, if its place or rights say; else nothing."""
+        return find_obstacle(self.path)
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -289,6 +291,12 @@ class _SqliteLedger(TableLedger[sqlite3.Connection]):
                 yield connection
             if not self._file.is_current():
                 raise ChangesLost
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Begin a transaction that takes no lock to write."""
+        with self._file.lock, _begun(self._file.connection(), "DEFERRED") as connection:
+            yield connection
 
     def server_time(self, tx: sqlite3.Connection) -> int:
         """Return this server's time."""
@@ -313,7 +321,7 @@ class _SqliteLedger(TableLedger[sqlite3.Connection]):
     ) -> Iterable[Entry]:
         """Return endings."""
         where = f"space = ? AND kind = ? AND key IN ({_marks(keys)})"
-        query = f"SELECT kind, key, mark, kept, until FROM endings WHERE {where}"  # noqa: S608
+        query = f"SELECT kind, key, mark, kept, until FROM endings WHERE {where}"  # noqa: S608 - no value is in `where`
         return [Entry(*row) for row in tx.execute(query, (self._space, kind, *keys))]
 
     def write_entries(self, tx: sqlite3.Connection, entries: Sequence[tuple[Entry, int]]) -> None:
@@ -398,7 +406,7 @@ def _marks(values: Sequence[object]) -> str:
 class _SqliteFeed(TableFeed[sqlite3.Connection]):
     """Sees by the file's `data_version` whether another connection has written anything."""
 
-    def __init__(self, ledger: _SqliteLedger) -> None:
+    def __init__(self, ledger: SqliteLedger) -> None:
         super().__init__(ledger)
         self._file = _File(ledger.path)
         with self._file.lock:

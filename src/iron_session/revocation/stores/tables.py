@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from typing import Generic, TypeVar
 
 from iron_session.revocation import rule
-from iron_session.revocation.directory import Row, Seen
+from iron_session.revocation.directory import MOST_ROWS, Row, Seen
 from iron_session.revocation.ledger import ChangesLost, SessionEndedError
 from iron_session.revocation.records import (
     BEFORE_ALL,
@@ -35,6 +35,8 @@ KEPT_HAS_ENDED = (
 
 KINDS: tuple[Kind, ...] = ("user", "session")
 
+_DELETED_AT_ONCE = 500  # SQLite before 3.32 takes 999 parameters
+
 Tx = TypeVar("Tx")
 
 
@@ -54,6 +56,10 @@ class TableLedger(ABC, Generic[Tx]):
     @abstractmethod
     def transaction(self) -> AbstractContextManager[Tx]:
         """Begin a transaction, which is committed at the end of the block, or rolled back."""
+
+    def reading(self) -> AbstractContextManager[Tx]:
+        """Begin a transaction that only reads, and so should wait for nobody who writes."""
+        return self.transaction()
 
     @abstractmethod
     def server_time(self, tx: Tx) -> int:
@@ -182,10 +188,19 @@ class TableLedger(ABC, Generic[Tx]):
                 self.write_row(tx, row)
             for key, each in seen.items():
                 self.write_seen(tx, key, each)
+            for user in {row.user for row in rows}:
+                self._drop_rows(tx, user)
+
+    def _drop_rows(self, tx: Tx, user: bytes) -> None:
+        """Delete what a user has too many of: anybody may log in again and again."""
+        found = sorted(self.read_rows(tx, user), key=lambda row: row.seen, reverse=True)
+        for first in range(MOST_ROWS, len(found), _DELETED_AT_ONCE):
+            keys = [row.key for row in found[first : first + _DELETED_AT_ONCE]]
+            self.delete_rows(tx, keys=keys)
 
     def rows_of(self, user: bytes) -> Sequence[Row]:
         """Return the rows of a user, in any order."""
-        with self.transaction() as tx:
+        with self.reading() as tx:
             return self.read_rows(tx, user)
 
     def _merge(self, tx: Tx, meta: Meta, entries: Sequence[Entry]) -> Meta:
