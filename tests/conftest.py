@@ -23,9 +23,11 @@ settings.load_profile(
 )
 
 TESTS = Path(__file__).parent
-# What needs environments of its own; what takes minutes: `make test-faults` runs it; and the site,
-# which is built in .venv alone: `make test-docs`.
-APART = {TESTS / name for name in ("libraries", "revocation/live", "revocation/faults", "site")}
+# What needs environments of its own; what takes minutes: `make test-faults` runs it; Next.js, which
+# `make test-nextjs` installs; and the site, which is built in .venv alone: `make test-docs`.
+APART = {
+    TESTS / name for name in ("libraries", "nextjs", "revocation/live", "revocation/faults", "site")
+}
 
 STARTS_SERVERS = {"redis_server", "start_redis", "postgresql"}
 

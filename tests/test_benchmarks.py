@@ -469,7 +469,7 @@ def test_a_part_that_there_is_not_is_refused(capsys: pytest.CaptureFixture[str])
 
 
 def test_the_page_in_the_tree_is_the_one_of_its_results(tmp_path: Path) -> None:
-    docs = Path(__file__).parent.parent / "docs"
+    docs = Path(__file__).parent.parent / "docs" / "reference"
     (tmp_path / "benchmarks").mkdir()
     write_page(read(docs / "benchmarks" / "results.json"), tmp_path)
     made = [file.relative_to(tmp_path) for file in tmp_path.rglob("*.*")]

@@ -1,8 +1,10 @@
 """The `iron-session` command."""
 
 import importlib
+import os
 import re
 import secrets
+import sqlite3
 import string
 import subprocess
 import sys
@@ -18,6 +20,7 @@ from iron_session import Passwords, _speedups
 from iron_session.cli import main
 from iron_session.revocation import RedisStore, Revocations, SqliteStore
 from iron_session.revocation.ledger import Store
+from tests.helpers.rights import close_folder
 from tests.revocation import conftest
 from tests.revocation.conftest import StartRedis
 from tests.revocation.servers import free_port
@@ -232,11 +235,15 @@ def test_a_namespace_that_nobody_follows_is_told(
     store: SqliteStore, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A misspelled one ends nothing, and nothing else would say so."""
-    assert main(["revoke", "--namespace", "shpo", "--user", "42"]) == 1
-    assert capsys.readouterr().err == (
-        "iron-session: no application has followed this namespace of this store yet, so this has "
-        "probably ended nothing: check the store and the namespace\n"
-    )
+    for what in (["--user", "42"], ["--all"], [f"--session={secrets.token_urlsafe(16)}"]):
+        assert main(["revoke", "--namespace", "shpo", *what]) == 1
+        printed = capsys.readouterr()
+        assert printed.out == ""  # which would say that sessions were ended
+        assert printed.err == (
+            "iron-session: no application has followed this namespace of this store yet, so this "
+            "has probably ended nothing: check the store and the namespace. The ending was written "
+            "there all the same\n"
+        )
 
 
 def test_a_file_that_is_not_there_is_not_made(
@@ -248,6 +255,69 @@ def test_a_file_that_is_not_there_is_not_made(
     assert printed.out == ""
     assert printed.err == f"iron-session: <SqliteStore: {path}> is not there: check the path\n"
     assert not path.exists()
+
+
+@pytest.mark.parametrize("name", ["endings.sqlite3", "data/endings.sqlite3"])
+def test_a_folder_that_may_not_be_entered_is_told_in_one_line(
+    name: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    close_folder(tmp_path, monkeypatch)
+    assert main(["revoke", "--store", f"sqlite:///{path}", "--namespace", "shop", "--all"]) == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("iron-session: this process may not reach ")
+    assert f"it may not enter {tmp_path}. chown or chmod" in printed.err
+    assert printed.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("when", ["TableFeed.beat", "TableLedger.end_all"])
+def test_a_file_that_this_user_may_not_write_is_told(
+    when: str,
+    store: SqliteStore,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    fail_with(sqlite3.OperationalError("attempt to write a readonly database"), when, monkeypatch)
+    monkeypatch.setattr(os, "access", lambda path, _: Path(path) != store.path)
+    assert main(["revoke", "--namespace", "shop", "--all"]) == 1
+    err = capsys.readouterr().err
+    assert err.startswith(f"iron-session: {store!r} can't be reached (OperationalError): ")
+    assert f"; this process may not write {store.path}: its mode forbids it. chown or" in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        sqlite3.OperationalError("database or disk is full"),
+        sqlite3.DatabaseError("file is not a database"),
+    ],
+)
+def test_a_disk_that_is_full_or_a_file_that_is_damaged_is_not_laid_to_missing_rights(
+    failure: Exception,
+    store: SqliteStore,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    fail_with(failure, "TableFeed.beat", monkeypatch)
+    assert main(["revoke", "--namespace", "shop", "--all"]) == 1
+    assert capsys.readouterr().err == (
+        f"iron-session: {store!r} can't be reached ({type(failure).__name__}): nothing was ended\n"
+    )
+
+
+def fail_with(failure: Exception, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a method of stores in tables raise."""
+
+    def fail(*_: object) -> None:
+        raise failure
+
+    monkeypatch.setattr(f"iron_session.revocation.stores.tables.{method}", fail)
 
 
 @pytest.mark.parametrize("url", ["redis://:{}@127.0.0.1:{}/0", "redis://:{}@127.0.0.1:{}/x?y=z"])
@@ -268,10 +338,7 @@ def test_a_store_that_can_t_be_reached_is_told_without_its_password(
 def test_a_store_that_goes_away_in_between_is_told(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fail(*_: object) -> int:
-        raise OSError(PASSWORD_IN_A_URL)
-
-    monkeypatch.setattr("iron_session.revocation.stores.tables.TableLedger.end_all", fail)
+    fail_with(OSError(PASSWORD_IN_A_URL), "TableLedger.end_all", monkeypatch)
     assert main(["revoke", "--namespace", "shop", "--all"]) == 1
     err = capsys.readouterr().err
     assert err == (

@@ -12,8 +12,8 @@ from iron_session.cli import main
 GOOD = "Xq3-a password that no one else has-7Zk"
 NEW = "Bv8-the password that follows it soon-2Rw"
 HOW = (
-    "while servers are replaced one after the other, seal with {} first (seal_with), as "
-    "docs/rotation.md says\n"
+    "while servers are replaced one after the other, seal with {} first (seal_with); see "
+    'the documentation\'s page "Password rotation" (how-to/rotation)\n'
 )
 
 
@@ -172,7 +172,10 @@ def test_passwords_that_can_t_be_written_are_told_in_one_line(
     with Path("/dev/full").open("w", encoding="utf-8") as full:
         monkeypatch.setattr(sys, "stdout", full)
         assert main(["generate-password", "--rotate"]) == 4
-    assert capsys.readouterr().err == "iron-session: standard output can't be written (OSError)\n"
+    assert (
+        capsys.readouterr().err
+        == "iron-session: standard output can't be written: No space left on device\n"
+    )
 
 
 def test_the_help_has_the_exit_statuses(capsys: pytest.CaptureFixture[str]) -> None:

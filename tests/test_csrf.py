@@ -528,6 +528,12 @@ def test_a_token_fits_no_other_session() -> None:
     assert reason_of_token(other, csrf_token(one)) == "token-wrong"
 
 
+def test_a_token_for_a_session_that_is_empty_says_so() -> None:
+    """As where the browser has dropped the cookie: nobody has forged anything."""
+    with pytest.raises(CsrfError, match="which is empty: it was lost, or never there"):
+        check_csrf_token(new_session(), csrf_token(new_session()))
+
+
 def test_secrets_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
     compared = []
 

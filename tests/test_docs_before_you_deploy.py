@@ -11,13 +11,14 @@ import pytest
 
 from iron_session import Passwords, _speedups
 from iron_session.cli import check, main
+from iron_session.cli.check import findings
 from iron_session.seals import passwords
 from tests.helpers.pages import blocks, read_page, run_code, tables
 
-PAGE = read_page("docs/before-you-deploy.md")
-ROTATION = read_page("docs/rotation.md")
+PAGE = read_page("docs/how-to/before-you-deploy.md")
+ROTATION = read_page("docs/how-to/rotation.md")
 PASSWORD = "the password of the page on deploying, of 48 chars"
-APPLICATION, SCRIPT = blocks("python", PAGE)
+APPLICATION, OF_BOTH, SCRIPT = blocks("python", PAGE)
 
 
 @pytest.fixture(autouse=True)
@@ -43,6 +44,35 @@ def test_the_command_prints_what_the_page_says(
     printed = capsys.readouterr()
     assert [printed.out] == blocks("text", PAGE)
     assert printed.err == ""
+
+
+@pytest.mark.parametrize(
+    ("variables", "name", "codes"),
+    [({"SITE_HTTPS": "1"}, "__Host-myapp", set()), ({}, "myapp", {"secure-auto"})],
+)
+def test_the_options_for_both_are_right_where_the_variable_says_that_there_is_https(
+    variables: dict[str, str],
+    name: str,
+    codes: set[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for variable, value in {"SESSION_PASSWORD": PASSWORD, **variables}.items():
+        monkeypatch.setenv(variable, value)
+    Path("main.py").write_text(OF_BOTH, encoding="utf-8")
+    main(["check", "--json", "main:options"])
+    report = json.loads(capsys.readouterr().out)
+    assert {each["code"] for each in report} == codes
+    assert run_code(OF_BOTH, "main")["options"].cookie_name == name
+
+
+def test_the_script_is_not_content_with_options_that_can_t_be_imported(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SESSION_PASSWORD", PASSWORD)
+    assert main(["check", "--json", "shop:options"]) == 2
+    report = json.loads(capsys.readouterr().out)
+    assert not run_code(SCRIPT, "script")["is_ready"](report)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +114,7 @@ def codes_in_the_source() -> dict[str, set[str]]:
         found.setdefault(code, set()).add(level)
     named = re.findall(r'\bcode(?:, mend)? = "([a-z-]+)"', source)
     wrappings = [f"password-{name}" for name, *_ in passwords._WRAPPINGS]
-    for code in [*named, *wrappings, "password-sample", "password-weak"]:
+    for code in [*named, *wrappings, "password-sample", "password-weak", findings.NOT_IMPORTED]:
         found.setdefault(code, set()).add("error")
     return found
 

@@ -13,7 +13,7 @@ from iron_session.cli.report import NO_SEAL
 from tests.helpers.pages import blocks, one_line, read_page, tables
 from tests.helpers.seals import PASSWORD
 
-PAGE = read_page("docs/command.md")
+PAGE = read_page("docs/reference/command.md")
 EXAMPLES = list(zip(blocks("sh", PAGE), blocks("text", PAGE), strict=True))
 
 

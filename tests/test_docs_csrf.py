@@ -6,6 +6,7 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any, get_args
 
+import flask
 import pytest
 from litestar.testing import TestClient as LitestarClient
 from sanic import Sanic
@@ -16,7 +17,7 @@ from tests.contract.server import serve_asgi
 from tests.helpers.chromium import OpenChromium
 from tests.helpers.pages import blocks, read_page, run_page
 
-PAGE = read_page("docs/csrf.md")
+PAGE = read_page("docs/how-to/csrf.md")
 BASE = "https://testserver.local"
 CROSS = {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}
 OWN = {"Sec-Fetch-Site": "same-origin"}
@@ -81,6 +82,57 @@ def rows() -> list[list[str]]:
     """Give the cells of all rows of the page's tables."""
     lines = [line for line in PAGE.splitlines() if line.startswith("| ")]
     return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+
+
+def test_quart_is_protected_by_its_line(page: dict[str, Any]) -> None:
+    quart_app = page["quart_app"]
+
+    async def pay() -> str:
+        return "paid"
+
+    quart_app.add_url_rule("/", view_func=pay, methods=["POST"])
+    client = TestClient(quart_app, base_url=BASE)
+    assert client.post("/", headers=OWN).text == "paid"
+    assert client.post("/", headers=CROSS).status_code == 403
+
+
+def test_flask_is_protected_by_the_token_in_a_form_or_a_header(page: dict[str, Any]) -> None:
+    flask_app = page["flask_app"]
+
+    def show() -> str:
+        text: str = flask.render_template_string("{{ csrf_token() }}")
+        return text
+
+    flask_app.add_url_rule("/", view_func=show)
+    flask_app.add_url_rule("/pay", "pay", lambda: "paid", methods=["POST"])
+    client = flask_app.test_client()
+    token = client.get("/").text
+    assert client.post("/pay", data={"csrf_token": token}).text == "paid"
+    assert client.post("/pay", headers={"X-CSRF-Token": token}).text == "paid"
+    refused = client.post("/pay")
+    assert (refused.status_code, "forged" in refused.text) == (403, True)
+
+
+def test_a_login_form_of_a_second_tab_is_shown_anew_in_flask(page: dict[str, Any]) -> None:
+    flask_app, get_session = page["flask_app"], page["iron_flask"].get_session
+
+    def log_in() -> str:
+        if flask.request.method == "POST":
+            get_session().login(flask.request.form["name"])
+        text: str = flask.render_template_string("{{ csrf_token() }}")
+        return text
+
+    flask_app.add_url_rule("/login", view_func=log_in, methods=["GET", "POST"])
+    flask_app.add_url_rule("/who", "who", lambda: str(get_session().user_id))
+    client = flask_app.test_client()
+    tab, second = client.get("/login").text, client.get("/login").text
+    assert client.post("/login", data={"csrf_token": tab, "name": "ada"}).status_code == 200
+    answer = client.post("/login", data={"csrf_token": second, "name": "eve"})
+    assert (answer.status_code, answer.location) == (303, "/login")
+    assert client.get("/who").text == "ada"
+    fresh = client.get("/login").text
+    assert client.post("/login", data={"csrf_token": fresh, "name": "bob"}).status_code == 200
+    assert client.get("/who").text == "bob"
 
 
 def test_every_option_is_on_the_page_with_its_default() -> None:

@@ -12,7 +12,7 @@ from iron_session import HeaderJar, SessionOptions, get_iron_session, seal_data
 from iron_session.seals.kept import LONGEST_KEPT, SERVED_MS
 from tests.helpers.pages import one_line, read_page, run_page
 
-PAGE = read_page("docs/kept-seals.md")
+PAGE = read_page("docs/how-to/kept-seals.md")
 TEXT = one_line(PAGE)
 
 

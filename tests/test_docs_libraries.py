@@ -10,7 +10,7 @@ import pytest
 
 from tests.helpers.pages import ROOT, anchors, blocks, read_page
 
-PAGE = read_page("docs/libraries.md")
+PAGE = read_page("docs/frameworks/libraries.md")
 LIBRARIES = ROOT / "tests" / "libraries"
 BLOCKS = blocks("python", PAGE)
 
@@ -78,11 +78,11 @@ def test_what_the_page_shows_is_what_is_tested(name: str, file: str) -> None:
 def test_the_page_leads_to_what_is_there() -> None:
     for link in re.findall(r"\]\(([^)]*)\)", PAGE):
         file, _, anchor = link.partition("#")
-        text = read_page(f"docs/{file}") if file else PAGE
+        text = read_page(f"docs/frameworks/{file}") if file else PAGE
         assert not anchor or anchor in anchors(text), link
 
 
 def test_the_page_on_frameworks_leads_here() -> None:
-    top = read_page("docs/frameworks.md").partition("\n## ")[0]
+    top = read_page("docs/frameworks/index.md").partition("\n## ")[0]
     assert "](libraries.md)" in top
-    assert "](empty-session.md)" in top
+    assert "](../troubleshooting.md)" in top

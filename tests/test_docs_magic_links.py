@@ -24,7 +24,7 @@ from tests.helpers.clock import Clock
 from tests.helpers.pages import ROOT, blocks, one_line, read_page, run_page
 from tests.interop.node import NodeError, run_script
 
-PAGE = read_page("docs/magic-links.md")
+PAGE = read_page("docs/how-to/magic-links.md")
 PASSWORD = "the password of the page on links, 42 long"
 ADA = "ada@example.com"
 
@@ -182,5 +182,5 @@ def test_the_page_leads_to_what_is_there() -> None:
     links = set(re.findall(r"\]\(([^)]*)\)", PAGE))
     files = {link for link in links if not link.startswith("#")}
     assert links - files <= anchors
-    assert files == {f"../examples/{MAGIC_LINK.name}.py", "csrf.md"}
-    assert all((ROOT / "docs" / file).is_file() for file in files)
+    assert files == {f"../../examples/{MAGIC_LINK.name}.py", "csrf.md"}
+    assert all((ROOT / "docs" / "how-to" / file).is_file() for file in files)

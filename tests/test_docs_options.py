@@ -18,7 +18,7 @@ from iron_session import (
 )
 from tests.helpers.pages import read_page, run_page, tables
 
-PAGE = read_page("docs/options.md")
+PAGE = read_page("docs/reference/options.md")
 SESSION, COOKIE = ({row[0]: row[1:] for row in rows} for _, *rows in tables(PAGE))
 NAMED: dict[str, Any] = {
     "required": MISSING,

@@ -21,7 +21,7 @@ from tests.helpers.chromium import OpenChromium
 from tests.helpers.pages import ROOT, anchors, one_line, read_page, run_page
 from tests.sessions.browser import make_options
 
-PAGE = read_page("docs/parallel-requests.md")
+PAGE = read_page("docs/explanation/parallel-requests.md")
 PASSWORD = "the password of this page, of 40 letters"
 
 
@@ -124,7 +124,7 @@ def test_with_chunks_every_write_names_all_five_cookies(last: Any) -> None:
 def test_the_page_leads_to_what_is_there() -> None:
     for link in re.findall(r"\]\(([^)]*)\)", PAGE):
         path, _, anchor = link.partition("#")
-        text = (ROOT / "docs" / path).resolve().read_text(encoding="utf-8")
+        text = (ROOT / "docs" / "explanation" / path).resolve().read_text(encoding="utf-8")
         assert not anchor or anchor in anchors(text)
 
 

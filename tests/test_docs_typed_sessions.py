@@ -16,7 +16,7 @@ from tests.interop.node import run_script
 from tests.sessions.browser import make_options
 from tests.sessions.schemas.kinds import KINDS
 
-PAGE = read_page("docs/typed-sessions.md")
+PAGE = read_page("docs/how-to/typed-sessions.md")
 PASSWORD = "the password of the page on types, 42 long"
 
 
@@ -93,5 +93,5 @@ def test_node_reads_what_the_table_says(page: dict[str, Any], tmp_path: Path) ->
 
 def test_the_page_leads_to_what_is_there() -> None:
     files = set(re.findall(r"\]\(([^)#]*)", PAGE))
-    assert files == {"frameworks.md"}
-    assert all((ROOT / "docs" / file).is_file() for file in files)
+    assert files == {"../frameworks/index.md"}
+    assert all((ROOT / "docs" / "how-to" / file).is_file() for file in files)

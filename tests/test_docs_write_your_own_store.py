@@ -13,7 +13,7 @@ from tests.revocation import conftest
 from tests.revocation.conftest import Opener
 from tests.revocation.test_stores import *  # noqa: F403 - each of its tests is run here too
 
-PAGE = read_page("docs/write-your-own-store.md")
+PAGE = read_page("docs/how-to/write-your-own-store.md")
 
 # The fixtures of the suite.
 ledger, workers = conftest.ledger, conftest.workers

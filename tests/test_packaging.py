@@ -1,5 +1,6 @@
 """What the package says of itself, and the checks of what is built."""
 
+import json
 import re
 import sys
 import tarfile
@@ -58,7 +59,7 @@ def test_the_package_is_declared_as_typed() -> None:
 def test_every_extra_is_documented() -> None:
     extras = project()["optional-dependencies"]
     assert extras.keys() == {"msgspec", "pydantic", "redis", "sqlalchemy", "speedups"}
-    pages = "".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs").glob("*.md"))
+    pages = "".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs").rglob("*.md"))
     named = set(re.findall(r"iron-session\[(\w+)\]", pages))
     assert named == set(extras)
 
@@ -70,6 +71,17 @@ def test_pins_are_names_and_versions_only() -> None:
         pins = [line for line in lines if not line.startswith("#")]
         assert pins
         assert [pin for pin in pins if not re.fullmatch(r"[\w.-]+==[\w.]+", pin)] == []
+
+
+@pytest.mark.parametrize("folder", ["", "tests/nextjs"])
+def test_the_pins_of_npm_have_no_address_either(folder: str) -> None:
+    """And each is the version of package.json, or what that one needs."""
+    text = (ROOT / folder / "package-lock.json").read_text(encoding="utf-8")
+    assert "://" not in text
+    packages = json.loads(text)["packages"]
+    wanted = json.loads((ROOT / folder / "package.json").read_text(encoding="utf-8"))
+    for name, version in {**wanted["dependencies"], **wanted["devDependencies"]}.items():
+        assert packages[f"node_modules/{name}"]["version"] == version.rpartition("@")[2]
 
 
 # --- what is built -------------------------------------------------------------------------------
@@ -115,6 +127,13 @@ def test_an_sdist_without_one_of_the_tests_is_refused(here: Path) -> None:
     make_sdist(here / "dist/x.tar.gz", WHOLE)
     assert "tests/seals/test_one.py" in str(check_dist.main())
     make_sdist(here / "dist/x.tar.gz", WHOLE | {"tests/seals/test_one.py": ""})
+    assert check_dist.main() is None
+
+
+def test_what_npm_has_installed_is_no_test_of_the_sdist(here: Path) -> None:
+    make_wheel(here / "dist/x.whl", {"iron_session/py.typed": ""})
+    make_sdist(here / "dist/x.tar.gz", WHOLE | {"tests/seals/test_one.py": ""})
+    write(here / "tests/nextjs/node_modules/gyp/setup.py", "")
     assert check_dist.main() is None
 
 

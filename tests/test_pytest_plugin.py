@@ -82,6 +82,34 @@ def test_cookies_are_made_with_the_options(pytester: pytest.Pytester) -> None:
     run(pytester, code).assert_outcomes(passed=1)
 
 
+def test_an_ending_is_later_than_a_session_that_was_created_before(
+    pytester: pytest.Pytester,
+) -> None:
+    code = """
+        from datetime import timedelta
+        import pytest
+        from werkzeug.test import Client
+        from iron_session import UnsealError
+        from iron_session.revocation import MemoryStore, Revocations
+        from iron_session.testing import make_options
+
+        @pytest.fixture
+        def iron_options():
+            revocations = Revocations(MemoryStore(), namespace="shop")
+            yield make_options(revocations=revocations, max_lifetime=timedelta(days=30))
+            revocations.close()
+
+        def test(iron_options, iron_log_in, iron_read_session, iron_clock):
+            client = Client(lambda environ, start_response: [])
+            iron_options.revocations.end_user("ada")
+            before = iron_clock.now - timedelta(seconds=1)
+            iron_log_in(client, {}, user_id="ada", created_at=before)
+            with pytest.raises(UnsealError, match="ended"):
+                iron_read_session(client, url="http://localhost")
+    """
+    run(pytester, code).assert_outcomes(passed=1)
+
+
 def test_the_options_have_the_password_and_are_one_object_in_a_run(
     pytester: pytest.Pytester,
 ) -> None:

@@ -43,6 +43,7 @@ from iron_session import (
     unseal_data,
 )
 from iron_session.integrations.wsgi import IronSessionMiddleware
+from iron_session.revocation import MemoryStore, Revocations
 from iron_session.testing import (
     FrozenClock,
     cookie_header,
@@ -253,8 +254,8 @@ def test_a_cookie_that_is_secure_by_the_request_is_so_in_the_client_too() -> Non
 
 
 def test_only_options_with_a_name_are_copied() -> None:
-    with pytest.raises(ConfigurationError, match="must be a SessionOptions"):
-        for_tests({})  # type: ignore[arg-type]  # the mistake is what is tested
+    with pytest.raises(ConfigurationError, match="must be a SessionOptions, not int"):
+        for_tests(7)  # type: ignore[call-overload]  # the mistake is what is tested
     with pytest.raises(ConfigurationError, match=r"^cookie_name must be"):
         for_tests(make_options(cookie_name="__Host-", cookie_options={"secure": True}))
 
@@ -374,18 +375,44 @@ def test_a_session_is_a_user_s_who_has_logged_in() -> None:
     assert read is not None
     assert read.user_id == "43"
     with pytest.raises(TypeError, match=r"use str\(…\)$"):
-        session_cookie(OPTIONS, {}, user_id=42)  # type: ignore[arg-type]
+        session_cookie(OPTIONS, {}, user_id=42)  # type: ignore[arg-type]  # a wrong type, which is refused
 
 
-def test_options_that_are_none_are_refused() -> None:
-    for call in (
+def test_options_that_are_none_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dict too: Django's alone is one, and no settings of Django's are set up."""
+    advice = (
+        r"must be a SessionOptions, not dict: give the application's own, or SessionOptions\(\*\*…"
+    )
+    unset = SimpleNamespace(settings=SimpleNamespace(configured=False))
+    calls: list[Callable[[Any], object]] = [
+        for_tests,
         lambda given: session_cookie(given, {}),
         lambda given: cookie_header(given, {}),
         lambda given: log_in(httpx.Client(), given, {}),
         lambda given: read_session([], given),
-    ):
-        with pytest.raises(ConfigurationError, match="must be a SessionOptions, not dict"):
+    ]
+    for call in calls:
+        with pytest.raises(ConfigurationError, match="must be a SessionOptions, not int"):
+            call(7)
+        monkeypatch.delitem(sys.modules, "django.conf", raising=False)
+        with pytest.raises(ConfigurationError, match=advice):
             call({"password": "x"})
+        monkeypatch.setitem(sys.modules, "django.conf", unset)
+        with pytest.raises(ConfigurationError, match=advice):
+            call({"password": "x"})
+
+
+def test_a_dict_does_not_load_django() -> None:
+    program = """
+import sys
+from iron_session import ConfigurationError
+from iron_session.testing import session_cookie
+try:
+    session_cookie({"password": "x" * 32}, {})
+except ConfigurationError:
+    print("django" in sys.modules, file=sys.stderr)
+"""
+    assert run_apart(program) == "False\n"
 
 
 # --- clients -----------------------------------------------------------------------------------
@@ -917,3 +944,94 @@ def test_the_module_loads_no_framework() -> None:
     loaded = set(run.stdout.split())
     assert "iron_session" in loaded
     assert not loaded & (FRAMEWORKS | {"httpx", "httpx2", "requests", "pytest"})
+
+
+# --- endings -----------------------------------------------------------------------------------
+
+
+@contextmanager
+def ending(**changes: Any) -> Iterator[tuple[SessionOptions[Any], Revocations]]:
+    """Yield options and what ends their sessions; it follows its store until the block ends."""
+    revocations = Revocations(MemoryStore(), namespace="shop")
+    try:
+        yield (
+            make_options(revocations=revocations, max_lifetime=timedelta(days=30), **changes),
+            revocations,
+        )
+    finally:
+        revocations.close()
+
+
+def is_there(cookie: str, options: SessionOptions[Any]) -> bool:
+    return bool(dict(found(cookie, options)))
+
+
+@pytest.mark.parametrize("data", [{"a": 1}, {"user": "ada"}])
+@pytest.mark.parametrize("ended", ["end_all", "end_user"])
+def test_an_ending_ends_the_sessions_that_were_created_before_it(
+    ended: str, data: dict[str, Any]
+) -> None:
+    """Also of users that the application names, without a login."""
+    user_of = {"user_of": lambda data: data["user"]} if "user" in data else {}
+    terms: dict[str, Any] = {} if user_of else {"user_id": "ada"}
+    with frozen_clock() as clock, ending(**user_of) as (options, revocations):
+        getattr(revocations, ended)(*(["ada"] if ended == "end_user" else []))
+        before = cookie_header(
+            options, data, created_at=clock.now - timedelta(milliseconds=1), **terms
+        )
+        assert not is_there(before, options)
+        assert is_there(cookie_header(options, data, created_at=clock.now, **terms), options)
+        assert is_there(cookie_header(options, data, **terms), options)
+
+
+def test_an_ending_ends_a_session_of_before_it_and_none_that_began_later() -> None:
+    with frozen_clock() as clock, ending() as (options, revocations):
+        revocations.end_user("ada")
+        clock.tick(timedelta(hours=2))
+        later = clock.now - timedelta(hours=1)
+        earlier = clock.now - timedelta(hours=3)
+        for at, stays in ((later, True), (earlier, False)):
+            cookie = cookie_header(options, {"a": 1}, created_at=at, user_id="ada")
+            assert is_there(cookie, options) is stays
+
+
+def test_an_ending_of_now_ends_a_session_of_before_though_no_clock_is_stopped() -> None:
+    with ending() as (options, revocations):
+        before = datetime.now(UTC) - timedelta(seconds=1)
+        cookie = cookie_header(options, {"a": 1}, created_at=before, user_id="ada")
+        assert is_there(cookie, options)
+        revocations.end_user("ada")
+        assert not is_there(cookie, options)
+        assert not is_there(
+            cookie_header(options, {"a": 1}, created_at=before, user_id="ada"), options
+        )
+
+
+def test_a_session_of_before_is_as_old_for_a_store_whose_time_goes_on() -> None:
+    """The store was reached before the clock was stopped in the past."""
+    with ending() as (options, revocations):
+        revocations.end_user("ben")
+        with frozen_clock() as clock:
+            at = clock.now - timedelta(hours=1)
+            assert is_there(cookie_header(options, {"a": 1}, created_at=at, user_id="ada"), options)
+            revocations.end_user("ada")
+            assert not is_there(
+                cookie_header(options, {"a": 1}, created_at=at, user_id="ada"), options
+            )
+            assert is_there(cookie_header(options, {"a": 1}, user_id="ada"), options)
+
+
+def test_a_client_that_was_logged_in_before_an_ending_is_out() -> None:
+    with (
+        frozen_clock() as clock,
+        ending() as (options, revocations),
+        httpx.Client(base_url="http://testserver") as client,
+    ):
+        at = clock.now - timedelta(days=1)
+        log_in(client, options, {"a": 1}, created_at=at, user_id="ada")
+        assert read_session(client, options) == {"a": 1}
+        revocations.end_user("ada")
+        log_in(client, options, {"a": 1}, created_at=at, user_id="ada")
+        with pytest.raises(UnsealError) as caught:
+            read_session(client, options)
+        assert caught.value.reason == "ended"

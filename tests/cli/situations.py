@@ -3,6 +3,7 @@
 Each is a function of the stopped clock; its name is that of its file in `golden`.
 """
 
+import base64
 import json
 import subprocess
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from typing import Any
 import django.core.signing
 import itsdangerous
 import pytest
+from cryptography.fernet import Fernet
 from flask import Flask
 from flask.sessions import SecureCookieSessionInterface
 from joserfc import jwe, jwt
@@ -53,7 +55,7 @@ def situation(make: Maker) -> Maker:
     return make
 
 
-def sealed(data: Any = {"user": "Zoë", "cart": [1, 2]}, **options: Any) -> str:  # noqa: B006
+def sealed(data: Any = {"user": "Zoë", "cart": [1, 2]}, **options: Any) -> str:  # noqa: B006 - never changed
     """Seal with the usual password."""
     return seal_data(data, **{"password": PASSWORD, **options})
 
@@ -154,6 +156,149 @@ def a_percent_encoded_value(clock: Clock) -> Situation:
 
 
 @situation
+def the_lines_of_a_mail(clock: Clock) -> Situation:
+    """It wraps, and a bracket quotes each line."""
+    line = f"Cookie: theme=dark; myapp={sealed()}; lang=en"
+    broken = "\n".join(f"> {line[at : at + 76]}" for at in range(0, len(line), 76))
+    return Situation(f"> Hello,\n> here it is:\n{broken}\n> Regards\n")
+
+
+@situation
+def a_copy_with_line_breaks(clock: Clock) -> Situation:
+    seal = sealed()
+    return Situation(f"{seal[:90]}  \r\n    {seal[90:180]}\n{seal[180:263]}\n{seal[263:]}\nmore\n")
+
+
+@situation
+def percent_encoded_twice(clock: Clock) -> Situation:
+    return Situation(f"myapp={sealed().replace('*', '%252A')}")
+
+
+@situation
+def markdown_has_taken_the_stars(clock: Clock) -> Situation:
+    return Situation(f"myapp={sealed().replace('*', '')}")
+
+
+@situation
+def markdown_has_taken_pairs_of_stars(clock: Clock) -> Situation:
+    return Situation(f"myapp={sealed().replace('*', '', 6)}")
+
+
+@situation
+def markdown_with_backslashes(clock: Clock) -> Situation:
+    return Situation(f"myapp={sealed().replace('*', chr(92) + '*').replace('_', chr(92) + '_')}")
+
+
+@situation
+def other_secrets_in_a_call_of_curl(clock: Clock) -> Situation:
+    return Situation(
+        "curl https://a.example -H 'x-api-key: SECRET1' \\\n"
+        f"  -b '_ga=1; myapp={sealed()}; SECRETINBASE64=' \\\n"
+        "  -H 'authorization: Basic U0VDUkVUOlNFQ1JFVA==' --compressed\n"
+        "Authorization: Basic U0VDUkVUOlNFQ1JFVA==\nSECRETSECRETSECRET==\n"
+    )
+
+
+@situation
+def a_secret_in_base64(clock: Clock) -> Situation:
+    return Situation("U0VDUkVUU0VDUkVU==")
+
+
+@situation
+def a_secret_after_the_version(clock: Clock) -> Situation:
+    return Situation(f"myapp={sealed()}SECRET")
+
+
+@situation
+def a_secret_in_the_place_of_the_id(clock: Clock) -> Situation:
+    return Situation(f"myapp={sealed().replace('*1*', '*' + 'SECRET' * 6 + '*')}")
+
+
+@situation
+def json_of_the_console(clock: Clock) -> Situation:
+    cookie = {"name": "myapp", "value": sealed(), "domain": "example.com"}
+    return Situation(json.dumps(cookie))
+
+
+@situation
+def a_har_file(clock: Clock) -> Situation:
+    cookies = {"cookies": [{"name": "myapp", "value": sealed(), "path": "/"}]}
+    return Situation(json.dumps(cookies, indent=2))
+
+
+@situation
+def headers_in_a_har_file(clock: Clock) -> Situation:
+    headers = [{"name": "Cookie", "value": f"theme=dark; myapp={sealed()}"}, {"name": "Host"}]
+    return Situation(json.dumps(headers, indent=2))
+
+
+@situation
+def the_cookie_jar_of_curl(clock: Clock) -> Situation:
+    fields = ["#HttpOnly_example.com", "FALSE", "/", "TRUE", "1890000000", "myapp", sealed()]
+    comment = "# Netscape HTTP Cookie File\n# a comment of curl's\n\n"
+    return Situation(comment + "\t".join(fields))
+
+
+@situation
+def the_address_of_a_link(clock: Clock) -> Situation:
+    token = sealed({"email": "a@b.c"}, purpose="magic-link", ttl=900).replace("*", "%2A")
+    return Situation(f"https://example.com/login?lang=en&token={token}&next=%2F")
+
+
+@situation
+def a_copy_in_backticks(clock: Clock) -> Situation:
+    return Situation(f"`myapp={sealed()}`")
+
+
+@situation
+def quotes_of_a_page_on_a_cookie(clock: Clock) -> Situation:
+    return Situation(f'Cookie: "myapp="{sealed()}""')
+
+
+@situation
+def the_last_chunk_missing(clock: Clock) -> Situation:
+    seal = sealed({"text": "x" * 9000})
+    return Situation(f"myapp.0={seal[:4000]}\nmyapp.1={seal[4000:8000]}\n")
+
+
+@situation
+def a_line_of_a_log(clock: Clock) -> Situation:
+    return Situation(f'192.0.2.1 - - "GET / HTTP/1.1" 200 "theme=dark; myapp={sealed()}" 0.1')
+
+
+@situation
+def cookies_without_a_seal(clock: Clock) -> Situation:
+    return Situation("Cookie: theme=dark; _ga=GA1.1; " + "; ".join(f"c{n}=1" for n in range(30)))
+
+
+@situation
+def the_beginning_is_missing(clock: Clock) -> Situation:
+    return Situation(sealed()[40:])
+
+
+@situation
+def in_small_letters(clock: Clock) -> Situation:
+    return Situation(f"myapp={sealed().lower()}")
+
+
+@situation
+def in_base64(clock: Clock) -> Situation:
+    return Situation(f"myapp={base64.b64encode(sealed().encode()).decode()}")
+
+
+@situation
+def a_fernet_token(clock: Clock) -> Situation:
+    """As the SDK of WorkOS for Python makes one."""
+    token = Fernet(base64.urlsafe_b64encode(bytes(32))).encrypt_at_time(b"{}", clock.now // 1000)
+    return Situation(f"wos_session={token.decode()}")
+
+
+@situation
+def a_bearer_token(clock: Clock) -> Situation:
+    return Situation(f"Authorization: Bearer {a_jwt(clock).given.partition('=')[2]}")
+
+
+@situation
 def two_cookies_of_one_name(clock: Clock) -> Situation:
     """The second one opens, as a server finds too."""
     return Situation(f"Cookie: _ga=GA1.2; myapp={sealed(password=OTHER)}; myapp={sealed()}")
@@ -177,6 +322,218 @@ def expired(clock: Clock) -> Situation:
     seal = sealed(ttl=3600)
     clock.advance(3 * 3600)
     return Situation(seal, ("--data", "--ttl", "3600"))
+
+
+@situation
+def expired_of_a_ttl_that_is_not_known(clock: Clock) -> Situation:
+    seal = sealed(ttl=3600)
+    clock.advance(3 * 3600)
+    return Situation(seal)
+
+
+def saved_at_the_login(clock: Clock, **given: Any) -> str:
+    """Return the seal of a session that was saved when its user logged in."""
+    jar = HeaderJar()
+    session = get_iron_session(jar, options(**given))
+    session.login("42")
+    session.save()
+    return str(session.seal)
+
+
+def saved_again(clock: Clock, seal: str, **given: Any) -> str:
+    """Return the seal of that session, saved once more."""
+    session = get_iron_session(HeaderJar(f"myapp={seal}"), options(**given))
+    session["visits"] = 1
+    session.save()
+    return str(session.seal)
+
+
+WEEK = {"ttl": 7 * DAY, "max_lifetime": 10 * DAY}
+
+
+@situation
+def expired_as_never_saved_since_the_login(clock: Clock) -> Situation:
+    seal = saved_at_the_login(clock, ttl=3600)
+    clock.advance(2 * 3600)
+    return Situation(f"myapp={seal}", ("--ttl", "3600"))
+
+
+@situation
+def expired_after_a_later_save(clock: Clock) -> Situation:
+    seal = saved_at_the_login(clock, ttl=3600)
+    clock.advance(1800)
+    seal = saved_again(clock, seal, ttl=3600)
+    clock.advance(3 * 3600)
+    return Situation(f"myapp={seal}", ("--ttl", "3600"))
+
+
+@situation
+def expired_with_a_login_and_no_ttl(clock: Clock) -> Situation:
+    seal = saved_at_the_login(clock, ttl=3600)
+    clock.advance(2 * 3600)
+    return Situation(f"myapp={seal}")
+
+
+@situation
+def expired_with_a_beginning_and_no_ttl(clock: Clock) -> Situation:
+    seal = saved_at_the_login(clock, **WEEK)
+    clock.advance(8 * DAY)
+    return Situation(f"myapp={seal}")
+
+
+@situation
+def expired_with_a_beginning_and_a_ttl(clock: Clock) -> Situation:
+    """It was saved on day 6, and ends on day 10: by the ttl that is given, it was day 9."""
+    seal = saved_at_the_login(clock, **WEEK)
+    clock.advance(6 * DAY)
+    seal = saved_again(clock, seal, **WEEK)
+    clock.advance(8 * DAY)
+    return Situation(f"myapp={seal}", ("--ttl", str(DAY)))
+
+
+@situation
+def expired_by_max_lifetime(clock: Clock) -> Situation:
+    """The options say so: nothing else could."""
+    seal = saved_at_the_login(clock, **WEEK)
+    clock.advance(6 * DAY)
+    seal = saved_again(clock, seal, **WEEK)
+    clock.advance(8 * DAY)
+    return Situation(f"myapp={seal}", ("--options", "tests.cli.shop:options"))
+
+
+@situation
+def expired_by_max_lifetime_as_a_long_ttl_shows(clock: Clock) -> Situation:
+    """By a ttl of 14 days, it would have been sealed before it began."""
+    seal = saved_at_the_login(clock, **WEEK)
+    clock.advance(6 * DAY)
+    seal = saved_again(clock, seal, **WEEK)
+    clock.advance(8 * DAY)
+    return Situation(f"myapp={seal}", ("--ttl", str(14 * DAY)))
+
+
+@situation
+def expired_by_the_ttl_of_the_options(clock: Clock) -> Situation:
+    seal = saved_at_the_login(clock, **WEEK)
+    clock.advance(8 * DAY)
+    return Situation(f"myapp={seal}", ("--options", "tests.cli.shop:options"))
+
+
+@situation
+def expired_though_renew_after_is_set(clock: Clock) -> Situation:
+    seal = saved_at_the_login(clock, **WEEK)
+    clock.advance(8 * DAY)
+    return Situation(f"myapp={seal}", ("--options", "tests.cli.shop:renewed"))
+
+
+@situation
+def soon_ended_as_never_saved_since_the_login(clock: Clock) -> Situation:
+    """An hour is left of seven days: the application works, and its visitors will be logged out."""
+    seal = saved_at_the_login(clock, **WEEK)
+    clock.advance(7 * DAY - 3600)
+    return Situation(f"myapp={seal}", ("--options", "tests.cli.shop:options"))
+
+
+@situation
+def soon_ended_by_a_ttl_that_is_given(clock: Clock) -> Situation:
+    seal = saved_at_the_login(clock, ttl=12 * 3600)
+    clock.advance(12 * 3600 - 600)
+    return Situation(f"myapp={seal}", ("--ttl", str(12 * 3600)))
+
+
+@situation
+def soon_ended_by_max_lifetime(clock: Clock) -> Situation:
+    seal = saved_at_the_login(clock, **WEEK)
+    clock.advance(6 * DAY)
+    seal = saved_again(clock, seal, **WEEK)
+    clock.advance(4 * DAY - 1800)
+    return Situation(f"myapp={seal}", ("--options", "tests.cli.shop:options"))
+
+
+@situation
+def past_a_max_lifetime_that_is_shorter_now(clock: Clock) -> Situation:
+    seal = saved_at_the_login(clock, ttl=30 * DAY, max_lifetime=30 * DAY)
+    clock.advance(11 * DAY)
+    return Situation(f"myapp={seal}", ("--options", "tests.cli.shop:options"))
+
+
+@situation
+def of_another_name_and_past_a_max_lifetime(clock: Clock) -> Situation:
+    """Both are in the verdict: whoever mends one of them is not done."""
+    seal = saved_at_the_login(clock, ttl=30 * DAY, max_lifetime=30 * DAY)
+    clock.advance(11 * DAY)
+    return Situation(f"shop={seal}", ("--options", "tests.cli.shop:options"))
+
+
+@situation
+def expired_and_of_another_name(clock: Clock) -> Situation:
+    seal = saved_at_the_login(clock, **WEEK)
+    clock.advance(8 * DAY)
+    return Situation(f"shop={seal}", ("--options", "tests.cli.shop:options"))
+
+
+@situation
+def the_cookie_of_another_name(clock: Clock) -> Situation:
+    return Situation(f"shop={sealed()}", ("--options", "tests.cli.shop:options"))
+
+
+@situation
+def a_good_session_of_the_options(clock: Clock) -> Situation:
+    """No password is in the environment: it is theirs."""
+    seal = saved_at_the_login(clock, **WEEK)
+    clock.advance(DAY)
+    return Situation(f"myapp={seal}", ("--options", "tests.cli.shop:options"), environment={})
+
+
+@situation
+def a_password_of_the_options_with_a_line_break(clock: Clock) -> Situation:
+    """The environment has the options' password too, so its spellings are tried."""
+    return Situation(sealed(password=f"{PASSWORD}\n"), ("--options", "tests.cli.shop:options"))
+
+
+# --- how long browsers keep them ------------------------------------------------------------------
+
+
+@situation
+def a_cookie_until_the_browser_is_closed(clock: Clock) -> Situation:
+    return Situation(f"Set-Cookie: myapp={sealed()}; Path=/; HttpOnly; Secure; SameSite=Lax")
+
+
+@situation
+def a_cookie_with_an_expires(clock: Clock) -> Situation:
+    return Situation(f"< set-cookie: myapp={sealed()}; Expires=Sat, 02 Mar 2024 12:00:00 GMT")
+
+
+@situation
+def a_cookie_with_an_expires_that_is_over(clock: Clock) -> Situation:
+    return Situation(f"myapp={sealed()}; path=/; expires=Wed, 28 Feb 2024 12:00:00 GMT")
+
+
+@situation
+def a_cookie_with_both(clock: Clock) -> Situation:
+    return Situation(
+        f"Set-Cookie: myapp={sealed()}; Max-Age=99999999; Expires=Thu, 01 Jan 1970 00:00:00 GMT"
+    )
+
+
+@situation
+def a_cookie_with_a_life_that_is_none(clock: Clock) -> Situation:
+    """Browsers ignore what they can't read."""
+    return Situation(f"Set-Cookie: myapp={sealed()}; Max-Age=1d; Expires=soon")
+
+
+@situation
+def chunks_in_lines_of_a_response(clock: Clock) -> Situation:
+    seal = sealed({"text": "x" * 5000})
+    given = "; Max-Age=1209540; Path=/"
+    return Situation(
+        f"set-cookie: myapp.0={seal[:4000]}{given}\nset-cookie: myapp.1={seal[4000:]}{given}\n"
+    )
+
+
+@situation
+def a_part_of_a_line(clock: Clock) -> Situation:
+    """It may have had a Max-Age."""
+    return Situation(f"myapp={sealed()}; Path=/")
 
 
 @situation
@@ -218,6 +575,49 @@ def cut_off(clock: Clock) -> Situation:
 @situation
 def cut_off_in_the_mac(clock: Clock) -> Situation:
     return Situation(sealed()[:-20], environment={})
+
+
+@situation
+def cut_off_in_the_mac_and_checked(clock: Clock) -> Situation:
+    return Situation(f"myapp={sealed()[:-6]}")
+
+
+@situation
+def cut_off_at_the_version(clock: Clock) -> Situation:
+    return Situation(f"myapp={sealed()[:-2]}")
+
+
+@situation
+def a_character_changed(clock: Clock) -> Situation:
+    return Situation(f"myapp={sealed()[:130]}\0{sealed()[131:]}")
+
+
+@situation
+def a_password_with_a_line_break(clock: Clock) -> Situation:
+    """As `echo` writes it into a file."""
+    return Situation(sealed(password=f"{PASSWORD}\n"))
+
+
+@situation
+def a_password_with_the_line_break_of_windows(clock: Clock) -> Situation:
+    return Situation(
+        sealed(password={7: f"{PASSWORD}\r\n"}), environment={"SESSION_PASSWORD_7": PASSWORD}
+    )
+
+
+@situation
+def a_password_without_its_white_space(clock: Clock) -> Situation:
+    seal = sealed(ttl=3600)
+    clock.advance(3 * 3600)
+    return Situation(seal, environment={"SESSION_PASSWORD": f" {PASSWORD}\n"})
+
+
+@situation
+def a_clock_that_is_ahead(clock: Clock) -> Situation:
+    clock.advance(3600)
+    seal = sealed()
+    clock.advance(-3600)
+    return Situation(f"myapp={seal}", ("--ttl", str(14 * DAY)))
 
 
 @situation
@@ -363,6 +763,11 @@ def workos(clock: Clock) -> Situation:
     with driver() as node:
         seal = node.seal_data("iron-session-8", {"accessToken": "a"}, PASSWORD, ttl=0)
     return Situation(f"wos-session={seal}")
+
+
+@situation
+def workos_of_another_password(clock: Clock) -> Situation:
+    return Situation(f"wos-session={sealed(password=OTHER)}")
 
 
 @situation

@@ -37,6 +37,7 @@ def standard(value: Any) -> str:
         f"{part({'enc': 1})}..iv.text.tag",
         f"{part([1])}.ZeBwQA.{SIGNATURE}",
         f".{base64url(b'not compressed')}.ZeBwQA.{SIGNATURE}",
+        f"gAAAA{'A' * 90}",
         f"{part({})}.ZeBwQA.short",
         f"{base64url(bytes([0xff]))}.ZeBwQA.{SIGNATURE}",
         f"{part({})}:1rfdGW:{'a' * 42}",
@@ -122,13 +123,13 @@ def test_the_maker_of_a_seal_is_told_by_its_form_and_its_cookie(
 def test_each_form_in_which_cookies_are_pasted_is_read(
     paste: str, name: str, values: list[str]
 ) -> None:
-    (pasted,) = read_paste(paste)
+    (pasted,) = read_paste(paste).cookies
     assert (pasted.name, pasted.texts) == (name, values)
 
 
 def test_no_repr_shows_what_is_secret(clock: Clock) -> None:
     seal = seal_data({"user": "Zoë"}, password=PASSWORD)
-    (pasted,) = read_paste(seal)
+    (pasted,) = read_paste(seal).cookies
     content, _ = examine(seal, Passwords(PASSWORD), clock.now)
     assert repr(pasted) == "<Pasted: 1>"
     assert repr(content) == "<Content: 15 bytes>"

@@ -169,6 +169,10 @@ CANNOT: dict[str, dict[str, str]] = {
         ),
         **dict.fromkeys(AIOHTTP, NO_HANDLERS),
     },
+    "explained misuse": dict.fromkeys(
+        ["blacksheep", "bottle", "falcon", "falcon asgi", "pyramid", "tornado"],
+        "its code is the page's, which leaves errors as they are",
+    ),
     "four chunks": dict.fromkeys(
         SANIC,
         "its server takes 16 kB of headers at most, and other headers need their part of it",
@@ -192,6 +196,7 @@ CANNOT: dict[str, dict[str, str]] = {
     answers 503 itself  the application's own handler answers that error instead
     503 of an ending  a `SessionUnavailableError` that a handler raises is answered with 503
     answers an ending itself  … or by the application's own handler
+    explained misuse  the error of a session that was used as a dict says what to write
     four chunks  … which is what a session may have elsewhere
 
     control characters  its server lets them into a header, though HTTP forbids them

@@ -94,6 +94,27 @@ def _end_elsewhere(session: Any, value: Any) -> None:
 KEPT: list[Any] = []
 """Sessions that outlive their request."""
 
+MISUSES: list[Exception] = []
+"""What Python and its JSON encoder have raised over sessions."""
+
+
+def _misuse(session: Any, how: str) -> Any:
+    """Use a session as a dict, as an object with attributes, or as JavaScript's."""
+    try:
+        if how == "as a dict":
+            return json.dumps(session)
+        if how == "by an attribute":
+            session.user = 1
+        if how == "with await":
+            _save(session).send(None)
+    except (AttributeError, TypeError) as error:
+        MISUSES.append(error)
+        raise
+
+
+async def _save(session: Any) -> None:
+    await session.save()
+
 
 def behind(session: Any) -> Any:
     """Return the session behind a proxy, or behind a framework's view of it."""
@@ -122,6 +143,7 @@ ACTIONS: dict[str, Callable[[Any, Any], Any]] = {
     "who": lambda session, _: _who(behind(session)),
     "end elsewhere": _end_elsewhere,
     "keep waits": lambda session, _: KEPT.append(_waits(behind(session))),
+    "misuse": _misuse,
     "visit": _visit,
     "visit as bob": lambda session, _: _visit(session, "bob"),
     "read data": lambda session, _: msgspec.to_builtins(session.data),

@@ -81,7 +81,7 @@ def test_the_session_of_an_ended_user_is_empty(visitor: Visitor, ledger: Ledger)
 def test_an_ended_id_ends_one_session_of_a_user(visitor: Visitor, ledger: Ledger) -> None:
     other = Visitor(visitor.site)
     other.ask("log in", {"b": 2})
-    ledger.ended[visitor.ask("who").json[0]] = 1
+    ledger.ended.append(visitor.ask("who").json[0])
     assert visitor.session == {}
     assert other.session == {"b": 2}
 

@@ -35,6 +35,7 @@ def test_a_secure_cookie_over_plain_http_is_warned_of_once(
     (message,) = warnings(caplog)
     assert f"the cookie {NAME!r} is Secure and was set over plain http" in message
     assert "proxy" in message
+    assert "uvicorn and gunicorn: --forwarded-allow-ips" in message
 
 
 @pytest.mark.parametrize("sign", SIGNS)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-PAGE = Path(__file__).parents[2] / "docs" / "write-your-own-integration.md"
+PAGE = Path(__file__).parents[2] / "docs" / "frameworks" / "write-your-own.md"
 _BLOCK = re.compile(
     r"^```python\n(?P<code># (?P<name>\w+)\.py\n.*?)^```$", re.DOTALL | re.MULTILINE
 )

@@ -81,9 +81,12 @@ class Server:
         command: the program and its arguments, after any settings (`NAME=value`) for it.
         port: where it is told to listen.
         environment: more settings.
+        folder: where it is started.
     """
 
-    def __init__(self, command: str, port: int, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, command: str, port: int, environment: Mapping[str, str], folder: Path = FOLDER
+    ) -> None:
         words = shlex.split(command)
         settings = list(takewhile(re.compile("[A-Z]+=").match, words))
         self.port = port
@@ -92,7 +95,7 @@ class Server:
         self._asked_to_end = False
         self._process = subprocess.Popen(
             words[len(settings) :],
-            cwd=FOLDER,
+            cwd=folder,
             env={
                 **clean_environment(),
                 **environment,

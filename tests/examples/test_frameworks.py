@@ -11,7 +11,7 @@ import pytest
 from websockets.sync.client import connect
 
 import iron_session.integrations
-from iron_session import unseal_data
+from iron_session import HeaderJar, SessionOptions, get_iron_session, unseal_data
 from tests.contract.common_app import WAIT
 from tests.contract.wire_driver import dial
 from tests.examples.servers import (
@@ -126,9 +126,21 @@ def test_a_link_on_another_site_logs_nobody_in_or_out(browser: Browser) -> None:
     assert browser.get("/").json["user"] == "Ada"
 
 
-def test_a_form_without_a_name_is_answered(browser: Browser) -> None:
+def test_a_form_without_a_good_name_is_answered_and_logs_nobody_in(browser: Browser) -> None:
     browser.get("/")
-    assert browser.post("/login").status < 500
+    for form in ({}, {"name": ""}, {"name": "x" * 300}, {"name": "Ada\0"}):
+        assert browser.post("/login", **form).status < 500
+        assert browser.get("/").json["user"] is None
+
+
+def test_a_login_begins_a_session_with_an_id(browser: Browser) -> None:
+    browser.get("/")
+    browser.post("/login", name="Ada")
+    options = SessionOptions(password=PASSWORD, cookie_name=NAME)
+    cookie = HeaderJar(f"{NAME}={browser.cookies[NAME]}")
+    session = get_iron_session(cookie, options)
+    assert session.user_id == "Ada"
+    assert session.logged_in_at is not None
 
 
 def test_it_listens_on_this_machine_only(server: Server) -> None:

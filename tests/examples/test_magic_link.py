@@ -78,7 +78,8 @@ def test_a_login_leaves_nothing_of_who_was_there_before(browser: Browser) -> Non
     old = Links(password=PASSWORD, purpose="login").make("/login", {"email": "eve@example.com"})
     browser.post(old)
     browser.post(path())
-    assert unseal_data(browser.cookies["myapp"], password=PASSWORD) == {"user": "ada@example.com"}
+    assert unseal_data(browser.cookies["myapp"], password=PASSWORD) == {}
+    assert_page(browser.get("/"), 200, "Hello, ada@example.com!")
 
 
 def test_an_address_cannot_put_markup_into_the_page(browser: Browser) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from iron_session import ConfigurationError, _time
-from iron_session._time import to_milliseconds
+from iron_session._time import in_words, to_milliseconds
 
 
 @pytest.mark.parametrize(
@@ -107,3 +107,20 @@ def test_a_negative_span_is_taken_where_it_has_a_meaning(
     span: _time.Seconds, milliseconds: int
 ) -> None:
     assert to_milliseconds(span, "localtime_offset", negative=True) == milliseconds
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "words"),
+    [
+        (0, "0 seconds"),
+        (1, "0.001 seconds"),
+        (1000, "1 second"),
+        (59_500, "59.5 seconds"),
+        (3_600_000, "1 hour"),
+        (129_600_000, "1 day and 12 hours"),
+        (1_209_540_000, "13 days, 23 hours and 59 minutes"),
+        (1_209_600_000, "14 days"),
+    ],
+)
+def test_a_span_is_told_exactly(milliseconds: int, words: str) -> None:
+    assert in_words(milliseconds) == words

@@ -7,6 +7,9 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 
+_LINES = re.DOTALL | re.MULTILINE
+_TAB_SET = r"^::::\{tab-set\}$.*?^::::$"
+
 
 def read_page(path: str) -> str:
     """Return a page's text, by its path from the root."""
@@ -33,6 +36,20 @@ def run_code(code: str, name: str) -> dict[str, Any]:
     namespace: dict[str, Any] = {"__name__": name}
     exec(code, namespace)  # noqa: S102 - the page is ours
     return namespace
+
+
+def tabs(text: str) -> list[dict[str, str]]:
+    """Return what each set of tabs shows, by the name with which the reader's choice is kept."""
+    return [
+        dict(re.findall(r"^:::\{tab-item\} [^\n]+\n:sync: (\w+)\n(.*?)^:::$", tab_set, _LINES))
+        for tab_set in re.findall(_TAB_SET, text, _LINES)
+    ]
+
+
+def choose_tabs(text: str, name: str) -> str:
+    """Return a page as somebody sees it who has chosen the tab of this name in every set."""
+    chosen = iter([tab_set[name] for tab_set in tabs(text)])
+    return re.sub(_TAB_SET, lambda _: next(chosen), text, flags=_LINES)
 
 
 def sections(text: str) -> dict[str, str]:

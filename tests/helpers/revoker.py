@@ -47,7 +47,7 @@ class Ledger:
     reachable: bool = True
     marks: dict[str, int] = field(default_factory=dict)
     kept: dict[str, str | None] = field(default_factory=dict)
-    ended: dict[str, int] = field(default_factory=dict)
+    ended: list[str] = field(default_factory=list)
     lives: list[tuple[int, int]] = field(default_factory=list)
     noted: list[tuple[object, ...]] = field(default_factory=list)
     endings: list[Ending] = field(default_factory=list)
@@ -95,14 +95,20 @@ class Ledger:
         """Do the same."""
         self.end_user(user_id, keep=keep)
 
-    def end_soon(self, session_id: str, life_ms: int) -> Ending:
+    def end_soon(self, session_id: str) -> Ending:
         """End a session."""
-        self.ended[session_id] = life_ms
+        self.ended.append(session_id)
         self.endings.append(Ending(session_id))
         return self.endings[-1]
 
     def note_login(
-        self, session_id: str, user_id: str, label: str | None, login_ms: int, expires_ms: int
+        self,
+        session_id: str,
+        user_id: str,
+        label: str | None,
+        login_ms: int,
+        since_ms: int | None,
+        expires_ms: int,
     ) -> None:
         """Note a login."""
         self.noted.append(("login", session_id, user_id, label, login_ms, expires_ms))

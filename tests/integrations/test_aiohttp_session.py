@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import re
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import closing
@@ -23,6 +24,7 @@ from tests.helpers.clock import Clock
 from tests.sessions.browser import (
     NAME,
     NOW,
+    OLD,
     TTL,
     cookie_of,
     expiration_of,
@@ -154,6 +156,24 @@ def test_an_ended_session_expires_its_cookie(end: Act) -> None:
     answer = do(end, saved({"a": 1}))
     assert expires(answer)
     assert {"Secure", "HttpOnly"} <= answer.cookies[NAME].attributes.keys()
+
+
+@pytest.mark.parametrize("cookies", [f"{NAME}=junk", saved({"a": 1}, password={2: OLD})])
+def test_invalidate_expires_a_cookie_that_can_t_be_read_here(cookies: str) -> None:
+    """Another server may read it: the visitor would stay logged in there."""
+    assert expires(do(lambda session: session.invalidate(), cookies))
+
+
+def test_an_attribute_is_no_way_to_store_data() -> None:
+    """What would be lost without a word is refused; aiohttp_session's own attributes are there."""
+
+    def remember(session: Any) -> str:
+        session.max_age = 60
+        with pytest.raises(AttributeError, match=re.escape("session['user']")):
+            session.user = 1
+        return "refused"
+
+    assert do(remember).json == "refused"
 
 
 def test_a_session_that_was_invalidated_can_be_filled_again() -> None:

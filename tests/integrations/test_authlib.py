@@ -4,21 +4,16 @@ OpenID Connect's code flow with PKCE, state and nonce, between three parties ove
 provider, a site that uses Authlib and our middleware, and a visitor's client.
 """
 
-import base64
-import hashlib
-import time
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import flask
 import httpx
 import pytest
 from authlib.integrations.flask_client import OAuth as FlaskOAuth
 from authlib.integrations.starlette_client import OAuth, OAuthError
-from joserfc import jwt
 from joserfc.errors import InvalidClaimError
-from joserfc.jwk import RSAKey
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -28,73 +23,9 @@ from starlette.routing import Route
 from iron_session.integrations.flask import IronSessionInterface
 from iron_session.integrations.starlette import IronSessionMiddleware
 from tests.contract.server import serve_asgi
+from tests.helpers.openid import CLIENT_ID, CLIENT_SECRET, MISMATCH, USER, Provider
 from tests.helpers.waiting import WAIT
 from tests.sessions.browser import NAME, make_options, session_of
-
-CLIENT_ID = "the-site"
-CLIENT_SECRET = "the-site-s-secret"
-MISMATCH = "mismatching_state: CSRF Warning! State not equal in request and response."
-USER = {"sub": "248289761001", "name": "Jane Doe"}
-
-
-class Provider:
-    """A small OpenID provider: whoever asks is Jane Doe."""
-
-    def __init__(self) -> None:
-        self.key = RSAKey.generate_key(2048, {"kid": "1", "use": "sig", "alg": "RS256"})
-        self.grants: dict[str, dict[str, str]] = {}
-        self.nonce: str | None = None
-        self.app = Starlette(
-            routes=[
-                Route("/.well-known/openid-configuration", self.describe),
-                Route("/authorize", self.authorize),
-                Route("/token", self.give_token, methods=["POST"]),
-                Route("/keys", self.give_keys),
-            ]
-        )
-
-    async def describe(self, request: Request) -> Response:
-        base = str(request.base_url).rstrip("/")
-        return JSONResponse(
-            {
-                "issuer": base,
-                "authorization_endpoint": f"{base}/authorize",
-                "token_endpoint": f"{base}/token",
-                "jwks_uri": f"{base}/keys",
-                "id_token_signing_alg_values_supported": ["RS256"],
-            }
-        )
-
-    async def authorize(self, request: Request) -> Response:
-        query = dict(request.query_params)
-        assert query["client_id"] == CLIENT_ID
-        assert query["code_challenge_method"] == "S256"
-        code = f"code-{len(self.grants)}"
-        self.grants[code] = query
-        answer = urlencode({"code": code, "state": query["state"]})
-        return RedirectResponse(f"{query['redirect_uri']}?{answer}", status_code=302)
-
-    async def give_token(self, request: Request) -> Response:
-        form = parse_qs((await request.body()).decode())
-        grant = self.grants.pop(form["code"][0])
-        digest = hashlib.sha256(form["code_verifier"][0].encode()).digest()
-        challenge = base64.urlsafe_b64encode(digest).decode().rstrip("=")
-        if challenge != grant["code_challenge"] or form["redirect_uri"] != [grant["redirect_uri"]]:
-            return JSONResponse({"error": "invalid_grant"}, status_code=400)
-        now = int(time.time())
-        claims = {
-            "iss": str(request.base_url).rstrip("/"),
-            "aud": CLIENT_ID,
-            "iat": now,
-            "exp": now + 300,
-            "nonce": self.nonce or grant["nonce"],
-            **USER,
-        }
-        token = jwt.encode({"alg": "RS256", "kid": "1"}, claims, self.key)
-        return JSONResponse({"access_token": "access", "token_type": "Bearer", "id_token": token})
-
-    async def give_keys(self, request: Request) -> Response:
-        return JSONResponse({"keys": [self.key.as_dict(private=False)]})
 
 
 def make_site(provider: str) -> Starlette:

@@ -7,6 +7,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import ModuleType
@@ -50,6 +51,7 @@ from iron_session.integrations.django import (
     get_iron_session,
     get_session,
 )
+from iron_session.revocation import MemoryStore, Revocations
 from tests.contract import asgi_driver, wsgi_driver
 from tests.contract.common_app import FILE, Call
 from tests.contract.door import Visit
@@ -539,6 +541,25 @@ def test_a_key_exists_where_it_opens() -> None:
     for other in ("", "garbage", tampered, key[:-9], "x" * 100_000, "\ud800", "é"):
         assert not SessionStore().exists(other)
         assert not asyncio.run(SessionStore().aexists(other))
+
+
+def test_a_key_of_a_session_that_was_ended_does_not_exist() -> None:
+    """With `revocations`, wherever it was ended; a token in a header is such a key."""
+    with (
+        closing(Revocations(MemoryStore(), namespace="keys")) as revocations,
+        override_settings(**give(revocations=revocations, max_lifetime=timedelta(days=30))),
+    ):
+        keys = []
+        for user in ("1", "2"):
+            store = SessionStore()
+            store.core.login(user)
+            store.save()
+            keys.append(key_of(store) or "")
+        assert [SessionStore().exists(key) for key in keys] == [True, True]
+        revocations.end_user("1")
+        SessionStore(keys[1]).flush()
+        assert [SessionStore().exists(key) for key in keys] == [False, False]
+        assert [SessionStore(key).is_empty() for key in keys] == [True, True]
 
 
 def test_a_key_that_does_not_open_does_not_exist(clock: Clock) -> None:

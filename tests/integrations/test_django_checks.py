@@ -173,7 +173,7 @@ def test_what_needs_no_session_by_the_settings_may_come_before_it() -> None:
     assert said(MIDDLEWARE=[CSRF, OURS]) == {}
     assert said(MIDDLEWARE=[CSRF, OURS], CSRF_USE_SESSIONS=True).keys() == {"E005"}
     in_cookies = "django.contrib.messages.storage.cookie.CookieStorage"
-    assert said(MIDDLEWARE=[MESSAGES, OURS], MESSAGE_STORAGE=in_cookies) == {}
+    assert said(MIDDLEWARE=[MESSAGES, OURS], MESSAGE_STORAGE=in_cookies).keys() == {"W009"}
 
 
 def test_what_keeps_pages_comes_before_the_session() -> None:
@@ -257,11 +257,20 @@ def test_a_name_that_others_do_not_look_for_is_told() -> None:
         ({}, set()),
         ({"SESSION_COOKIE_SECURE": True, "SESSION_COOKIE_HTTPONLY": True}, set()),
         ({"SESSION_COOKIE_SECURE": False}, {"W004"}),
+        ({"IRON_SESSION": {"password": PASSWORD, "cookie_options": {"secure": "auto"}}}, {"W004"}),
         ({"SESSION_COOKIE_HTTPONLY": False}, {"W005"}),
         ({"IRON_SESSION": make_options(cookie_name="sessionid")}, set()),
         ({"MIDDLEWARE": [OURS, here("Weak")]}, {"W004", "W005"}),
     ],
-    ids=["nothing", "as theirs", "not Secure", "not HttpOnly", "as sessionid", "middleware"],
+    ids=[
+        "nothing",
+        "as theirs",
+        "not Secure",
+        "auto",
+        "not HttpOnly",
+        "as sessionid",
+        "middleware",
+    ],
 )
 def test_the_cookie_as_it_is_counts_and_not_django_s_settings(
     settings: dict[str, Any], ids: set[str]
@@ -296,6 +305,27 @@ def test_error_reports_without_our_filter_are_told(path: str, ids: set[str]) -> 
     assert not ids or FILTER in found["W006"]
 
 
+@pytest.mark.parametrize(
+    ("storage", "ids"),
+    [
+        ("django.contrib.messages.storage.fallback.FallbackStorage", {"W009"}),
+        ("django.contrib.messages.storage.cookie.CookieStorage", {"W009"}),
+        ("django.contrib.messages.storage.session.SessionStorage", set()),
+    ],
+)
+def test_messages_in_a_cookie_that_anybody_can_read_are_told(storage: str, ids: set[str]) -> None:
+    found = said(MIDDLEWARE=[OURS, MESSAGES], MESSAGE_STORAGE=storage)
+    assert found.keys() == ids
+    assert not ids or "SessionStorage" in found["W009"]
+
+
+def test_messages_beside_django_s_own_sessions_are_not_told() -> None:
+    settings = {"SESSION_ENGINE": SIGNED, "MIDDLEWARE": [DJANGOS, MESSAGES], "IRON_SESSION": None}
+    assert "W009" not in said(
+        MESSAGE_STORAGE="django.contrib.messages.storage.cookie.CookieStorage", **settings
+    )
+
+
 def test_what_can_t_work_is_told_once() -> None:
     assert said(IRON_SESSION={}, SESSION_COOKIE_SECURE=False).keys() == {"E004"}
 
@@ -326,8 +356,8 @@ def test_the_application_is_one_of_django_s() -> None:
     assert tables == {"iron_session_ledgers", "iron_session_endings", "iron_session_signed_in"}
 
 
-def test_the_page_on_frameworks_lists_every_check() -> None:
-    page = read_page("docs/frameworks.md")
+def test_the_page_on_django_lists_every_check() -> None:
+    page = read_page("docs/frameworks/django.md")
     source = Path(sys.modules[f"{project.ENGINE}.checks"].__file__ or "").read_text("utf-8")
     ids = set(re.findall(r"\{_TAG\}\.([EW]\d{3})", source))
     assert set(re.findall(r"`(?:iron_session\.)?([EW]\d{3})`", page)) == ids
@@ -383,6 +413,7 @@ TEMPLATES = [
 ]
 SESSION_ENGINE = "iron_session.integrations.django"
 IRON_SESSION = {"password": os.environ["SESSION_PASSWORD"]}
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 DEFAULT_EXCEPTION_REPORTER_FILTER = "iron_session.integrations.django.SafeExceptionReporterFilter"
 """
 
@@ -390,11 +421,11 @@ DEFAULT_EXCEPTION_REPORTER_FILTER = "iron_session.integrations.django.SafeExcept
 def manage(
     folder: Path, settings: str, *arguments: str, **environment: str
 ) -> "subprocess.CompletedProcess[str]":
-    """Run a command of a project."""
+    """Run a command of a project's manage.py; or, after "-m", of a module."""
     (folder / "manage.py").write_text(MANAGE, encoding="utf-8")
     (folder / "project_settings.py").write_text(settings, encoding="utf-8")
     return subprocess.run(
-        [sys.executable, "manage.py", *arguments],
+        [sys.executable, *(arguments if arguments[0] == "-m" else ["manage.py", *arguments])],
         cwd=folder,
         env={
             **os.environ,
@@ -454,3 +485,26 @@ def test_a_real_project_ends_sessions_by_its_own_database(tmp_path: Path) -> Non
     assert "Ended at " in told("end_sessions", "--user", "42")
     assert "No changes detected" in told("makemigrations")
     assert "no issues" in told("check", "--database", "default")
+
+
+def test_the_iron_session_command_takes_the_setting_of_a_real_project(tmp_path: Path) -> None:
+    """With Django's other settings, and the applications that its store needs."""
+
+    def told(*arguments: str, **environment: str) -> tuple[int, str]:
+        command = ("-m", "iron_session", *arguments)
+        run = manage(tmp_path, SETTINGS + WITH_STORE, *command, **environment)
+        assert "Traceback" not in run.stderr
+        return run.returncode, run.stdout + run.stderr
+
+    check = ("check", "project_settings:IRON_SESSION")
+    status, report = told(*check)
+    assert status == 0
+    assert "(project_settings:IRON_SESSION)" in report
+    status, report = told(*check, "--reach-stores")
+    assert status == 1
+    assert "the tables of DjangoStore are missing" in report
+    manage(tmp_path, SETTINGS + WITH_STORE, "migrate")
+    assert told(*check, "--reach-stores")[0] == 0
+    status, report = told(*check, SESSION_PASSWORD="short")
+    assert status == 1
+    assert "error options-refused (project_settings:IRON_SESSION)" in report

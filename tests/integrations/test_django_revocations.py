@@ -5,28 +5,54 @@ import io
 import logging
 import os
 import re
+import subprocess
+import sys
+import unittest
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from threading import Thread
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.apps import apps
+from django.conf import settings
 from django.contrib import admin
-from django.core import checks
+from django.core import checks, mail
 from django.core.management import CommandError, call_command
 from django.db import Error, IntegrityError, OperationalError, ProgrammingError, connections
 from django.db import transaction as transactions
-from django.test import Client, RequestFactory, modify_settings, override_settings
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.http import HttpResponse
+from django.test import (
+    AsyncClient,
+    Client,
+    RequestFactory,
+    SimpleTestCase,
+    modify_settings,
+    override_settings,
+)
+from django.test.utils import _TestState, setup_test_environment, teardown_test_environment
+from django.urls import path
 
 from iron_session import ConfigurationError, SessionOptions, SessionUnavailableError, _time
-from iron_session.integrations.django import DjangoStore
+from iron_session.integrations.django import (
+    DjangoStore,
+    get_iron_session,
+    get_session,
+    with_iron_session,
+)
 from iron_session.integrations.django import revocations as stores
 from iron_session.revocation import MemoryStore, Revocations, SqlStore
 from iron_session.revocation.directory import Row
 from iron_session.revocation.ledger import ChangesLost
 from iron_session.revocation.records import Meta
+from iron_session.revocation.stores import forks
+from iron_session.revocation.stores import postgresql as bounds
+from iron_session.sessions.identity import new_id
+from iron_session.testing import read_session
 from tests.helpers.waiting import wait_for
 from tests.integrations.django_site import project
 from tests.revocation import django_databases as databases
@@ -41,6 +67,20 @@ HOUR_MS = 3_600_000
 SQLITE = "django.db.backends.sqlite3"
 handler: Any = connections
 Ledger, Ending, SignedIn = apps.get_app_config("iron_session").get_models()
+
+
+@pytest.fixture
+def outside_of_a_test_runner(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take away the sign of Django's test runner, and leave what a site has too."""
+    monkeypatch.delattr(_TestState, "saved_data", raising=False)
+    monkeypatch.setattr(mail, "outbox", [], raising=False)  # as its backend in memory does
+
+
+@pytest.fixture
+def within_a_test_runner() -> Iterator[None]:
+    setup_test_environment()
+    yield
+    teardown_test_environment()
 
 
 @pytest.fixture
@@ -131,7 +171,7 @@ def test_other_errors_of_the_database_are_not_explained(using: str) -> None:
     own = ledger(using)
     own.end_all(0)
     with pytest.raises(IntegrityError), own.transaction() as tx:
-        own.write_meta(tx, Meta(None, 0, 0, 0, "", 0))  # type: ignore[arg-type]
+        own.write_meta(tx, Meta(None, 0, 0, 0, "", 0))  # type: ignore[arg-type]  # NULL, which the table refuses
     error = ProgrammingError if connections[using].vendor == "postgresql" else OperationalError
     with pytest.raises(error), own.transaction() as tx:
         tx.execute("SELECT no_such_column FROM iron_session_ledgers")
@@ -210,6 +250,40 @@ def test_sqlite_s_own_transaction_is_named_when_it_is_in_the_way(sqlite: str) ->
     assert mark_of(sqlite) is not None
 
 
+def test_reading_waits_for_no_transaction_that_writes(using: str) -> None:
+    """Neither for the one that it is called in, nor for another process's."""
+    own = ledger(using)
+    own.note_signed_in([Row(b"k" * 16, USER, "42", None, 1, 1, 1 << 50, 1)], {})
+    with atomic(using=using):
+        Ledger.objects.using(using).update(clock=1 << 50)
+        SignedIn.objects.using(using).all().delete()
+        assert len(own.rows_of(USER)) == 1  # it does not take part in the transaction
+        with closing(own.feed()) as feed:
+            assert feed.snapshot().meta.clock < 1 << 50
+            assert list(feed.snapshot().entries) == []
+            feed.changes(0)
+        assert own.has_tables()
+    assert own.rows_of(USER) == []
+
+
+def test_what_only_reads_can_t_write(using: str) -> None:
+    own = ledger(using)
+    own.end_all(0)
+    with closing(own.feed()) as feed:
+        for begin in (own.reading, feed.reading):
+            holder: Any = handler.create_connection(using)
+            with begin() as tx, holder.cursor() as cursor:
+                own.read_rows(tx, USER)
+                if holder.vendor == "postgresql":
+                    tx.execute("SHOW transaction_read_only")
+                    assert tx.fetchone() == ("on",)
+                else:  # else this would be locked
+                    cursor.execute("BEGIN IMMEDIATE")
+                    cursor.execute("ROLLBACK")
+            holder.close()
+
+
+@pytest.mark.usefixtures("outside_of_a_test_runner")
 def test_a_transaction_of_somebody_else_is_waited_for(sqlite: str) -> None:
     holder: Any = handler.create_connection(sqlite)
     with holder.cursor() as cursor:
@@ -219,6 +293,85 @@ def test_a_transaction_of_somebody_else_is_waited_for(sqlite: str) -> None:
         cursor.execute("ROLLBACK")
     holder.close()
     assert ledger(sqlite).end_all(0)
+
+
+@pytest.mark.usefixtures("within_a_test_runner")
+@pytest.mark.parametrize("place", ["file", "memory"])
+def test_the_transaction_of_a_test_is_named_when_it_is_in_the_way(
+    request: pytest.FixtureRequest,
+    workers: Workers,
+    caplog: pytest.LogCaptureFixture,
+    place: str,
+) -> None:
+    """TestCase never commits it, and its SQLite is in memory unless the project says otherwise."""
+    if place == "file":
+        using = request.getfixturevalue("sqlite")
+    else:
+        name = "file:of_a_test?mode=memory&cache=shared"
+        using = databases.add({"ENGINE": SQLITE, "NAME": name}, migrates=False)
+        connections[using].ensure_connection()
+        databases.migrate(using)
+    revocations = workers.make(DjangoStore(using))
+    cause = (
+        "SQLite is locked, most likely by the transaction around a test of TestCase, which is "
+        "never committed: in tests, use Revocations(MemoryStore(), …) in place of DjangoStore()"
+    )
+    with atomic(using=using):
+        Ledger.objects.using(using).update(clock=0)
+        with pytest.raises(SessionUnavailableError) as caught:
+            revocations.now("7")
+        assert str(caught.value) == (
+            f"<DjangoStore: {using}> was not reached yet, so no session can begin: {cause}"
+        )
+    (record,) = [each for each in caplog.records if each.levelname == "ERROR"]
+    assert record.getMessage() == (
+        f"<DjangoStore: {using}> can't be followed (ConfigurationError): {cause}"
+    )
+    assert revocations.wait_until_ready(30)
+    workers.close()
+    if place == "memory":
+        connections[using].connection.close()
+        databases.remove(using)
+
+
+@pytest.mark.usefixtures("outside_of_a_test_runner")
+def test_a_lock_outside_of_tests_is_not_put_down_to_one(sqlite: str, workers: Workers) -> None:
+    revocations = workers.make(DjangoStore(sqlite))
+    with atomic(using=sqlite):
+        Ledger.objects.using(sqlite).update(clock=0)
+        revocations.start()
+        assert wait_for(lambda: revocations._follower.trouble is not None)
+        assert isinstance(revocations._follower.trouble, OperationalError)
+    assert revocations.wait_until_ready(30)
+
+
+@pytest.mark.usefixtures("within_a_test_runner")
+def test_a_test_that_may_not_use_the_database_is_named(
+    sqlite: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By Django's SimpleTestCase, and by pytest-django, which raises an error of its own."""
+    message = (
+        r"^this test may not use the database: in tests, use Revocations\(MemoryStore\(\), …\)"
+    )
+
+    class Simple(SimpleTestCase):  # type: ignore[misc]  # Django has no types
+        def test(self) -> None:
+            with pytest.raises(ConfigurationError, match=message):
+                ledger(sqlite).end_all(0)
+
+    result = unittest.TestSuite([Simple("test")]).run(unittest.TestResult())
+    assert (result.testsRun, result.failures, result.errors) == (1, [], [])
+
+    def refuse(_: object) -> None:
+        raise RuntimeError(text)
+
+    text = 'Database access not allowed, use the "django_db" mark'
+    monkeypatch.setattr(BaseDatabaseWrapper, "ensure_connection", refuse)
+    with pytest.raises(ConfigurationError, match=message):
+        ledger(sqlite).end_all(0)
+    text = "can't start new thread"
+    with pytest.raises(RuntimeError, match="thread"):
+        ledger(sqlite).end_all(0)
 
 
 def test_many_threads_end_at_once(using: str) -> None:
@@ -264,6 +417,48 @@ def test_settings_of_a_project_s_connections_do_not_matter(postgresql: str) -> N
         assert mark_of(using) is not None
     finally:
         databases.remove(using)
+
+
+def test_how_a_project_s_transactions_are_isolated_does_not_matter(postgresql: str) -> None:
+    from psycopg import IsolationLevel
+
+    using = databases.add_postgresql(new_database(postgresql))
+    try:
+        handler.settings[using]["OPTIONS"] = {"isolation_level": IsolationLevel.SERIALIZABLE}
+        own, found = ledger(using), []
+        with closing(own.feed()) as feed:
+            for begin in (own.transaction, feed.reading, feed.writing):
+                with begin() as tx:
+                    tx.execute("SHOW transaction_isolation")
+                    found += tx.fetchone()
+        assert found == ["read committed"] * 3
+    finally:
+        databases.remove(using)
+
+
+def test_nobody_waits_for_long_for_whoever_holds_a_lock(
+    postgresql: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    using = databases.add_postgresql(new_database(postgresql))
+    own = ledger(using)
+    own.end_all(0)
+    query = "SELECT current_setting('lock_timeout'), current_setting('statement_timeout')"
+    with closing(own.feed()) as feed:
+        for begin in (own.transaction, feed.reading, feed.writing):
+            with begin() as tx:
+                tx.execute(query)
+                assert tx.fetchone() == ("5s", "5s")
+        monkeypatch.setattr(bounds, "BOUND", bounds.BOUND.replace("5000", "50"))
+        with own.transaction() as tx:
+            own.read_meta(tx, lock=True)
+            for wait in (lambda: own.end_user(USER, None, 0), lambda: feed.beat(0, 0)):
+                with pytest.raises(OperationalError, match=r"lock timeout|statement timeout"):
+                    wait()
+        assert feed.beat(0, 0)
+        with own.transaction() as tx:
+            own.forget(tx, horizon=0, clock=0)
+            tx.execute("SELECT pg_sleep(0.1)")
+    databases.remove(using)
 
 
 def test_the_looks_are_not_in_the_log_of_queries(
@@ -358,6 +553,150 @@ def test_a_forked_child_opens_connections_of_its_own(using: str, workers: Worker
     assert wait_for(lambda: revocations.judge(None, ["7"], since) == "ended")
     revocations.end_user("8")
     assert revocations.judge(None, ["8"], since) == "ended"
+
+
+# A project whose database is a file in WAL mode, as Django's documentation has it.
+WITH_LOG = """
+import os, sys, time
+import django
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connections
+
+OPTIONS = {"init_command": "PRAGMA journal_mode = WAL"}
+settings.configure(
+    DATABASES={
+        "default": {
+            "ENGINE": "django.db.backends.sqlite3", "NAME": sys.argv[1], "OPTIONS": OPTIONS
+        }
+    },
+    INSTALLED_APPS=["iron_session.integrations.django"],
+    USE_TZ=True,
+)
+django.setup()
+from iron_session.integrations.django import DjangoStore
+from iron_session.revocation import Revocations
+
+call_command("migrate", verbosity=0)  # the application's own connection stays open
+revocations = Revocations(DjangoStore(), namespace="shop")
+revocations.register(14 * 86_400_000, 30 * 86_400_000)
+"""
+END_IN_ANOTHER = """
+assert revocations.wait_until_ready(30)
+for user in sys.argv[2:]:
+    revocations.end_user(user)
+revocations.close(30)
+"""
+GO_INTO_THE_BACKGROUND = """
+if sys.argv[3] == "used":
+    assert revocations.wait_until_ready(30)
+parent = os.getpid()
+if os.fork():
+    revocations.close(30)
+    connections.close_all()
+    os._exit(0)
+while os.getppid() == parent:
+    time.sleep(0.01)
+assert revocations.wait_until_ready(30)
+since, told = revocations.now("7"), sys.argv[2]
+open(told, "w").close()
+end = time.monotonic() + 30
+while revocations.judge(None, ["7"], since) == "good" and time.monotonic() < end:
+    time.sleep(0.05)
+os.rename(told, told + "-" + revocations.judge(None, ["7"], since))
+"""
+
+
+@pytest.mark.parametrize("state", ["used", "not used"])
+def test_a_child_whose_parent_has_gone_has_locks_of_its_own(tmp_path: Path, state: str) -> None:
+    """Else the next process that leaves deletes the log under it, whether we were at work or not.
+
+    As a server that loads the application and then goes into the background.
+    """
+    path, told = tmp_path / "db.sqlite3", tmp_path / "told"
+
+    def run(program: str, *arguments: str) -> None:
+        command = [sys.executable, "-W", "ignore", "-c", WITH_LOG + program, str(path), *arguments]
+        subprocess.run(command, check=True)
+
+    run(GO_INTO_THE_BACKGROUND, str(told), state)
+    assert wait_for(told.exists)
+    run(END_IN_ANOTHER)
+    run(END_IN_ANOTHER, "7")
+    assert wait_for(Path(f"{told}-ended").exists)
+
+
+def test_a_fork_closes_what_is_open_and_warns_of_what_is_in_use(
+    sqlite: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(forks, "LONGEST_S", 0.01)
+    made, own = ledger(sqlite), connections[sqlite]
+    with closing(made.feed()) as feed:
+        feed.snapshot()
+        own.ensure_connection()
+        forks._before()
+        assert (feed._connection, own.connection) == (None, None)
+        forks._after()
+        feed.changes(0)
+        with made.transaction():
+            forks._before()
+            assert feed._connection is not None  # it could be the one that is in use
+            forks._after_in_child()
+        assert caplog.records == []
+        with atomic(sqlite):
+            forks._before()
+            forks._after()
+        assert [each.getMessage() for each in caplog.records] == [
+            f"the database of <DjangoStore: {sqlite}> was in use while the process forked, so "
+            "endings may be lost: close connections to SQLite before a fork"
+        ]
+    own.close()
+    assert made.end_user(USER, None, 0)
+
+
+def test_a_fork_in_the_thread_of_an_event_loop_closes_what_is_open(sqlite: str) -> None:
+    with closing(ledger(sqlite).feed()) as feed:
+        feed.snapshot()
+
+        async def fork() -> None:
+            forks._before()
+            forks._after()
+
+        asyncio.run(fork())
+        assert feed._connection is None
+
+
+def test_a_fork_leaves_a_database_of_tests_in_memory_alone(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    name = "file:forks?mode=memory&cache=shared"
+    using = databases.add({"ENGINE": SQLITE, "NAME": name}, migrates=False)
+    with connections[using].cursor():
+        databases.migrate(using)
+        made = ledger(using)
+        with atomic(using):
+            forks._before()
+            forks._after()
+        mark = made.end_user(USER, None, 0)
+        forks._before()
+        forks._after()
+        assert mark_of(using) == mark
+    assert caplog.records == []
+    connections[using].connection.close()
+    databases.remove(using)
+
+
+def test_a_fork_before_there_are_settings_does_nothing(tmp_path: Path) -> None:
+    program = """
+import os
+from iron_session.integrations.django import DjangoStore
+ledger = DjangoStore().ledger("A" * 22)
+if os.fork() == 0:
+    os._exit(0)
+"""
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_another_service_can_use_the_same_tables(postgresql: str, workers: Workers) -> None:
@@ -532,6 +871,180 @@ def test_the_command_says_what_is_wrong(
         run(*arguments)
 
 
+@pytest.fixture
+def atomic_requests(site: Revocations) -> Iterator[Revocations]:
+    """The same site with `ATOMIC_REQUESTS`."""
+    database = handler.settings["default"]
+    database["ATOMIC_REQUESTS"] = True
+    yield site
+    database["ATOMIC_REQUESTS"] = False
+
+
+LOGIN = "/admin/login/?next=/who"
+FORM = {"username": project.NAME, "password": project.PASSWORD_OF_ADA}
+
+
+async def post_and_close(client: Any) -> Any:
+    """Log in, and close the connections of the thread in which Django has looked into tables."""
+    answer = await client.post(LOGIN, FORM)
+    await sync_to_async(connections.close_all)()
+    return answer
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["wsgi", "asgi"])
+def test_the_first_request_of_a_process_logs_in_within_a_transaction(
+    atomic_requests: Revocations, is_async: bool
+) -> None:
+    """The view's transaction has locked SQLite by then, so the store must have been read before."""
+    client: Any = Client()
+    if is_async:
+        client = AsyncClient()
+        answer = asyncio.run(post_and_close(client))
+    else:
+        answer = client.post(LOGIN, FORM)
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/who")
+    session = read_session(client, settings.IRON_SESSION)
+    assert session is not None
+    assert session.user_id == ada()
+
+
+def count(request: Any) -> HttpResponse:
+    """Write to the database, and then to the session."""
+    Ledger.objects.update(clock=0)
+    request.session["visits"] = request.session.get("visits", 0) + 1
+    return HttpResponse()
+
+
+def decorated() -> Any:
+    return with_iron_session(settings.IRON_SESSION)(count)
+
+
+def by_hand() -> Any:
+    def view(request: Any) -> HttpResponse:
+        response = HttpResponse()
+        request.session = get_iron_session(request, response, settings.IRON_SESSION)
+        count(request)
+        request.session.save()
+        return response
+
+    return view
+
+
+def urls_of(view: Any) -> Any:
+    urls: Any = ModuleType("urls")
+    urls.urlpatterns = [path("", view)]
+    return urls
+
+
+async def get_and_close(client: Any) -> Any:
+    answer = await client.get("/")
+    await sync_to_async(connections.close_all)()
+    return answer
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["wsgi", "asgi"])
+@pytest.mark.parametrize("make", [decorated, by_hand])
+@pytest.mark.usefixtures("atomic_requests")
+def test_the_first_request_of_a_process_needs_no_middleware_within_a_transaction(
+    make: Any, is_async: bool
+) -> None:
+    """Neither with the decorator nor by hand."""
+    client: Any = AsyncClient() if is_async else Client()
+    with override_settings(ROOT_URLCONF=urls_of(make()), MIDDLEWARE=[]):
+        answer = asyncio.run(get_and_close(client)) if is_async else client.get("/")
+    assert answer.status_code == 200
+    session = read_session(client, settings.IRON_SESSION)
+    assert session is not None
+    assert session["visits"] == 1
+
+
+VIEWS = """
+from django.http import HttpResponse
+from django.urls import path
+from iron_session.integrations.django import DjangoStore
+from iron_session.revocation import Revocations
+
+revocations = Revocations(DjangoStore(), namespace="late")
+urlpatterns = [path("", lambda request: HttpResponse(str(revocations._follower.is_ready)))]
+"""
+
+
+@pytest.mark.usefixtures("atomic_requests")
+def test_the_first_request_finds_stores_that_only_the_views_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Django imports these after it has begun the request."""
+    stores._load_views.cache_clear()
+    (tmp_path / "late_views.py").write_text(VIEWS)
+    monkeypatch.syspath_prepend(tmp_path)
+    with override_settings(ROOT_URLCONF="late_views", MIDDLEWARE=[]):
+        client: Any = Client()
+        assert client.get("/").content == b"True"
+    sys.modules.pop("late_views").revocations.close(30)
+
+
+def test_views_are_not_imported_early_where_no_database_is_of_sqlite(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    imported: list[object] = []
+    monkeypatch.setattr(stores, "connections", {"default": SimpleNamespace(vendor="postgresql")})
+    monkeypatch.setattr(stores, "get_resolver", lambda: imported.append("the views"))
+    stores._load_views.cache_clear()
+    stores._load_views()
+    assert imported == []
+
+
+def test_views_that_can_t_be_imported_are_left_to_django(site: Revocations) -> None:
+    stores._load_views.cache_clear()
+    with override_settings(ROOT_URLCONF="no_such_views"):
+        stores.look_before_views()
+    assert site._follower.is_ready
+
+
+def test_a_store_is_read_before_the_first_request_of_each_process_only(
+    site: Revocations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also of one that was forked."""
+    looks: list[int] = []
+    look = site._look
+
+    def noted(now: int) -> int:
+        looks.append(now)
+        return look(now)
+
+    monkeypatch.setattr(site, "_look", noted)
+    with override_settings(ROOT_URLCONF=urls_of(lambda _: HttpResponse())):
+        client: Any = Client()
+        for expected in (1, 1, 2, 2):
+            if len(looks) < expected == 2:
+                site.close(30)  # a child does not have this thread
+                site._follower._stop.clear()  # but follows, unless its parent was closed
+                site.after_fork()
+            assert client.get("/").status_code == 200
+            assert len(looks) == expected
+            assert site._follower.is_ready
+
+
+def test_a_view_within_a_transaction_shows_the_devices(
+    atomic_requests: Revocations, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Though the view has written to the database, and a login is not in the store yet."""
+    client = logged_in()
+    seen: list[Any] = []
+
+    def show(request: Any) -> HttpResponse:
+        Ledger.objects.update(clock=0)
+        now = _time.now_ms()
+        atomic_requests.note_login(new_id(), ada(), "Firefox", now, now, now + HOUR_MS)
+        seen.extend(atomic_requests.sessions_of(get_session(request).user_id or ""))
+        return HttpResponse()
+
+    with override_settings(ROOT_URLCONF=urls_of(show)):
+        assert client.get("/").status_code == 200
+    assert {each.label for each in seen} == {"Firefox", None}  # None is the visitor's own
+    assert [each for each in caplog.records if each.levelname == "ERROR"] == []
+
+
 PAGES = "/admin/iron_session/"
 
 
@@ -546,12 +1059,10 @@ def rows(client: Any, page: str, **query: str) -> list[str]:
 
 def sign_in(revocations: Revocations, user_id: str, label: str | None) -> str:
     """Note a login of somebody; return the session's id."""
-    from iron_session.sessions.identity import new_id
-
     session_id = new_id()
     now = _time.now_ms()
-    revocations.note_login(session_id, user_id, label, now, now + HOUR_MS)
-    assert revocations.sessions_of(user_id)
+    revocations.note_login(session_id, user_id, label, now, now, now + HOUR_MS)
+    assert wait_for(lambda: SignedIn.objects.filter(user_id=user_id, login=now).exists())
     return session_id
 
 
@@ -599,7 +1110,7 @@ def test_the_admin_ends_sessions(site: Revocations) -> None:
     sign_in(site, "421", "Chrome")
     unnamed, named = rows(client, "signedin", q="42")
     assert (unnamed[:5], named[:19]) == ("42 - ", "42 Firefox on a Mac")
-    assert len(rows(client, "signedin")) == 3
+    assert len(rows(client, "signedin")) == 4  # with Ada herself
     row = SignedIn.objects.get(label="Firefox on a Mac")
     form = {"action": "end", "_selected_action": [row.pk]}
     answer = client.post(f"{PAGES}signedin/", form, follow=True)
@@ -636,8 +1147,8 @@ def test_the_admin_ends_nothing_for_who_may_only_look(site: Revocations) -> None
     assert client.get(f"{PAGES}signedin/").status_code == 403
     user = User.objects.get()
     user.user_permissions.add(Permission.objects.get(codename="view_signedin"))
-    assert len(rows(client, "signedin")) == 1
-    form = {"action": "end", "_selected_action": [SignedIn.objects.get().pk]}
+    assert len(rows(client, "signedin")) == 2  # with Ada herself
+    form = {"action": "end", "_selected_action": [SignedIn.objects.get(user_id="42").pk]}
     client.post(f"{PAGES}signedin/", form)
     assert [each.session_id for each in site.sessions_of("42")] == [session_id]
     user.user_permissions.add(Permission.objects.get(codename="end_sessions"))

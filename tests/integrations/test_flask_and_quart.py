@@ -6,7 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from flask_login import user_logged_in, user_logged_out
+from flask_login import (
+    user_accessed,
+    user_loaded_from_cookie,
+    user_logged_in,
+    user_logged_out,
+)
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as WerkzeugResponse
 
@@ -436,6 +441,28 @@ def test_flask_login_s_signal_begins_the_session_of_who_is_in_it(it: Framework) 
     answer = it.visit(app, "/login", saved({"cart": 1}))
     assert answer.json == ["42", 1]
     assert list(answer.cookies) == [NAME]
+
+
+@pytest.mark.parametrize("is_ended", [False, True])
+def test_a_user_whom_flask_login_remembers_is_refused_after_an_ending(
+    it: Framework, is_ended: bool
+) -> None:
+    """By the note that `logout_user()` leaves, which has Flask-Login ignore its cookie."""
+
+    def visit() -> Any:
+        user_accessed.send(app)
+        if it.session.get("_remember") != "clear":
+            it.session["_user_id"] = 42
+            user_loaded_from_cookie.send(app, user=None)
+        session = it.ours.get_session()
+        return [session.user_id, session.logged_in_at, session.get("_remember")]
+
+    options = make_options(accept=lambda data, about: not is_ended)
+    app = it.make_app(options, visit=visit)
+    answer = it.visit(app, "/visit", f"{saved({'cart': 1})}; remember_token=x")
+    assert answer.json == ([None, None, "clear"] if is_ended else ["42", None, None])
+    answer = it.visit(app, "/visit", saved({"cart": 1}))
+    assert answer.json == ["42", None, None]
 
 
 # --- a session is no dict ----------------------------------------------------------------------

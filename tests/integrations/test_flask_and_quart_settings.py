@@ -70,6 +70,28 @@ def test_a_setting_that_contradicts_the_options_is_refused(
     assert re.search(message, failure_of(it, app, caplog))
 
 
+@pytest.mark.parametrize(
+    ("settings", "changes", "told"),
+    [
+        ({"PERMANENT_SESSION_LIFETIME": 7 * DAY}, {}, r"is 7 days, .* is 14 days:"),
+        (
+            {"PERMANENT_SESSION_LIFETIME": timedelta(days=60)},
+            {"max_lifetime": MONTH},
+            r"is 60 days, .* is \d+ days:",
+        ),
+        ({"PERMANENT_SESSION_LIFETIME": 129_600}, {"ttl": 0}, r"is 1 day and 12 hours, .* is 0:"),
+        ({"SESSION_REFRESH_EACH_REQUEST": False}, {"renew_after": 60}, r"False, .* is 1 minute:"),
+    ],
+)
+def test_spans_of_time_are_told_in_words_whatever_they_were_given_in(
+    it: Framework, settings: dict[str, Any], changes: dict[str, Any], told: str
+) -> None:
+    app = it.make_app()
+    app.config.update(settings)
+    with pytest.raises(ConfigurationError, match=told):
+        it.ours.IronSessionInterface(make_options(**changes)).init_app(app)
+
+
 @pytest.mark.parametrize("path", ["/", "/shop"])
 def test_the_error_of_a_root_names_both_ways_out(it: Framework, path: str) -> None:
     app = it.make_app()

@@ -41,9 +41,9 @@ from wtforms import StringField
 from iron_session import NotSerializableError
 from iron_session.integrations.flask import IronSessionInterface, with_iron_session
 from tests.contract.server import serve_asgi, serve_wsgi
+from tests.helpers.openid import MISMATCH, USER, Provider
 from tests.helpers.revoker import Ledger
 from tests.helpers.waiting import WAIT
-from tests.integrations.test_authlib import MISMATCH, USER, Provider
 from tests.sessions.browser import (
     FOREIGN,
     NAME,
@@ -195,6 +195,65 @@ def test_user_of_decides_whose_session_it_is_where_it_is_given() -> None:
     client = member_site(app)
     client.post("/log_in")
     assert client.get("/who").get_json()[1:] == ["jane", 1]
+
+
+def remembering_site(ledger: Ledger) -> FlaskClient:
+    """Visit a site whose members are remembered, with a session that can be ended."""
+    app = make_app()
+    app.session_interface = IronSessionInterface(
+        make_options(revocations=ledger, max_lifetime=30 * 24 * 3600)
+    )
+    client = member_site(app)
+    app.add_url_rule("/remember", view_func=lambda: str(login_user(User("jane"), remember=True)))
+
+    @app.get("/user")
+    def user() -> Any:
+        ours: Any = session
+        name = current_user.id if current_user.is_authenticated else None
+        return [name, ours.user_id, ours.logged_in_at is not None]
+
+    client.get("/remember")
+    assert client.get("/user").get_json() == ["jane", "jane", True]
+    return client
+
+
+# Flask-Login calls it, and Python 3.12 and newer warn of it.
+@pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
+def test_a_remembered_user_has_a_session_that_can_be_ended() -> None:
+    """And nobody has proven who they are just now."""
+    ledger = Ledger()
+    client = remembering_site(ledger)
+    client.delete_cookie(NAME)
+    for _ in range(2):
+        assert client.get("/user").get_json() == ["jane", "jane", False]
+    ledger.end_user("jane")
+    assert client.get("/user").get_json() == [None, None, False]
+
+
+@pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
+def test_a_remember_cookie_does_not_undo_an_ending() -> None:
+    ledger = Ledger()
+    client = remembering_site(ledger)
+    ledger.end_user("jane")
+    response = client.get("/user")
+    assert response.get_json() == [None, None, False]
+    assert set_cookie(response)["remember_token"].max_age == 0
+    client.delete_cookie(NAME)
+    assert client.get("/user").get_json() == [None, None, False]
+    client.get("/remember")
+    assert client.get("/user").get_json() == ["jane", "jane", True]
+
+
+@pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
+def test_a_remember_cookie_begins_no_session_while_nobody_can_tell() -> None:
+    """The browser's session may be one that was ended."""
+    ledger = Ledger()
+    client = remembering_site(ledger)
+    ledger.reachable = False
+    response = client.get("/user")
+    assert (response.status_code, set_cookie(response)) == (503, {})
+    ledger.reachable = True
+    assert client.get("/user").get_json() == ["jane", "jane", True]
 
 
 def unreadable(members: FlaskClient) -> FlaskClient:

@@ -47,7 +47,15 @@ from iron_session import (
 )
 from iron_session.integrations.litestar import IronSessionConfig, get_iron_session, get_session
 from tests.contract.logs import lost_changes
-from tests.sessions.browser import NAME, TTL, ReceivedCookie, make_options, saved, session_of
+from tests.sessions.browser import (
+    NAME,
+    OLD,
+    TTL,
+    ReceivedCookie,
+    make_options,
+    saved,
+    session_of,
+)
 
 try:
     from litestar.plugins.jinja import JinjaTemplateEngine
@@ -227,6 +235,28 @@ def test_clear_session_expires_the_cookie() -> None:
     assert (cookie.name, cookie.value, cookie.max_age) == (NAME, "", 0)
     assert client.get("/session").json() == {}
     assert sets_no_cookie(client.get("/")), "there is nothing to expire any more"
+
+
+@pytest.mark.parametrize("cookies", [f"{NAME}=junk", saved({"a": 1}, password={2: OLD})])
+def test_clear_session_expires_a_cookie_that_can_t_be_read_here(cookies: str) -> None:
+    """Another server may read it: the visitor would stay logged in there."""
+
+    @get("/")
+    async def log_out(request: AnyRequest) -> None:
+        request.clear_session()
+
+    client = browser(make_app(log_out), cookies)
+    cookie = ReceivedCookie.parse(client.get("/").headers["set-cookie"])
+    assert (cookie.name, cookie.value, cookie.max_age) == (NAME, "", 0)
+
+
+def test_a_handler_may_return_the_session_if_litestar_is_told_how_to_write_it() -> None:
+    @get("/")
+    async def show(request: AnyRequest) -> Any:
+        return request.session
+
+    app = make_app(show, type_encoders={Session: dict})
+    assert browser(app, saved({"a": 1})).get("/").json() == {"a": 1}
 
 
 def test_what_is_set_after_clear_session_is_the_session() -> None:

@@ -19,6 +19,7 @@ import sanic
 from aiohttp import web
 from aiohttp.test_utils import TestClient as AiohttpClient
 from aiohttp.test_utils import TestServer
+from django.conf import settings
 from django.test import AsyncClient as AsyncDjangoClient
 from django.test import Client as DjangoClient
 from django.test import override_settings
@@ -43,6 +44,8 @@ from iron_session.integrations import sanic as in_sanic
 from iron_session.integrations import starlette as in_starlette
 from iron_session.integrations import wsgi as in_wsgi
 from iron_session.testing import (
+    cookie_header,
+    for_tests,
     frozen_clock,
     log_in,
     make_options,
@@ -444,3 +447,68 @@ def test_the_responses_that_frameworks_build_are_read(make: Callable[[], Any]) -
     response = make()
     assert read_session(response, OPTIONS) is None
     assert read_session(with_cookies(response), OPTIONS) == {"user": 1}
+
+
+# --- the dict of a Django project ----------------------------------------------------------------
+
+A_PASSWORD = "a password of this test's own, 32 characters"
+
+
+def django_s_dict() -> Any:
+    """Return the settings of a site whose options are a dict, beside settings of Django's own."""
+    return override_settings(
+        IRON_SESSION={"password": A_PASSWORD, "renew_after": 60},
+        SESSION_COOKIE_NAME="__Host-shop",
+        SESSION_COOKIE_AGE=3600,
+        ROOT_URLCONF=__name__,
+        MIDDLEWARE=[SESSION_MIDDLEWARE],
+    )
+
+
+def test_django_s_dict_logs_in_and_reads_what_the_site_reads_and_sets() -> None:
+    with django_s_dict(), frozen_clock() as clock:
+        given = settings.IRON_SESSION
+        client: Any = DjangoClient()
+        log_in(client, given, {"user": 1}, user_id="1")
+        assert set(client.cookies) == {"__Host-shop"}
+        assert client.get("/").json() == {"user": 1}
+        response = client.get("/add")
+        session = read_session(response, given)
+        assert session is not None
+        assert session == {"user": 1, "cart": ["pen"]}
+        assert session.user_id == "1"
+        assert read_session(client, given) == session
+        assert session_cookie(given, {}).keys() == {"__Host-shop"}
+        asked: Any = DjangoClient(headers={"cookie": cookie_header(given, {"user": 2})})
+        assert asked.get("/").json() == {"user": 2}
+        clock.tick(timedelta(minutes=62))  # SESSION_COOKIE_AGE
+        assert client.get("/").json() == {}
+
+
+def test_django_s_dict_is_copied_for_plain_http() -> None:
+    with django_s_dict():
+        options = for_tests(settings.IRON_SESSION)
+    assert (options.cookie_name, options.cookie.secure, options.ttl) == (
+        "shop",
+        False,
+        3600,
+    )
+
+
+def test_another_dict_than_the_project_s_is_read_by_the_same_rule() -> None:
+    """As one that is to replace it in `override_settings`."""
+    with django_s_dict():
+        changed = {**settings.IRON_SESSION, "password": A_PASSWORD[::-1]}
+        for setting, found in ((settings.IRON_SESSION, {}), (changed, {"user": 1})):
+            with override_settings(IRON_SESSION=setting):
+                client: Any = DjangoClient()
+                log_in(client, changed, {"user": 1})
+                assert client.get("/").json() == found
+
+
+def test_a_dict_that_django_s_middleware_refuses_is_refused_in_the_same_words() -> None:
+    with django_s_dict():
+        with pytest.raises(ConfigurationError, match=r"^IRON_SESSION does not take 'age'"):
+            log_in(DjangoClient(), {"password": A_PASSWORD, "age": 1}, {})
+        with pytest.raises(ConfigurationError, match=r"^IRON_SESSION has no password"):
+            read_session([], {})

@@ -4,7 +4,12 @@ import inspect
 import logging
 from typing import Any
 
+import litestar
 import pytest
+from a2wsgi import WSGIMiddleware
+from flask import Flask, session
+from litestar import Litestar, get
+from litestar.middleware.session.client_side import CookieBackendConfig
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.sessions import SessionMiddleware
@@ -16,6 +21,7 @@ from starlette.testclient import TestClient
 from iron_session import ConfigurationError, Session
 from iron_session.integrations.asgi import IronSessionMiddleware as Gateway
 from iron_session.integrations.asgi import Receive, Scope, Send
+from iron_session.integrations.flask import IronSessionInterface
 from iron_session.integrations.starlette import IronSessionMiddleware, get_session
 from tests.contract.logs import errors_in
 from tests.sessions.browser import NAME, OLD, make_options, session_of
@@ -97,6 +103,86 @@ def test_what_a_mounted_application_has_in_the_session_s_place_is_its_own(
     (message,) = warnings(caplog)
     assert f"that of the cookie {NAME!r}" in message
     assert "Remove the other session middleware" in message
+
+
+def test_a_mounted_litestar_with_its_own_cookie_sessions_keeps_them(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It replaces the session in its scope by one of its own, also when it ends that."""
+
+    @get("/count")
+    async def count_inside(request: litestar.Request[Any, Any, Any]) -> int:
+        request.session["inner"] = request.session.get("inner", 0) + 1
+        inner: int = request.session["inner"]
+        return inner
+
+    @get("/logout")
+    async def log_out_inside(request: litestar.Request[Any, Any, Any]) -> None:
+        request.clear_session()
+
+    theirs = CookieBackendConfig(secret=b"s" * 32, key="theirs").middleware
+    inner: Any = Litestar([count_inside, log_out_inside], middleware=[theirs], logging_config=None)
+    client = browser(Starlette(routes=[*ROUTES, Mount("/admin", inner)], middleware=[OURS]))
+    client.get("/count")
+    before = client.cookies[NAME]
+    assert [client.get("/admin/count").json() for _ in range(2)] == [1, 2]
+    client.get("/admin/logout")
+    assert client.cookies[NAME] == before
+    assert client.get("/show").json() == {"visits": 1}
+    assert client.get("/admin/count").json() == 1
+    assert errors_in(caplog) == []
+
+
+def flask_inside(*, ours: bool) -> TestClient:
+    """Open FastAPI's kind of application with a Flask application in it, by a2wsgi.
+
+    Both have the same session; the one around it changes it if `ours` says so.
+    """
+    flask_app = Flask("inner")
+    flask_app.session_interface = IronSessionInterface(make_options())
+    wsgi_app: Any = flask_app
+
+    @flask_app.get("/login")
+    def log_in() -> str:
+        session["user"] = 1
+        return ""
+
+    @flask_app.get("/logout")
+    def log_out() -> str:
+        session.clear()
+        return ""
+
+    async def around(scope: Scope, receive: Receive, send: Send) -> None:
+        if ours:
+            scope["session"]["visits"] = scope["session"].get("visits", 0) + 1
+        await inner(scope, receive, send)
+
+    inner: Any = WSGIMiddleware(wsgi_app)
+    routes = [*ROUTES, Mount("/legacy", around)]
+    return browser(Starlette(routes=routes, middleware=[OURS]))
+
+
+def test_a_flask_application_inside_may_log_in_and_out(caplog: pytest.LogCaptureFixture) -> None:
+    """The session around it, which nobody changed, does not overrule the one inside."""
+    client = flask_inside(ours=False)
+    client.get("/count")
+    client.get("/legacy/login")
+    assert client.get("/show").json() == {"visits": 1, "user": 1}
+    client.get("/legacy/logout")
+    assert client.get("/show").json() == {}
+    assert errors_in(caplog) == []
+
+
+def test_a_logout_inside_that_the_session_around_overrules_is_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    client = flask_inside(ours=True)
+    client.get("/legacy/login")
+    client.get("/legacy/logout")
+    assert client.get("/show").json() == {"visits": 2}
+    first, second = errors_in(caplog)
+    assert first == second
+    assert f"sets the cookie {NAME!r} twice" in first
 
 
 def test_a_mounted_application_that_asks_for_the_session_around_it_has_it() -> None:

@@ -182,7 +182,7 @@ def test_in_aiohttp(options: SessionOptions, make: Any, kind: Any, action: str) 
     @web.middleware
     async def answer(request: web.Request, handler: Any) -> web.StreamResponse:
         try:
-            return await handler(request)  # type: ignore[no-any-return]
+            return await handler(request)  # type: ignore[no-any-return]  # its type is known here
         except kind:
             return web.Response(status=TEAPOT)
 
@@ -348,7 +348,7 @@ async def idle(scope: Any, receive: Any, send: Any) -> None:
 
 
 def start_asgi(options: SessionOptions) -> None:
-    asyncio.run(AsgiMiddleware(idle, options)({"type": "lifespan"}, None, None))  # type: ignore[arg-type]
+    asyncio.run(AsgiMiddleware(idle, options)({"type": "lifespan"}, None, None))  # type: ignore[arg-type]  # nobody calls these
 
 
 def test_a_store_that_can_not_work_keeps_an_asgi_server_from_starting(
@@ -376,7 +376,7 @@ def test_a_store_that_can_not_work_keeps_an_asgi_server_from_starting(
 
 
 def test_other_scopes_pass(options: SessionOptions, ledger: Ledger) -> None:
-    asyncio.run(AsgiMiddleware(idle, options)({"type": "another"}, None, None))  # type: ignore[arg-type]
+    asyncio.run(AsgiMiddleware(idle, options)({"type": "another"}, None, None))  # type: ignore[arg-type]  # nobody calls these
     assert ledger.started == []
 
 

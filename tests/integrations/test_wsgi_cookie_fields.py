@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 APP = "tests.integrations.cookie_fields_app:application"
 NAME = "__Host-app"
 MINE = saved({"user": "me"}, cookie_name=NAME)
-ANOTHERS = saved({"user": "another"}, cookie_name=NAME)
+OTHERS = saved({"user": "another"}, cookie_name=NAME)
 CHUNKS = saved({"large": "x" * 3500, "user": "me"}, cookie_name=NAME, chunk=True)
 
 
@@ -125,13 +125,13 @@ over_http_2 = pytest.mark.parametrize(
 @pytest.mark.parametrize("comma", [",", ", "])
 def test_what_follows_a_comma_is_no_cookie(site: Site, comma: str) -> None:
     """A session of an attacker's own, in the value of another cookie, takes nobody's place."""
-    field = f"x=1{comma}{ANOTHERS}; {MINE}"
+    field = f"x=1{comma}{OTHERS}; {MINE}"
     assert site.get(field) == {"HTTP_COOKIE": field, "user": "me"}
 
 
 @pytest.mark.parametrize("comma", [",", ", "])
 def test_a_seal_behind_a_comma_alone_is_not_read(site: Site, comma: str) -> None:
-    field = f"x=1{comma}{ANOTHERS}"
+    field = f"x=1{comma}{OTHERS}"
     assert site.get(field) == {"HTTP_COOKIE": field, "user": None}
 
 
@@ -143,7 +143,7 @@ def test_seals_behind_commas_do_not_hide_the_session(site: Site) -> None:
 
 
 def test_chunks_behind_commas_are_not_read(site: Site) -> None:
-    field = f"x=1,{ANOTHERS.replace('=', '.0=', 1)}; {CHUNKS}"
+    field = f"x=1,{OTHERS.replace('=', '.0=', 1)}; {CHUNKS}"
     assert site.get(field)["user"] == "me"
 
 
@@ -165,4 +165,4 @@ def test_the_cookies_that_http_2_has_split_are_read(site: Site, fields: tuple[st
 
 @over_http_2
 def test_commas_in_what_http_2_has_split_begin_no_cookie(site: Site) -> None:
-    assert site.get_by_http_2(f"x=1,{ANOTHERS}", MINE)["user"] == "me"
+    assert site.get_by_http_2(f"x=1,{OTHERS}", MINE)["user"] == "me"

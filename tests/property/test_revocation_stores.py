@@ -114,7 +114,7 @@ def content(ledger: Ledger) -> tuple[Meta, dict[Any, Entry]]:
 
 
 @given(steps=steps)
-def test_redis_does_what_the_rule_does(redis_server: RedisServer, steps: list[Step]) -> None:  # noqa: F811
+def test_redis_does_what_the_rule_does(redis_server: RedisServer, steps: list[Step]) -> None:  # noqa: F811 - the fixture that is imported
     store = RedisStore(redis_server.url, prefix=f"property-{next(_numbers)}")
     redis, memory = TimedRedis(store.ledger(SPACE)), MemoryStore().ledger(SPACE)
     base = beat_once(redis.ledger, 0, 0).server

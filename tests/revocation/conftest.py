@@ -65,24 +65,24 @@ def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opene
 
     def open_one() -> Store:
         opened.append(make())
-        return opened[-1]  # type: ignore[no-any-return]
+        return opened[-1]  # type: ignore[no-any-return]  # its type is known here
 
     make: Callable[[], Store]
     if kind == "memory":
         memory = MemoryStore()
-        make = lambda: memory  # noqa: E731
+        make = lambda: memory  # noqa: E731 - each kind has its own
     elif kind == "sqlite":
-        make = lambda: SqliteStore(tmp_path / "endings.sqlite3")  # noqa: E731
+        make = lambda: SqliteStore(tmp_path / "endings.sqlite3")  # noqa: E731 - each kind has its own
     elif kind.startswith("redis"):
         server: RedisServer = request.getfixturevalue("redis_server")
         url, prefix = server.url, f"test-{next(_numbers)}"
         version = "?protocol=3" if kind == "redis-3" else "?protocol=2"
-        make = lambda: RedisStore(url + version, prefix=prefix)  # noqa: E731
+        make = lambda: RedisStore(url + version, prefix=prefix)  # noqa: E731 - each kind has its own
     elif kind == "sql-sqlite":
-        make = lambda: SqlStore(f"sqlite:///{tmp_path}/endings.sqlite3")  # noqa: E731
+        make = lambda: SqlStore(f"sqlite:///{tmp_path}/endings.sqlite3")  # noqa: E731 - each kind has its own
     elif kind == "sql-postgresql":
         url = new_database(request.getfixturevalue("postgresql"))
-        make = lambda: SqlStore(url)  # noqa: E731
+        make = lambda: SqlStore(url)  # noqa: E731 - each kind has its own
     else:
         from iron_session.integrations.django import DjangoStore
         from tests.revocation.django_databases import add_postgresql, add_sqlite, remove
@@ -91,7 +91,7 @@ def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opene
             using = add_sqlite(tmp_path / "db.sqlite3")
         else:
             using = add_postgresql(new_database(request.getfixturevalue("postgresql")))
-        make = lambda: DjangoStore(using)  # noqa: E731
+        make = lambda: DjangoStore(using)  # noqa: E731 - each kind has its own
         close = partial(remove, using)
     yield open_one
     close()

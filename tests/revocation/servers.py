@@ -109,10 +109,10 @@ def run_postgresql() -> Iterator[str]:
     initdb = [str(programs / "initdb"), "-D", data, "-A", "trust", "-U", "iron", "--no-sync"]
     server = None
     try:
-        subprocess.run([*other_user(), *initdb], check=True, cwd=folder, **quietly)  # type: ignore[call-overload]
+        subprocess.run([*other_user(), *initdb], check=True, cwd=folder, **quietly)  # type: ignore[call-overload]  # a dict of arguments
         command = [str(programs / "postgres"), "-D", data, "-p", str(port), "-k", str(folder)]
         command += ["-h", "127.0.0.1", "-F"]
-        server = subprocess.Popen([*other_user(), *command], cwd=folder, **quietly)  # type: ignore[call-overload]
+        server = subprocess.Popen([*other_user(), *command], cwd=folder, **quietly)  # type: ignore[call-overload]  # a dict of arguments
         assert wait_for(lambda: listens(port)), "postgres did not start"
         time.sleep(0.5)  # it listens before it lets anybody in
         yield f"postgresql+pg8000://iron@127.0.0.1:{port}/postgres"

@@ -1,5 +1,7 @@
 """What only one kind of store has: its file, its server, its URL."""
 
+import errno
+import itertools
 import multiprocessing
 import os
 import secrets
@@ -7,7 +9,9 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -15,17 +19,26 @@ from typing import Any
 import pytest
 from redis import Redis, Sentinel
 from redis.asyncio import Redis as AsyncRedis
-from sqlalchemy import MetaData, create_engine, inspect
-from sqlalchemy.exc import OperationalError
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError
+from redis.retry import Retry
+from sqlalchemy import MetaData, StaticPool, create_engine, event, inspect, text
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from iron_session import ConfigurationError, SessionUnavailableError, _time
 from iron_session.revocation import MemoryStore, RedisStore, SqliteStore, SqlStore, open_store
+from iron_session.revocation.directory import Row
 from iron_session.revocation.ledger import ChangesLost
-from iron_session.revocation.stores import redis_script
+from iron_session.revocation.records import BEFORE_ALL, Entry, KeptSession
+from iron_session.revocation.replica import Replica
+from iron_session.revocation.stores import forks, redis_script
+from iron_session.revocation.stores import postgresql as bounds
+from iron_session.revocation.stores import redis as redis_stores
 from iron_session.revocation.stores import sql as sql_stores
 from iron_session.revocation.stores import sqlite as sqlite_stores
+from tests.helpers.rights import close_folder
 from tests.helpers.waiting import wait_for
-from tests.revocation.conftest import SPACE, StartRedis, Workers
+from tests.revocation.conftest import SPACE, StartRedis, Workers, new_database
 from tests.revocation.servers import RedisServer
 
 USER = b"u" * 16
@@ -65,11 +78,57 @@ def test_the_file_is_made_for_its_user_alone_and_only_when_it_is_needed(path: Pa
         (7, "path must be the path of a file"),
         (":memory:", r"use MemoryStore\(\)"),
         ("/no/such/folder/x", "the folder of /no/such/folder/x is not there"),
+        (f"{__file__}/x", "is not there: make it first"),
+        ("/a\0b/x", "is not there: make it first"),
     ],
 )
 def test_a_path_must_be_one(given: Any, message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         SqliteStore(given)
+
+
+def test_a_folder_that_this_process_can_t_see_is_refused_with_the_mend(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    close_folder(tmp_path, monkeypatch)
+    with pytest.raises(ConfigurationError) as caught:
+        SqliteStore(folder / "endings.sqlite3")
+    assert str(caught.value) == (
+        f"this process may not reach {folder}: it may not enter {tmp_path}. chown or chmod that "
+        "folder, or put the file elsewhere"
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OSError(errno.ELOOP, "Too many links"), "Too many links"),
+        (PermissionError(errno.EACCES, "Forbidden"), "Forbidden"),  # and no folder is the cause
+        (OSError(), "OSError"),
+    ],
+)
+def test_a_folder_that_can_t_be_looked_at_is_refused_with_the_cause(
+    error: OSError, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "stat", fail)
+        with pytest.raises(ConfigurationError) as caught:
+            SqliteStore(tmp_path / "endings.sqlite3")
+    assert str(caught.value) == f"this process can't look at {tmp_path}: {told}"
+
+
+def test_a_relative_path_needs_a_folder_to_start_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> str:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(os, "getcwd", fail)
+    with pytest.raises(ConfigurationError, match="that this process runs in is gone: give an abs"):
+        SqliteStore("endings.sqlite3")
 
 
 def test_a_file_that_is_another_one_is_opened_again(path: Path) -> None:
@@ -217,11 +276,23 @@ def test_connections_and_locks_belong_to_one_process(
         pool.dispose()
 
 
+SQLITE_STORE = """
+from iron_session.revocation import SqliteStore
+store = SqliteStore(sys.argv[1])
+"""
+SQL_STORE = """
+import sqlalchemy
+from iron_session.revocation import SqlStore
+engine = sqlalchemy.create_engine(f"sqlite:///{sys.argv[1]}")
+sqlalchemy.event.listen(engine, "connect", lambda own, _: own.execute("PRAGMA journal_mode = WAL"))
+store = SqlStore(engine)
+"""
 END_IN_ANOTHER = """
 import sys
-from iron_session.revocation import Revocations, SqliteStore
+{open_store}
+from iron_session.revocation import Revocations
 
-revocations = Revocations(SqliteStore(sys.argv[1]), namespace="shop")
+revocations = Revocations(store, namespace="shop")
 revocations.register(14 * 86_400_000, 30 * 86_400_000)
 assert revocations.wait_until_ready(30)
 for user in sys.argv[2:]:
@@ -230,9 +301,10 @@ revocations.close(30)
 """
 
 
-def end_in_another(path: Path, *users: str) -> None:
+def end_in_another(path: Path, *users: str, open_store: str = SQLITE_STORE) -> None:
     """End users in a process that opens the file and closes it."""
-    subprocess.run([sys.executable, "-c", END_IN_ANOTHER, str(path), *users], check=True)
+    program = END_IN_ANOTHER.format(open_store=open_store)
+    subprocess.run([sys.executable, "-c", program, str(path), *users], check=True)
 
 
 def test_a_process_that_leaves_takes_nothing_from_the_others(path: Path, workers: Workers) -> None:
@@ -248,13 +320,17 @@ def test_a_process_that_leaves_takes_nothing_from_the_others(path: Path, workers
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
-def test_a_child_whose_parent_has_gone_has_locks_of_its_own(path: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("open_store", [SQLITE_STORE, SQL_STORE], ids=["sqlite", "sql"])
+def test_a_child_whose_parent_has_gone_has_locks_of_its_own(
+    path: Path, tmp_path: Path, open_store: str
+) -> None:
     """As a server that goes into the background: it forks, and its first process ends."""
     told = tmp_path / "told"
+    end = END_IN_ANOTHER.format(open_store=open_store)
     program = f"""
 import os, sys, time
 sys.argv[1:] = [{str(path)!r}, "6"]
-exec({END_IN_ANOTHER.replace("revocations.close(30)", "since = revocations.now('7')")!r})
+exec({end.replace("revocations.close(30)", "since = revocations.now('7')")!r})
 if os.fork():
     os._exit(0)
 revocations.wait_until_ready(30)
@@ -266,8 +342,8 @@ os.rename({str(told)!r}, {str(told)!r} + "-" + revocations.judge(None, ["7"], si
 """
     subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True)
     assert wait_for(told.exists)
-    end_in_another(path)
-    end_in_another(path, "7")
+    end_in_another(path, open_store=open_store)
+    end_in_another(path, "7", open_store=open_store)
     assert wait_for(Path(f"{told}-ended").exists)
 
 
@@ -307,17 +383,25 @@ def test_another_file_is_not_opened_while_the_old_one_is_in_use(path: Path) -> N
     assert other.end_user(USER, None, 0)
 
 
-def test_a_child_leaves_a_connection_that_was_in_use_to_its_parent(path: Path) -> None:
+def test_a_child_leaves_a_connection_that_was_in_use_to_its_parent(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As seen from within one process; one that nobody used was closed before."""
+    monkeypatch.setattr(forks, "LONGEST_S", 0.01)
     ledger, closed, unused = (SqliteStore(path).ledger(SPACE) for _ in range(3))
-    ledger.end_user(USER, None, 0)
-    connection, lock = ledger._file._connection, ledger._file.lock
-    held = closed._file.lock
-    held.acquire()
-    sqlite_stores._held.append(closed._file)
-    sqlite_stores._after_fork_in_child()
-    assert closed._file.lock is held
-    assert not held.locked()
+    for each in (ledger, closed):
+        each.end_user(USER, None, 0)
+    connection, lock, other = ledger._file._connection, ledger._file.lock, closed._file.lock
+    with lock, unused._file.lock:
+        forks._before()
+        forks._after()
+        assert ledger._file._connection is connection  # the parent goes on with it
+        forks._before()
+        assert closed._file._connection is None
+        assert other.locked()
+        forks._after_in_child()
+    assert closed._file.lock is other
+    assert not other.locked()
     assert unused._file._connection is None
     assert ledger._file._connection is None
     assert ledger._file.lock is not lock
@@ -327,12 +411,47 @@ def test_a_child_leaves_a_connection_that_was_in_use_to_its_parent(path: Path) -
     connection.close()
 
 
+def test_threads_that_fork_at_the_same_moment_leave_nothing_open(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What one has closed, the end of the other one would let a third thread open again."""
+    monkeypatch.setattr(forks, "LONGEST_S", 0.01)
+    ledger = SqliteStore(path).ledger(SPACE)
+    ledger.end_user(USER, None, 0)
+    is_closed, may_go_on, files = threading.Event(), threading.Event(), []
+
+    def fork() -> None:
+        forks._before()
+        is_closed.set()
+        may_go_on.wait(30)
+        files.append((ledger._file.lock.locked(), ledger._file.is_open))
+        forks._after()
+
+    forks._before()
+    other = threading.Thread(target=fork)
+    other.start()
+    assert not is_closed.wait(0.1)
+    forks._after()
+    assert is_closed.wait(30)
+    third = threading.Thread(target=ledger.end_user, args=(USER, None, 0))
+    third.start()
+    late = threading.Thread(target=lambda: files.append(SqliteStore(path).ledger(SPACE)))  # type: ignore[arg-type]  # in place of a file
+    late.start()
+    late.join(0.1)
+    assert files == []
+    may_go_on.set()
+    for each in (other, third, late):
+        each.join(30)
+    assert files[0] == (True, False)
+    assert ledger._file.is_open
+
+
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_a_fork_does_not_wait_for_a_long_transaction(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The child leaves that connection to its parent, and opens one of its own."""
-    monkeypatch.setattr(sqlite_stores, "_LONGEST_BEFORE_FORK_S", 0.01)
+    monkeypatch.setattr(forks, "LONGEST_S", 0.01)
     ledger = SqliteStore(path).ledger(SPACE)
     with ledger.transaction():
         pid = os.fork()
@@ -347,6 +466,71 @@ def test_a_fork_does_not_wait_for_a_long_transaction(
                 os._exit(code)
         assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     assert ledger.end_user(USER, None, 0)
+
+
+def test_what_is_open_by_sqlalchemy_is_closed_before_a_fork(path: Path) -> None:
+    """The application's connections too, of the engine that it gives."""
+    engine = create_engine(f"sqlite:///{path}")
+    ledger = SqlStore(engine).ledger(SPACE)
+    with closing(ledger.feed()) as feed:
+        feed.beat(0, 0)
+        with engine.connect(), engine.connect():
+            pass
+        pool: Any = engine.pool
+        assert pool.checkedin() == 2
+        forks._before()
+        assert (pool.checkedin(), pool.checkedout()) == (0, 0)
+        other = threading.Thread(target=ledger.end_user, args=(USER, None, 0))
+        other.start()
+        other.join(0.05)
+        assert other.is_alive()
+        forks._after()
+        other.join(30)
+        assert [each.key for each in feed.snapshot().entries] == [USER]
+        forks._before()
+        forks._after_in_child()
+        assert feed.changes(0) is None
+    engine.dispose()
+
+
+def test_a_connection_that_is_in_use_at_a_fork_is_warned_of(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(forks, "LONGEST_S", 0.01)
+    engine = create_engine(f"sqlite:///{path}")
+    ledger = SqlStore(engine).ledger(SPACE)
+    pools = [engine.pool]
+    with ledger.transaction():
+        forks._before()
+        forks._after()
+    pools.append(engine.pool)
+    with engine.connect():
+        forks._before()
+        forks._after()
+    for pool in pools:  # the connection that was in use has gone back to its own
+        pool.dispose()
+    assert ledger.end_user(USER, None, 0)
+    assert [(each.levelname, each.getMessage()) for each in caplog.records] == [
+        (
+            "WARNING",
+            f"the database of <SqlStore: sqlite:///{path}> was in use while the process forked, "
+            "so endings may be lost: close connections to SQLite before a fork",
+        )
+    ]
+    engine.dispose()
+
+
+def test_a_database_in_memory_is_still_there_after_a_fork() -> None:
+    engine = create_engine(
+        "sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False}
+    )
+    ledger = SqlStore(engine).ledger(SPACE)
+    mark = ledger.end_user(USER, None, 0)
+    forks._before()
+    forks._after()
+    with closing(ledger.feed()) as feed:
+        assert [each.mark for each in feed.snapshot().entries] == [mark]
+    engine.dispose()
 
 
 # --- Redis -------------------------------------------------------------------------------------
@@ -383,7 +567,7 @@ def test_a_client_of_redis_must_be_one_that_can_work() -> None:
         RedisStore(Redis(decode_responses=True))
     for other in (AsyncRedis(), 7):
         with pytest.raises(ConfigurationError, match=r"must be a URL, or a redis\.Redis"):
-            RedisStore(other)  # type: ignore[arg-type]
+            RedisStore(other)  # type: ignore[arg-type]  # a wrong type, which is refused
 
 
 @pytest.mark.parametrize("prefix", ["", "{x}", 7])
@@ -393,8 +577,69 @@ def test_a_prefix_of_redis_must_leave_the_hash_tag_alone(prefix: Any) -> None:
 
 
 def test_a_client_of_sentinel_is_named_by_its_service() -> None:
-    client = Sentinel([("127.0.0.1", 1)]).master_for("mymaster")  # type: ignore[no-untyped-call]
+    client = Sentinel([("127.0.0.1", 1)]).master_for("mymaster")  # type: ignore[no-untyped-call]  # redis-py has no types there
     assert repr(RedisStore(client)) == "<RedisStore: mymaster/0>"
+
+
+@pytest.fixture(params=["url", "client"])
+def retrying(request: pytest.FixtureRequest, redis_server: RedisServer) -> Iterator[RedisStore]:
+    """A store whose client tries again by itself where a connection breaks."""
+    client = Redis.from_url(redis_server.url, retry=Retry(NoBackoff(), 3))
+    server = redis_server.url if request.param == "url" else client
+    store = RedisStore(server, prefix=secrets.token_hex(4))
+    yield store
+    store._client.close()
+    client.close()
+
+
+def break_connections(server: RedisServer) -> Any:
+    """Close all connections to a server; return a new one."""
+    admin: Any = Redis.from_url(server.url)
+    mine = admin.client_id()
+    admin.client_kill_filter(_type="normal", skipme=True)
+    assert wait_for(lambda: [int(each["id"]) for each in admin.client_list()] == [mine])
+    return admin
+
+
+def test_another_server_is_never_read_as_if_it_were_the_same(
+    redis_server: RedisServer, retrying: RedisStore
+) -> None:
+    """One that has lost the last change, whose clock is behind, and that has taken two others.
+
+    The first of those has an earlier place in the stream than what was read here, and the number of
+    the second is the next one here.
+    """
+    ledger = retrying.ledger(SPACE)
+    with closing(ledger.feed()) as feed:
+        ledger.end_user(USER, None, 0)
+        feed.snapshot()
+        admin = break_connections(redis_server)
+        _, _, _, _, stream, *_ = ledger.keys
+        ((place, change),) = admin.xrevrange(stream, count=1)
+        earlier = int(place.split(b"-")[0]) - 1000
+        admin.delete(stream)
+        admin.xadd(stream, change | {b"key": b"b" * 16, b"counter": 1}, id=f"{earlier}-0")
+        ledger.end_user(b"c" * 16, None, 0)
+        with pytest.raises((ChangesLost, ConnectionError)):
+            feed.changes(0.1)
+        admin.close()
+    with closing(ledger.feed()) as feed:  # the pool's connections are as good as before
+        assert {each.key for each in feed.snapshot().entries} == {USER, b"c" * 16}
+
+
+def test_a_snapshot_is_not_read_from_two_servers(
+    redis_server: RedisServer, retrying: RedisStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The place in a scan means nothing to another one, so some endings would be left out."""
+    monkeypatch.setattr(redis_stores, "_SCANNED_AT_ONCE", 10)
+    ledger = retrying.ledger(SPACE)
+    ledger.restore(BEFORE_ALL, [Entry("user", secrets.token_bytes(16), 2**42) for _ in range(500)])
+    with closing(ledger.feed()) as feed:
+        entries = iter(feed.snapshot().entries)
+        next(entries)
+        break_connections(redis_server).close()
+        with pytest.raises((ChangesLost, ConnectionError)):
+            list(entries)
 
 
 def test_a_client_of_ones_own_works(redis_server: RedisServer, workers: Workers) -> None:
@@ -434,6 +679,29 @@ def test_a_trimmed_stream_is_noticed(redis_store: RedisStore) -> None:
         ledger.end_user(USER, None, 0)
         with pytest.raises(ChangesLost):
             feed.changes(1)
+
+
+@pytest.mark.parametrize("at", range(3))
+def test_a_session_that_is_kept_while_a_snapshot_is_read_is_kept(
+    redis_store: RedisStore, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    """Before whichever command: else it would end here, and by the next reconnect everywhere."""
+    ledger, kept, replica = redis_store.ledger(SPACE), b"k" * 16, Replica()
+    ledger.end_user(USER, KeptSession(b"o" * 16, 2**42), 0)
+    marks: list[int] = []
+    with closing(ledger.feed()) as feed:
+        snapshot, send, count = feed.snapshot(), feed._client.execute_command, itertools.count()
+
+        def execute(*command: Any, **options: Any) -> Any:
+            if next(count) == at:
+                marks.append(ledger.end_user(USER, KeptSession(kept, 2**42), 0))
+            return send(*command, **options)
+
+        monkeypatch.setattr(feed._client, "execute_command", execute)
+        replica.apply(snapshot.entries)
+        changes = feed.changes(0)
+        replica.apply(() if changes is None else changes.entries)
+    assert replica.users == {USER: (marks[0], kept)}
 
 
 def test_a_stream_is_kept_short(redis_store: RedisStore) -> None:
@@ -513,7 +781,7 @@ def test_a_redis_that_is_flushed_is_told_what_was_there(
     since = revocations.now("7")
     revocations.end_user("7")
     stores[0]._client.flushall()
-    assert wait_for(lambda: stores[0]._client.exists(revocations._ledger.keys[1]))  # type: ignore[attr-defined]
+    assert wait_for(lambda: stores[0]._client.exists(revocations._ledger.keys[1]))  # type: ignore[attr-defined]  # of this store
     late = workers(stores[1])
     assert wait_for(lambda: late.judge(None, ["7"], since) == "ended")
     for each in (revocations, late):
@@ -560,7 +828,7 @@ def test_a_database_must_be_one_that_can_work() -> None:
     with pytest.raises(ConfigurationError, match="sqlite\\+aiosqlite, which is asynchronous"):
         SqlStore("sqlite+aiosqlite:///x")
     with pytest.raises(ConfigurationError, match="must be a URL or an engine"):
-        SqlStore(7)  # type: ignore[arg-type]
+        SqlStore(7)  # type: ignore[arg-type]  # a wrong type, which is refused
     with pytest.raises(ConfigurationError, match="knows PostgreSQL and SQLite, not mysql"):
         SqlStore(create_engine("mysql+pymysql://x", module=FakeDriver()))
 
@@ -611,6 +879,164 @@ def test_much_is_read_in_parts(path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     store._database.engine.dispose()
 
 
+LEVELS = ["AUTOCOMMIT", "REPEATABLE READ", "SERIALIZABLE"]
+
+
+@pytest.mark.parametrize("where", ["engine", "database"])
+@pytest.mark.parametrize("level", LEVELS)
+def test_how_an_engine_isolates_transactions_does_not_matter(
+    postgresql: str, level: str, where: str
+) -> None:
+    """Two that write at once lose nothing and have no errors; its own connections stay."""
+    url = new_database(postgresql)
+    if where == "database" and level != "AUTOCOMMIT":
+        admin = create_engine(url, isolation_level="AUTOCOMMIT")
+        with admin.connect() as own:
+            name = f"ALTER DATABASE {url.rpartition('/')[2]}"
+            own.execute(text(f"{name} SET default_transaction_isolation = '{level}'"))
+        admin.dispose()
+    set_up = {"isolation_level": level} if where == "engine" else {}
+    engines = [create_engine(url, **set_up) for _ in range(3)]
+    ledgers: list[Any] = [SqlStore(each).ledger(SPACE) for each in engines]
+    with engines[0].connect() as own:
+        before = own.get_isolation_level()
+    with closing(ledgers[2].feed()) as feed:
+        feed.snapshot()
+        with ThreadPoolExecutor(2) as pool:
+            ended = [
+                pool.submit(ledgers[number % 2].end_user, secrets.token_bytes(16), None, 0)
+                for number in range(40)
+            ]
+        assert len({each.result() for each in ended}) == 40
+        changes = wait_for(lambda: feed.changes(0))
+        assert changes is not None
+        assert (len(changes.entries), changes.meta.counter) == (40, 40)
+    with engines[0].connect() as own:
+        assert own.get_isolation_level() == before
+    for each in engines:
+        each.dispose()
+
+
+def test_nobody_waits_for_long_for_whoever_holds_a_lock(
+    postgresql: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a client that was frozen in the middle of a transaction."""
+    engine = create_engine(new_database(postgresql))
+    ledger: Any = SqlStore(engine).ledger(SPACE)
+    ledger.end_all(0)
+    with closing(ledger.feed()) as feed:
+        for begin in (ledger.transaction, feed.reading, feed.writing):
+            with begin() as tx:
+                names = ("lock_timeout", "statement_timeout")
+                found = [tx.exec_driver_sql(f"SHOW {name}").scalar_one() for name in names]
+                assert found == ["5s", "5s"]
+        monkeypatch.setattr(bounds, "BOUND", bounds.BOUND.replace("5000", "50"))
+        with ledger.transaction() as tx:
+            ledger.read_meta(tx, lock=True)
+            waits: list[Callable[[], object]] = [lambda: ledger.end_all(0), lambda: feed.beat(0, 0)]
+            for wait in waits:
+                with pytest.raises(DBAPIError, match=r"lock timeout|statement timeout"):
+                    wait()
+        assert feed.beat(0, 0)
+        with pytest.raises(DBAPIError, match="statement timeout"), ledger.transaction() as tx:
+            tx.exec_driver_sql("SELECT pg_sleep(30)")
+        with ledger.transaction() as tx:
+            ledger.forget(tx, horizon=0, clock=0)  # the first time after long, it may take long
+            tx.exec_driver_sql("SELECT pg_sleep(0.1)")
+    with engine.connect() as own:
+        assert own.exec_driver_sql("SHOW lock_timeout").scalar_one() == "0"
+    engine.dispose()
+
+
+@pytest.mark.parametrize("begins", ["driver", "AUTOCOMMIT", "nobody", "event"])
+def test_how_an_engine_begins_transactions_in_sqlite_does_not_matter(
+    path: Path, monkeypatch: pytest.MonkeyPatch, begins: str
+) -> None:
+    """Nobody writes between what belongs together; what fails is rolled back."""
+    level = {"isolation_level": "AUTOCOMMIT"} if begins == "AUTOCOMMIT" else {}
+    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 0.05}, **level)
+    if begins in ("nobody", "event"):
+        event.listen(engine, "connect", lambda own, _: setattr(own, "isolation_level", None))
+    if begins == "event":
+        event.listen(engine, "begin", lambda own: own.exec_driver_sql("BEGIN"))
+    ledger: Any = SqlStore(engine).ledger(SPACE)
+    ledger.end_user(b"x" * 16, None, 0)
+    other: Any = SqlStore(engine).ledger(SPACE)
+    with monkeypatch.context() as patch:
+
+        def fail(*_: object) -> None:
+            with pytest.raises(OperationalError, match="locked"):
+                other.end_all(0)
+            raise ZeroDivisionError
+
+        patch.setattr(ledger, "write_meta", fail)
+        with pytest.raises(ZeroDivisionError):
+            ledger.end_user(USER, None, 0)
+    ledger.end_user(b"y" * 16, None, 0)
+    with closing(ledger.feed()) as feed:
+        assert [each.key for each in feed.snapshot().entries] == [b"x" * 16, b"y" * 16]
+    engine.dispose()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "driver", "AUTOCOMMIT", "event"])
+def test_who_is_signed_in_is_read_while_another_process_writes(
+    path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """In SQLite one transaction writes at a time, and to read is not to write."""
+    monkeypatch.setattr(sqlite_stores, "_WAIT_S", 0.05)
+
+    def open_ledger() -> Any:
+        if kind == "sqlite":
+            return SqliteStore(path).ledger(SPACE)
+        level = {"isolation_level": "AUTOCOMMIT"} if kind == "AUTOCOMMIT" else {}
+        engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 0.05}, **level)
+        if kind == "event":
+            event.listen(engine, "connect", lambda own, _: setattr(own, "isolation_level", None))
+            event.listen(engine, "begin", lambda own: own.exec_driver_sql("BEGIN"))
+        return SqlStore(engine).ledger(SPACE)
+
+    here, there = open_ledger(), open_ledger()
+    rows = [Row(bytes([each]) * 16, USER, "7", None, 1, 1, 1 << 50, 1) for each in (1, 2)]
+    here.note_signed_in(rows[:1], {})
+    there.rows_of(USER)  # it is open: to make the tables is to write
+    with here.transaction() as tx:
+        here.write_row(tx, rows[1])
+        assert there.rows_of(USER) == rows[:1]
+    assert there.rows_of(USER) == rows
+
+
+def test_a_transaction_that_sqlite_has_rolled_back_itself_is_not_rolled_back_again(
+    path: Path,
+) -> None:
+    """As when the disk is full; the error is the first one, not one about the rollback."""
+    engine = create_engine(f"sqlite:///{path}", isolation_level="AUTOCOMMIT")
+
+    def fail(connection: Any) -> None:
+        with sql_stores._begun(connection):
+            connection.exec_driver_sql("ROLLBACK")
+            raise ZeroDivisionError
+
+    with engine.connect() as connection, pytest.raises(ZeroDivisionError):
+        fail(connection)
+    engine.dispose()
+
+
+def test_a_connection_whose_isolation_can_t_be_set_goes_back_to_the_pool() -> None:
+    class Refusing:
+        is_closed = False
+
+        def execution_options(self, **_: object) -> None:
+            raise ZeroDivisionError
+
+        def close(self) -> None:
+            self.is_closed = True
+
+    connection: Any = Refusing()
+    with pytest.raises(ZeroDivisionError):
+        sql_stores._read_committed(connection)
+    assert connection.is_closed
+
+
 def test_another_server_is_noticed(postgresql: str) -> None:
     """Poolers change it without a word."""
     store = SqlStore(postgresql)
@@ -618,7 +1044,7 @@ def test_another_server_is_noticed(postgresql: str) -> None:
     with closing(ledger.feed()) as feed:
         feed.beat(0, 0)
         feed.beat(0, 0)
-        ledger.server_name = lambda tx: "another"  # type: ignore[method-assign]
+        ledger.server_name = lambda tx: "another"  # type: ignore[method-assign]  # in place of the real one
         with pytest.raises(ChangesLost):
             feed.beat(0, 0)
     store._database.engine.dispose()

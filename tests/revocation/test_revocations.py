@@ -10,7 +10,14 @@ from typing import Any
 
 import pytest
 
-from iron_session import ConfigurationError, IronSessionError, SessionUnavailableError, _time
+from iron_session import (
+    ConfigurationError,
+    HeaderJar,
+    IronSessionError,
+    SessionUnavailableError,
+    _time,
+    get_iron_session,
+)
 from iron_session.revocation import (
     Ending,
     MemoryStore,
@@ -19,12 +26,13 @@ from iron_session.revocation import (
     SignedIn,
 )
 from iron_session.revocation import directory as directories
-from iron_session.revocation.directory import Notes, Row, Seen
+from iron_session.revocation.directory import MOST_ROWS, Notes, Row, Seen
 from iron_session.revocation.rule import AHEAD_MS, GRACE_MS, HOUR_MS
 from iron_session.sessions.endings import EndingInProgress, Revoker
 from tests.helpers.clock import Clock
 from tests.helpers.waiting import WAIT, wait_for
 from tests.revocation.conftest import Workers
+from tests.sessions.browser import make_options
 
 DAY_MS = 24 * HOUR_MS
 
@@ -53,7 +61,7 @@ def new_id() -> str:
 
 def test_it_is_what_sessions_ask_for(revocations: Revocations) -> None:
     revoker: Revoker = revocations
-    ending: EndingInProgress | None = revoker.end_soon(new_id(), 1000)
+    ending: EndingInProgress | None = revoker.end_soon(new_id())
     assert ending is not None
 
 
@@ -90,12 +98,12 @@ def test_a_store_must_be_a_store() -> None:
     with pytest.raises(
         ConfigurationError, match=r"store must be a store, as SqliteStore.* not str"
     ):
-        Revocations("redis://x", namespace="shop")  # type: ignore[arg-type]
+        Revocations("redis://x", namespace="shop")  # type: ignore[arg-type]  # a wrong type, which is refused
 
 
 def test_a_namespace_must_be_text() -> None:
     with pytest.raises(TypeError, match=r"namespace must be text, not int: use str\(…\)"):
-        Revocations(MemoryStore(), namespace=7)  # type: ignore[arg-type]
+        Revocations(MemoryStore(), namespace=7)  # type: ignore[arg-type]  # a wrong type, which is refused
 
 
 def test_a_store_without_a_directory_is_refused_when_one_is_asked_for() -> None:
@@ -114,10 +122,24 @@ def test_a_user_id_must_be_one(revocations: Revocations, user_id: str) -> None:
         revocations.end_user(user_id)
 
 
-@pytest.mark.parametrize("user_id", [7, None, b"7"])
+@pytest.mark.parametrize("user_id", [7, b"7"])
 def test_a_user_id_must_be_text(revocations: Revocations, user_id: Any) -> None:
     with pytest.raises(TypeError, match=r"use str\(…\)"):
         revocations.end_user(user_id)
+
+
+@pytest.mark.parametrize(
+    ("function", "attribute"),
+    [("end_user", "user_id"), ("sessions_of", "user_id"), ("end_session", "id")],
+)
+def test_the_mend_for_none_is_not_to_make_it_text(
+    function: str, attribute: str, store: MemoryStore, workers: Workers
+) -> None:
+    """With str(None), a user called "None" would be ended, and nobody else."""
+    with pytest.raises(TypeError, match=r"is None, as in a session ") as caught:
+        getattr(workers(store, directory=True), function)(None)
+    assert f"check `session.{attribute} is not None` first" in str(caught.value)
+    assert "str(" not in str(caught.value)
 
 
 @pytest.mark.parametrize("user_id", ["x" * 256, "a:b\n{c}", "Ω" * 256, "\x01"])
@@ -133,7 +155,7 @@ def test_a_session_id_must_be_one(revocations: Revocations, session_id: str) -> 
     with pytest.raises(ConfigurationError, match="must be the id of a session"):
         revocations.end_session(session_id)
     assert revocations.judge(session_id, [], revocations.now()) == "good"
-    assert revocations.end_soon(session_id, 1000) is None
+    assert revocations.end_soon(session_id) is None
 
 
 # --- endings -----------------------------------------------------------------------------------
@@ -224,7 +246,7 @@ def test_the_kept_session_lives_and_its_parallel_requests_too(revocations: Revoc
         (Held(None, 1), "the session of somebody else, or of nobody"),
         (Held("7", 1, session_id=None), "it has no id"),
         (Held("7", 1, session_id="short"), "it has no id"),
-        (Held("7", None), "no time from when on endings count"),
+        (Held("7", None), r"no time from when on endings count; call session.save\(\) first"),
         (Held("7", 0), "no time from when on endings count"),
     ],
 )
@@ -249,7 +271,7 @@ def test_an_ended_session_cannot_be_kept(store: MemoryStore, workers: Workers) -
         with pytest.raises(SessionEndedError) as caught:
             each.end_user("7", keep=held)
         assert isinstance(caught.value, IronSessionError)
-        assert held.identity[0] not in str(caught.value)  # type: ignore[operator]
+        assert held.identity[0] not in str(caught.value)  # type: ignore[operator]  # it is there
 
 
 def test_of_two_devices_that_end_each_other_one_lives(store: MemoryStore, workers: Workers) -> None:
@@ -299,15 +321,33 @@ def test_endings_are_kept_as_long_as_unmarked_sessions_are_accepted(
     """They have no lifetime: a horizon would revive them."""
     until = datetime.now(UTC) + timedelta(days=90)
     revocations = workers(store, allow_until=until)
+    assert wait_for(revocations._clock.estimate)
+    revocations._follower._next_beat = 0  # the first one names no lifetime
     assert wait_for(lambda: revocations._replica.known(0).longest > 89 * DAY_MS)
+
+
+def test_the_endings_of_users_are_kept_until_a_day_that_is_named_later(
+    store: MemoryStore, workers: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also those that were made before: unmarked sessions are older than any."""
+    began = datetime.now(UTC)
+    first = workers(store, allow_until=began + timedelta(days=40))
+    first.end_user("7")
+    monkeypatch.setattr(
+        "iron_session._time.now_ms", lambda: round(time.time() * 1000) + 39 * DAY_MS
+    )
+    second = workers(store, allow_until=began + timedelta(days=90))
+    assert second._follower.longest >= 90 * DAY_MS - HOUR_MS
+    second._follower._next_beat = 0
+    assert wait_for(lambda: second._replica.known(0).longest > 89 * DAY_MS)
 
 
 def test_many_who_wait_for_an_ending_take_no_threads(workers: Workers) -> None:
     revocations = workers(MemoryStore())
-    revocations._ledger.end_sessions = lambda lives: time.sleep(0.2)  # type: ignore[method-assign,assignment,return-value]
+    revocations._ledger.end_sessions = lambda lives: time.sleep(0.2)  # type: ignore[method-assign,assignment,return-value]  # in place of the real one
 
     async def wait_for_all() -> list[bool]:
-        endings = [revocations.end_soon(new_id(), DAY_MS) for _ in range(50)]
+        endings = [revocations.end_soon(new_id()) for _ in range(50)]
         waiting = asyncio.gather(*(each.wait_async(WAIT) for each in endings if each))
         await asyncio.sleep(0.05)
         assert threading.active_count() < before + 8
@@ -317,12 +357,32 @@ def test_many_who_wait_for_an_ending_take_no_threads(workers: Workers) -> None:
     assert asyncio.run(wait_for_all()) == [True] * 50
 
 
+@pytest.mark.parametrize("by", ["destroy", "id"])
+def test_a_session_that_was_ended_where_sessions_live_shorter_stays_ended_elsewhere(
+    store: MemoryStore, workers: Workers, by: str
+) -> None:
+    """Also where it was not known yet, when it was ended, how long they live elsewhere."""
+    longer, shorter = workers(store), Revocations(store, namespace="shop")
+    shorter.register(HOUR_MS, HOUR_MS)
+    session_id, since = new_id(), longer.now()
+    if by == "id":
+        shorter.end_session(session_id)
+    else:
+        shorter.end_soon(session_id)
+        shorter._outbox.flush()
+    assert wait_for(lambda: longer.judge(session_id, [], since) == "ended")
+    for each in (longer, workers(store)):
+        each._replica.forget(since + 29 * DAY_MS)
+        assert each.judge(session_id, [], since) == "ended"
+    shorter.close()
+
+
 def test_what_is_queued_is_written_before_a_process_ends(
     store: MemoryStore, workers: Workers
 ) -> None:
     revocations = workers(store)
     session_id, since = new_id(), revocations.now()
-    revocations.end_soon(session_id, DAY_MS)
+    revocations.end_soon(session_id)
     revocations.close(30)
     assert workers(store).judge(session_id, [], since) == "ended"
 
@@ -335,8 +395,8 @@ def test_what_can_not_be_written_before_a_process_ends_is_told(
     def fail(lives: object) -> int:
         raise OSError("the password is secret")
 
-    revocations._ledger.end_sessions = fail  # type: ignore[method-assign]
-    revocations.end_soon(new_id(), DAY_MS)
+    revocations._ledger.end_sessions = fail  # type: ignore[method-assign]  # in place of the real one
+    revocations.end_soon(new_id())
     revocations.close(30)
     assert "1 endings were lost: <MemoryStore> can't be reached (OSError)" in caplog.messages
     assert "secret" not in caplog.text
@@ -345,6 +405,8 @@ def test_what_can_not_be_written_before_a_process_ends_is_told(
 def test_a_session_older_than_any_can_be_is_refused(revocations: Revocations) -> None:
     """So a longer `max_lifetime` revives no session whose ending was forgotten."""
     now = revocations.now()
+    revocations._follower._next_beat = 0
+    assert wait_for(lambda: revocations._replica.horizon)
     assert revocations.judge(new_id(), [], now - 30 * DAY_MS) == "good"
     assert revocations.judge(new_id(), [], now - 30 * DAY_MS - 2 * GRACE_MS) == "ended"
 
@@ -371,6 +433,35 @@ def test_unmarked_sessions_are_accepted_for_a_time(store: MemoryStore, workers: 
     assert revocations.judge(None, [], None) == "good"
     revocations.end_all()
     assert revocations.judge(None, [], None) == "ended"
+
+
+@pytest.mark.parametrize("by", ["end_session", "end_soon"])
+def test_an_unmarked_session_is_ended_by_its_id(
+    store: MemoryStore, workers: Workers, by: str
+) -> None:
+    """It has one if it is of a login from before the store was used."""
+    revocations = workers(store, allow_until=datetime.now(UTC) + timedelta(days=1))
+    held, other, told = Held("7"), Held("7"), []
+    session_id = str(held.identity[0])
+    revocations.watch(held, lambda: told.append("ended"))
+    revocations.watch(other, lambda: told.append("other"))
+    assert revocations.judge(session_id, ["7"], None) == "good"
+    getattr(revocations, by)(session_id)
+    assert revocations.judge(session_id, ["7"], None) == "ended"
+    assert revocations.judge(other.identity[0], ["7"], None) == "good"
+    assert wait_for(lambda: told) == ["ended"]
+
+
+def test_what_was_sent_before_a_session_got_its_time_is_kept_with_it(
+    store: MemoryStore, workers: Workers
+) -> None:
+    """Parallel requests still have the cookie from before."""
+    revocations = workers(store, allow_until=datetime.now(UTC) + timedelta(days=1))
+    held = Held("7", revocations.now("7"))
+    revocations.end_user("7", keep=held)
+    assert revocations.judge(held.identity[0], ["7"], None) == "good"
+    assert revocations.judge(new_id(), ["7"], None) == "ended"
+    assert revocations.judge(None, ["7"], None) == "ended"
 
 
 def test_the_time_for_unmarked_sessions_ends(
@@ -413,11 +504,27 @@ def test_without_a_store_the_other_risk_can_be_chosen(workers: Workers, clock: C
     revocations = workers.make(Away(), when_stale="accept")
     session_id = new_id()
     assert revocations.judge(session_id, ["7"], 10**12) == "good"
-    assert revocations.now("7") == clock.now
-    ending = revocations.end_soon(session_id, 1000)
+    assert revocations.now("7") == clock.now - GRACE_MS
+    ending = revocations.end_soon(session_id)
     assert ending is not None
     assert revocations.judge(session_id, ["7"], 10**12) == "ended"
     assert not ending.wait(0.01)
+
+
+@pytest.mark.usefixtures("_no_first_wait")
+@pytest.mark.parametrize("ahead_ms", [0, 50_000, GRACE_MS - 1000])
+def test_a_login_before_the_store_was_ever_reached_is_ended_by_what_the_store_ends_later(
+    store: MemoryStore, workers: Workers, monkeypatch: pytest.MonkeyPatch, ahead_ms: int
+) -> None:
+    """Also where this machine's clock is ahead of the store's."""
+    cold, session_id = workers.make(Away(), when_stale="accept"), new_id()
+    with monkeypatch.context() as patched:
+        patched.setattr("iron_session._time.now_ms", lambda: round(time.time() * 1000) + ahead_ms)
+        since = cold.now("7")
+    revocations = workers(store)
+    assert revocations.judge(session_id, ["7"], since) == "good"
+    revocations.end_user("7")
+    assert revocations.judge(session_id, ["7"], since) == "ended"
 
 
 @pytest.mark.usefixtures("_no_first_wait")
@@ -443,7 +550,7 @@ def test_a_stale_process_says_that_it_cannot_tell(
     since, session_id = revocations.now("7"), new_id()
     revocations.end_user("7")
     for each in (revocations, lax):
-        wait_for(lambda each=each: each.judge(None, ["7"], since) == "ended")  # type: ignore[misc]
+        wait_for(lambda each=each: each.judge(None, ["7"], since) == "ended")  # type: ignore[misc]  # mypy guesses no type of a default
         each.close(30)
         each._replica.fresh_from -= 121_000
     assert revocations.judge(session_id, ["8"], since) == "unavailable"
@@ -452,12 +559,62 @@ def test_a_stale_process_says_that_it_cannot_tell(
         assert each.judge(session_id, ["7"], since) == "ended"
 
 
+def test_staleness_is_logged_once(
+    store: MemoryStore, workers: Workers, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By whoever judges: a store that hangs does not let the thread say anything."""
+    revocations, lax = workers(store), workers(store, when_stale="accept")
+    since = revocations.now("7")
+    with store.ledger(revocations._namer.space).changed:  # so the thread hangs
+        for each in (revocations, lax):
+            each.judge(new_id(), ["7"], since)
+            assert caplog.messages == []
+            each._replica.fresh_from -= 121_000
+            for _ in range(3):
+                each.judge(new_id(), ["7"], since)
+            (record,) = caplog.records
+            assert record.levelname == "ERROR"
+            what = "unavailable" if each is revocations else "judged by what is known"
+            text = f"<MemoryStore> was not read for 120 seconds, so sessions are {what}"
+            assert record.getMessage() == text
+            caplog.clear()
+    revocations._follower._next_beat = 0
+    assert wait_for(lambda: revocations.judge(new_id(), ["7"], since) == "good")
+    revocations.close(30)
+    revocations._replica.fresh_from -= 121_000
+    revocations.judge(new_id(), ["7"], since)
+    assert caplog.messages == [
+        "this Revocations of <MemoryStore> was closed, so sessions are unavailable"
+    ]
+
+
+@pytest.mark.usefixtures("_no_first_wait")
+def test_a_store_that_was_never_read_is_logged_once(
+    workers: Workers, caplog: pytest.LogCaptureFixture
+) -> None:
+    revocations = workers.make(Away())
+    for _ in range(3):
+        revocations.judge(new_id(), ["7"], 10**12)
+    errors = [each.getMessage() for each in caplog.records if each.levelname == "ERROR"]
+    assert errors == [f"{Away()!r} was not read yet, so sessions are unavailable"]
+
+
+def test_what_was_closed_is_not_ready(
+    store: MemoryStore, workers: Workers, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As at the second start of an application in one process."""
+    revocations = workers(store)
+    revocations.close(30)
+    assert not revocations.wait_until_ready(30)
+    assert caplog.messages == ["this Revocations of <MemoryStore> was closed: make a new one"]
+
+
 # --- destroyed sessions ------------------------------------------------------------------------
 
 
 def test_a_destroyed_session_has_ended_at_once(revocations: Revocations) -> None:
     session_id, since = new_id(), revocations.now()
-    ending = revocations.end_soon(session_id, DAY_MS)
+    ending = revocations.end_soon(session_id)
     assert revocations.judge(session_id, [], since) == "ended"
     assert ending is not None
     assert asyncio.run(ending.wait_async(30))
@@ -468,7 +625,7 @@ def test_a_destroyed_session_has_ended_at_once(revocations: Revocations) -> None
 def test_destroyed_sessions_need_not_be_kept(store: MemoryStore, workers: Workers) -> None:
     revocations = workers(store, end_on_destroy=False)
     session_id, since = new_id(), revocations.now()
-    assert revocations.end_soon(session_id, DAY_MS) is None
+    assert revocations.end_soon(session_id) is None
     assert revocations.judge(session_id, [], since) == "good"
 
 
@@ -483,19 +640,19 @@ def test_a_watched_session_is_told_of_once(store: MemoryStore, workers: Workers,
         held = Held("7", here.now("7"))
         session_id = str(held.identity[0])
         told: list[str] = []
-        here.watch(held, lambda told=told: told.append("ended"))  # type: ignore[misc]
+        here.watch(held, lambda told=told: told.append("ended"))  # type: ignore[misc]  # mypy guesses no type of a default
         here.watch(Held("8", here.now("8")), lambda: None)
         endings: dict[str, Any] = {
             "all": there.end_all,
             "user": lambda there=there: there.end_user("7"),
             "session": lambda there=there, it=session_id: there.end_session(it),
-            "destroy": lambda there=there, it=session_id: there.end_soon(it, DAY_MS),
+            "destroy": lambda there=there, it=session_id: there.end_soon(it),
         }
         endings[how]()
-        assert wait_for(lambda told=told: told) == ["ended"]  # type: ignore[misc]
+        assert wait_for(lambda told=told: told) == ["ended"]  # type: ignore[misc]  # mypy guesses no type of a default
         there.end_user("7")
         there.end_all()
-        wait_for(lambda here=here: not here._watches._news)  # type: ignore[misc]
+        wait_for(lambda here=here: not here._watches._news)  # type: ignore[misc]  # mypy guesses no type of a default
         assert told == ["ended"]
 
 
@@ -563,6 +720,7 @@ def test_a_callback_that_raises_is_logged_and_the_others_are_called(
     revocations.watch(held, lambda: told.append("ended"))
     revocations.end_user("7")
     assert wait_for(lambda: told) == ["ended"]
+    assert wait_for(lambda: caplog.records)
     (record,) = [each for each in caplog.records if each.levelname == "ERROR"]
     assert "a callback of Revocations.watch raised" in record.getMessage()
 
@@ -570,8 +728,13 @@ def test_a_callback_that_raises_is_logged_and_the_others_are_called(
 # --- who is signed in ----------------------------------------------------------------------------
 
 
+def never(row: Row) -> bool:
+    """Return whether a session has ended."""
+    return False
+
+
 def test_without_a_directory_nothing_is_written(revocations: Revocations) -> None:
-    revocations.note_login(new_id(), "7", "Firefox", 1, 10**14)
+    revocations.note_login(new_id(), "7", "Firefox", 1, 1, 10**14)
     revocations.note_seen(new_id(), "7", 10**14)
     with pytest.raises(ConfigurationError, match=r"needs Revocations\(directory=True\)"):
         revocations.sessions_of("7")
@@ -579,7 +742,7 @@ def test_without_a_directory_nothing_is_written(revocations: Revocations) -> Non
 
 def test_sessions_that_are_no_sessions_have_no_row(store: MemoryStore, workers: Workers) -> None:
     revocations = workers(store, directory=True)
-    revocations.note_login("short", "7", "Firefox", 1, 10**14)
+    revocations.note_login("short", "7", "Firefox", 1, 1, 10**14)
     revocations.note_seen("short", "7", 10**14)
     assert revocations.sessions_of("7") == []
 
@@ -589,7 +752,7 @@ def test_what_is_queued_for_a_directory_is_bounded(monkeypatch: pytest.MonkeyPat
 
     class Slow:
         def note_signed_in(self, rows: Sequence[Row], seen: Mapping[bytes, Seen]) -> None:
-            written.append((len(rows), dict(seen)))
+            written.append(([row.key for row in rows], dict(seen)))
             if len(written) == 1:
                 notes.add_seen(b"4" * 16, Seen(9, 9))
 
@@ -598,13 +761,163 @@ def test_what_is_queued_for_a_directory_is_bounded(monkeypatch: pytest.MonkeyPat
 
     written: list[Any] = []
     monkeypatch.setattr(directories, "_MOST_QUEUED", 3)
-    notes = Notes(Slow(), "a store")
+    notes = Notes(Slow(), "a store", never)
     for number in range(5):
         notes.add_seen(str(number).encode() * 16, Seen(1, 1))
         notes.add(Row(str(number).encode(), b"u" * 16, "7", None, 1, 1, 1, 1))
     notes.flush()
-    last = [each.encode() * 16 for each in "234"]
-    assert written == [(3, dict.fromkeys(last, Seen(1, 1))), (0, {b"4" * 16: Seen(9, 9)})]
+    seen, later = {b"4" * 16: Seen(1, 1)}, {b"4" * 16: Seen(9, 9)}
+    assert written == [([b"3", b"4"], seen), ([], later)]
+
+
+class Picky:
+    """A directory that refuses some rows, and all that comes with them; or is away."""
+
+    def __init__(self, *refused: int) -> None:
+        self.refused = {bytes([number]) * 16 for number in refused}
+        self.written: dict[bytes, Row | Seen] = {}
+        self.is_away = False
+        self.calls = 0
+
+    def note_signed_in(self, rows: Sequence[Row], seen: Mapping[bytes, Seen]) -> None:
+        self.calls += 1
+        new = {row.key: row for row in rows} | dict(seen)
+        if self.is_away or self.refused & set(new):
+            raise ValueError("secret")
+        self.written |= new
+
+    def rows_of(self, user: bytes) -> list[Row]:
+        return []
+
+
+def queued(directory: Picky, count: int) -> Notes:
+    notes = Notes(directory, "a store", never)
+    for number in range(count):
+        if number % 2:
+            notes.add_seen(bytes([number]) * 16, Seen(1, 1))
+        else:
+            notes.add(Row(bytes([number]) * 16, b"u" * 16, "7", None, 1, 1, 1, 1))
+    return notes
+
+
+@pytest.mark.parametrize("refused", [(0,), (199,), (100, 101, 102, 103), (0, 50, 99, 180, 199)])
+def test_rows_that_a_directory_refuses_do_not_lose_the_others(
+    refused: tuple[int, ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    directory = Picky(*refused)
+    notes = queued(directory, 200)
+    for _ in range(50):
+        notes.flush()
+    assert len(directory.written) == 200 - len(refused)
+    notes.add_seen(b"x" * 16, Seen(1, 1))
+    for _ in range(5):
+        notes.flush()
+    assert not notes._batch()  # what was refused is not tried for ever
+    assert directory.calls < 150
+    assert {each.levelname for each in caplog.records} == {"ERROR"}
+    assert "secret" not in caplog.text
+    directory.calls = 0
+    for number in range(200, 220):
+        notes.add_seen(bytes([number]) * 16, Seen(1, 1))
+    notes.flush()
+    assert directory.calls == 1
+
+
+def test_nothing_is_dropped_while_a_directory_is_away() -> None:
+    directory = Picky()
+    notes = queued(directory, 50)
+    directory.is_away = True
+    for _ in range(200):
+        notes.flush()
+    assert directory.calls == 200  # one attempt each time
+    directory.is_away = False
+    notes.flush()
+    assert len(directory.written) == 50
+    assert directory.calls < 210
+
+
+def test_what_has_made_room_while_it_failed_is_not_queued_again() -> None:
+    class Full(Picky):
+        def note_signed_in(self, rows: Sequence[Row], seen: Mapping[bytes, Seen]) -> None:
+            notes._queued.clear()
+            raise ValueError("secret")
+
+    notes = queued(Full(), 1)
+    notes.flush()
+    assert not notes._batch()
+
+
+def test_the_only_row_is_tried_until_another_one_is_taken() -> None:
+    directory = Picky(0)
+    notes = queued(directory, 1)
+    for _ in range(5):
+        notes.flush()
+    assert notes._batch()
+    notes.add_seen(b"x" * 16, Seen(1, 1))
+    for _ in range(3):
+        notes.flush()
+    assert list(directory.written) == [b"x" * 16]
+    assert not notes._batch()
+
+
+def test_who_is_signed_in_is_written_before_a_process_ends(
+    store: MemoryStore, workers: Workers
+) -> None:
+    """Else a session that lives would never be listed again."""
+    revocations, other = workers(store, directory=True), workers(store, directory=True)
+    session_id, since = new_id(), revocations.now("7")
+    revocations.note_login(session_id, "7", "Firefox", since, since, 10**14)
+    revocations.close(30)
+    assert [each.session_id for each in other.sessions_of("7")] == [session_id]
+
+
+def test_who_is_signed_in_and_can_not_be_written_before_a_process_ends_is_told(
+    store: MemoryStore, workers: Workers, caplog: pytest.LogCaptureFixture
+) -> None:
+    revocations = workers(store, directory=True)
+
+    def fail(rows: object, seen: object) -> None:
+        raise OSError("the password is secret")
+
+    revocations._ledger.note_signed_in = fail  # type: ignore[attr-defined]  # this ledger has one
+    since = revocations.now("7")
+    revocations.note_login(new_id(), "7", "Firefox", since, since, 10**14)
+    revocations.close(30)
+    told = "the rows of 1 sessions were lost: they could not be written to <MemoryStore>"
+    assert told in caplog.messages
+    assert "secret" not in caplog.text
+
+
+def test_a_session_that_has_ended_gets_no_row() -> None:
+    """Its ending has deleted the rows that were there, and does not come again."""
+    directory = Picky()
+    ended, lives = (Row(bytes([each]) * 16, b"u" * 16, "7", None, 1, 1, 1, 1) for each in (1, 2))
+    notes = Notes(directory, "a store", lambda row: row is ended)
+    notes.add(ended)
+    notes.flush()
+    assert (directory.calls, len(notes)) == (0, 0)
+    notes.add(ended)
+    notes.add(lives)
+    notes.add_seen(ended.key, Seen(2, 2))
+    notes.add(ended)
+    notes.flush()
+    assert directory.written == {lives.key: lives}
+    assert len(notes) == 0
+
+
+def test_a_session_that_was_ended_before_it_was_written_is_not_listed(
+    store: MemoryStore, workers: Workers
+) -> None:
+    """Its row counts from the time that its cookie has, in this process and in others."""
+    revocations, other = workers(store, directory=True), workers(store, directory=True)
+    options = make_options(max_lifetime=90 * 86400, revocations=revocations)
+    session = get_iron_session(HeaderJar(), options)
+    session.login("7", label="Firefox")
+    revocations.end_user("7")
+    session.save()
+    assert revocations.sessions_of("7") == []
+    revocations.close(30)
+    assert other.sessions_of("7") == []
 
 
 def test_a_directory_shows_the_newest_login_first(
@@ -612,9 +925,11 @@ def test_a_directory_shows_the_newest_login_first(
 ) -> None:
     revocations = workers(store, directory=True)
     one, other = new_id(), new_id()
-    revocations.note_login(one, "7", "Firefox", clock.now - 5000, clock.now + DAY_MS)
-    revocations.note_login(other, "7", None, clock.now, clock.now + DAY_MS)
-    revocations.note_login(new_id(), "8", "Chrome", clock.now, clock.now + DAY_MS)
+    revocations.note_login(
+        one, "7", "Firefox", clock.now - 5000, clock.now - 5000, clock.now + DAY_MS
+    )
+    revocations.note_login(other, "7", None, clock.now, clock.now, clock.now + DAY_MS)
+    revocations.note_login(new_id(), "8", "Chrome", clock.now, clock.now, clock.now + DAY_MS)
     now = datetime.fromtimestamp(clock.now / 1000, UTC)
     day = timedelta(days=1)
     earlier = now - timedelta(seconds=5)
@@ -626,17 +941,44 @@ def test_a_directory_shows_the_newest_login_first(
     assert asyncio.run(revocations.asessions_of("7")) == expected
 
 
+def test_to_read_a_directory_writes_nothing_and_shows_what_is_queued() -> None:
+    def row(number: int, user: bytes, seen: int) -> Row:
+        return Row(bytes([number]) * 16, user, "7", None, 1, seen, 10, 1)
+
+    class Stored:
+        def note_signed_in(self, rows: object, seen: object) -> None:
+            raise AssertionError("nothing is to be written")
+
+        def rows_of(self, user: bytes) -> list[Row]:
+            notes.add(row(9, ada, 9))  # meanwhile: it may be missing
+            return [row(1, user, 1), row(2, user, 2), row(3, user, 3)]
+
+    ada, bob = b"a" * 16, b"b" * 16
+    notes = Notes(Stored(), "a store", never)
+    notes.add_seen(bytes([1]) * 16, Seen(4, 40))
+    notes.add_seen(bytes([8]) * 16, Seen(4, 40))  # whose, is not known
+    notes.add(row(3, bob, 5))
+    notes.add(row(4, ada, 6))
+    notes.add(row(5, bob, 7))
+    assert notes.rows_of(ada) == [
+        row(4, ada, 6),
+        row(1, ada, 4)._replace(expires=40),
+        row(2, ada, 2),
+    ]
+    many = [row(number, ada, 100 + number) for number in range(10, 10 + MOST_ROWS)]
+    for each in many:
+        notes.add(each)
+    assert notes.rows_of(ada) == many[::-1]
+
+
 @pytest.mark.usefixtures("_no_first_wait")
-def test_a_directory_that_cannot_be_read_is_an_error(
-    workers: Workers, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_directory_that_cannot_be_read_is_an_error(workers: Workers) -> None:
     class NoDirectory(Away):
         def ledger(self, space: str) -> Any:
             gone = type(super().ledger(space))
 
-            class Gone(gone):  # type: ignore[misc, valid-type]
-                def note_signed_in(self, rows: object, seen: object) -> None:
-                    raise OSError("no such host")
+            class Gone(gone):  # type: ignore[misc, valid-type]  # a class from a variable
+                def note_signed_in(self, rows: object, seen: object) -> None: ...
 
                 def rows_of(self, user: bytes) -> None:
                     raise OSError("no such host")
@@ -644,9 +986,8 @@ def test_a_directory_that_cannot_be_read_is_an_error(
             return Gone()
 
     revocations = workers.make(NoDirectory(), directory=True)
-    revocations.note_login(new_id(), "7", "Firefox", 1, 10**14)
+    revocations.note_login(new_id(), "7", "Firefox", 1, 1, 10**14)
     with pytest.raises(SessionUnavailableError, match="nothing was read"):
         revocations.sessions_of("7")
-    assert "who is signed in could not be written" in caplog.text
     with pytest.raises(TypeError):
-        revocations.sessions_of(7)  # type: ignore[arg-type]
+        revocations.sessions_of(7)  # type: ignore[arg-type]  # a wrong type, which is refused

@@ -9,7 +9,7 @@ import pytest
 
 from iron_session import _time
 from iron_session.revocation import SessionEndedError
-from iron_session.revocation.directory import Directory, Row, Seen
+from iron_session.revocation.directory import MOST_ROWS, Directory, Row, Seen
 from iron_session.revocation.ledger import Feed, Ledger
 from iron_session.revocation.records import Beat, Entry, KeptSession, Meta
 from iron_session.revocation.rule import GRACE_MS, HOUR_MS, LIFE_GRACE_MS, UNKNOWN_LIFE_MS
@@ -128,6 +128,16 @@ def test_an_ended_session_is_kept_until_its_last_copy_expires(ledger: Ledger) ->
     assert beat(ledger, 0, 0).meta.counter == 2
     later = ledger.end_sessions({ONE: DAY_MS})
     assert content(ledger)[ONE].until == later + DAY_MS + LIFE_GRACE_MS
+
+
+def test_an_ended_session_is_kept_as_long_as_any_lives(ledger: Ledger) -> None:
+    """Elsewhere its copies may open for longer than where it was ended."""
+    beat(ledger, 0, 3 * DAY_MS)
+    clock = ledger.end_sessions({ONE: HOUR_MS, TWO: 9 * DAY_MS})
+    assert content(ledger) == {
+        ONE: Entry("session", ONE, until=clock + 3 * DAY_MS + LIFE_GRACE_MS),
+        TWO: Entry("session", TWO, until=clock + 9 * DAY_MS + LIFE_GRACE_MS),
+    }
 
 
 def test_a_session_whose_life_is_not_known_is_kept_as_long_as_any(ledger: Ledger) -> None:
@@ -346,7 +356,7 @@ def test_an_ending_reaches_another_worker(open_store: Opener, workers: Workers) 
 def test_a_destroyed_session_reaches_another_worker(open_store: Opener, workers: Workers) -> None:
     here, there = workers(open_store()), workers(open_store())
     session_id, since = secrets.token_urlsafe(16), here.now()
-    ending = here.end_soon(session_id, DAY_MS)
+    ending = here.end_soon(session_id)
     assert ending is not None
     assert here.judge(session_id, [], since) == "ended"
     assert ending.wait(30)
@@ -383,6 +393,21 @@ def test_a_user_with_the_last_fingerprint_has_rows_too(directory: Directory) -> 
     directory.note_signed_in([last], {})
     assert list(directory.rows_of(b"\xff" * 16)) == [last]
     assert list(directory.rows_of(b"\xff" * 15 + b"\xfe")) == []
+
+
+def test_the_rows_of_a_user_are_those_that_were_seen_last(directory: Directory) -> None:
+    """However often somebody logs in: in one batch, and over many."""
+    keys = [number.to_bytes(16) for number in range(700)]
+    directory.note_signed_in([row(b"o" * 16, OTHER, seen=1)], {})
+    many = [row(key, USER, seen=7_000_000 - at) for at, key in enumerate(keys)]
+    for first in range(0, 600, 200):
+        directory.note_signed_in(many[first : first + 200], {})
+    assert {each.key for each in directory.rows_of(USER)} == set(keys[:MOST_ROWS])
+    directory.note_signed_in([], {keys[MOST_ROWS - 1]: Seen(8_000_000, 2**43)})
+    directory.note_signed_in([row(keys[699], USER, seen=9_000_000)], {})
+    left = {*keys[: MOST_ROWS - 2], keys[MOST_ROWS - 1], keys[699]}
+    assert {each.key for each in directory.rows_of(USER)} == left
+    assert [each.key for each in directory.rows_of(OTHER)] == [b"o" * 16]
 
 
 def test_a_session_is_seen_if_it_has_a_row(directory: Directory) -> None:
@@ -424,7 +449,7 @@ def test_devices_are_seen_and_ended_in_other_workers(open_store: Opener, workers
     here, there = (workers(open_store(), directory=True) for _ in range(2))
     one, other, now = secrets.token_urlsafe(16), secrets.token_urlsafe(16), _time.now_ms()
     for number, session_id in enumerate([one, other]):
-        here.note_login(session_id, "7", "Firefox", now + number, now + DAY_MS)
+        here.note_login(session_id, "7", "Firefox", now + number, now + number, now + DAY_MS)
     here.note_seen(one, "7", now + 2 * DAY_MS)
 
     def days_left() -> dict[str, float]:

@@ -126,6 +126,21 @@ def test_a_logout_ends_the_identity_too(end: str) -> None:
     assert commit(browser, session) == {}
 
 
+def test_a_login_that_is_not_fresh_has_no_time() -> None:
+    """Also after saves, and a step-up asks for the password then."""
+    browser, options = Browser(), make_options()
+    logged_in(browser, options)
+    session = browser.request(options)
+    before = session.id
+    session.login("42", fresh=False)
+    for number in range(2):
+        session["visits"] = number
+        commit(browser, session)
+        session = browser.request(options)
+        assert (session.user_id, session.logged_in_at) == ("42", None)
+        assert session.id not in (None, before)
+
+
 def test_what_is_written_after_a_clear_is_nobody_s() -> None:
     browser, options = Browser(), make_options()
     logged_in(browser, options)
@@ -160,11 +175,23 @@ def test_replacing_the_data_leaves_the_user_logged_in() -> None:
     assert (session.id, session.user_id, dict(session)) == (first, "42", {"a": 1})
 
 
-@pytest.mark.parametrize("user", [42, None, b"42", True])
+@pytest.mark.parametrize("user", [42, b"42", True])
 def test_an_id_that_is_no_text_is_refused_with_the_mend(user: Any) -> None:
     session = Browser().request(make_options())
     with pytest.raises(TypeError, match=r"^user_id must be text, not \w+: use str\(…\)$"):
         session.login(user)
+    assert session.id is None
+
+
+def test_a_login_of_none_is_refused_without_making_it_text() -> None:
+    """It is most often a new user who has no id yet, not a session of nobody's."""
+    session = Browser().request(make_options())
+    with pytest.raises(TypeError) as caught:
+        session.login(None)  # type: ignore[arg-type]  # a wrong type, which is refused
+    assert str(caught.value) == (
+        "user_id is None, as of a user whom the database has given no id yet: save or flush the "
+        "new user before the login"
+    )
     assert session.id is None
 
 
@@ -183,7 +210,7 @@ def test_every_other_text_is_a_user_s_id(user: str) -> None:
 
 def test_a_label_that_is_no_text_is_refused() -> None:
     with pytest.raises(ConfigurationError, match=r"^label must be a text"):
-        Browser().request(make_options()).login("42", label=1)  # type: ignore[arg-type]
+        Browser().request(make_options()).login("42", label=1)  # type: ignore[arg-type]  # a wrong type, which is refused
 
 
 @pytest.mark.parametrize(
@@ -373,6 +400,47 @@ def test_what_ended_a_user_while_an_unmarked_session_was_in_use_ends_it_still() 
     assert browser.request(options) == {}
 
 
+@pytest.mark.parametrize("is_new", [False, True])
+@pytest.mark.parametrize("how", ["set", "update", "replace"])
+def test_an_ending_after_a_user_was_named_and_before_the_save_ends_that_login(
+    how: str, is_new: bool
+) -> None:
+    """Also if the session is changed or written again, or named its user before that."""
+    ledger = Ledger(clock=5_000)
+    options = make_options(revocations=ledger, user_of=user_of, **LIFE)
+    browser = Browser()
+    if not is_new:
+        browser.visit(options, cart=1, user="bob")
+    session = browser.request(options)
+    if how == "set":
+        session["user"] = "ada"
+    else:
+        getattr(session, how)({"user": "ada"})
+    ledger.clock = 6_000
+    ledger.end_user("ada")
+    ledger.clock = 7_000
+    session["seen"] = 1
+    session.save()
+    session["seen"] = 2
+    commit(browser, session)
+    assert browser.request(options) == {}
+
+
+def test_a_user_who_is_named_after_an_ending_in_the_same_request_is_logged_in() -> None:
+    """As where a new password ends all sessions of its user, and begins one."""
+    ledger = Ledger(clock=5_000)
+    options = make_options(revocations=ledger, user_of=user_of, **LIFE)
+    browser = Browser()
+    browser.visit(options, user="ada")
+    session = browser.request(options)
+    session["seen"] = 1
+    ledger.end_user("ada")
+    session.clear()
+    session["user"] = "ada"
+    commit(browser, session)
+    assert browser.request(options).user_id == "ada"
+
+
 def test_an_ending_between_a_login_and_its_save_ends_the_login() -> None:
     ledger = Ledger(clock=5_000)
     browser, options = Browser(), make_options(revocations=ledger, **LIFE)
@@ -413,6 +481,32 @@ def test_logins_and_visits_are_noted(clock: Clock) -> None:
         ("seen", session.id, "42", end + 5000),
     ]
     assert ledger.lives == [(HOUR * 1000, 24 * HOUR * 1000)]
+
+
+def test_a_user_whom_the_data_names_is_noted_as_signed_in() -> None:
+    """Once for each, by the id that the session has then; later saves are visits."""
+    ledger = Ledger()
+    browser, options = Browser(), make_options(revocations=ledger, user_of=user_of, **LIFE)
+    ids = []
+    for changes in ({"cart": 1}, {"user": "ada"}, {"cart": 2}, {"user": "bob"}):
+        browser.visit(options, **changes)
+        ids.append(browser.request(options).id)
+    end = NOW + HOUR * 1000
+    assert ledger.noted == [
+        ("login", ids[1], "ada", None, NOW, end),
+        ("seen", ids[1], "ada", end),
+        ("login", ids[3], "bob", None, NOW, end),
+    ]
+
+
+def test_a_user_of_a_session_without_an_id_is_noted_when_it_gets_one() -> None:
+    """As Node.js writes it."""
+    ledger = Ledger()
+    options = make_options(revocations=ledger, user_of=user_of, **LIFE)
+    browser = Browser({NAME: seal_text('{"user":"ada"}')})
+    browser.visit(options, cart=1)
+    id_ = browser.request(options).id
+    assert ledger.noted == [("login", id_, "ada", None, NOW, NOW + HOUR * 1000)]
 
 
 def test_a_login_while_the_store_was_never_reached_is_refused_and_changes_nothing() -> None:

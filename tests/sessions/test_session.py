@@ -827,7 +827,10 @@ def test_a_ttl_that_is_none_is_refused_and_nothing_written(browser: Browser, ttl
 
 
 NEVER = "ttl=0 never expires: give one of at most max_lifetime"
-TOO_LONG = "ttl must not be longer than max_lifetime"
+TOO_LONG = (
+    "ttl must not be longer than max_lifetime, 1 minute and 40 seconds: give less, or raise "
+    "max_lifetime"
+)
 
 
 @pytest.mark.parametrize(

@@ -149,7 +149,7 @@ def test_what_does_not_fit_is_refused_before_it_is_encrypted(
 
 @pytest.mark.parametrize("count", [16, 100, 398])
 @pytest.mark.parametrize("junk", ["Fe26.2*1*a*b*c*d*e*f", "x", "Fe26.2%2A1", "%41" * 20, ""])
-def test_look_alikes_do_not_hide_the_session(junk: str, count: int) -> None:
+def test_lookalikes_do_not_hide_the_session(junk: str, count: int) -> None:
     header = "; ".join([f"{NAME}={junk}"] * count + [saved({"user": 1})])
     assert session_of(header) == {"user": 1}
 

@@ -28,6 +28,11 @@ return [...document.querySelectorAll(".highlight pre")]
   .filter(code => code.scrollWidth > code.clientWidth).map(code => code.textContent);
 """
 NARROW, WIDE = 400, 1280
+PARTS = (
+    *("", "tutorial", "frameworks", "how-to", "explanation"),
+    *("reference", "reference/api", "project", "_modules"),
+)
+"""The folders of the site; "" is its top. Each is a test of its own, as all together take long."""
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +48,11 @@ def pages_of(site: Path) -> list[Path]:
     """Return all pages but those of the sources, of which one is like the other."""
     sources = sorted((site / "_modules" / "iron_session").rglob("*.html"))
     return [page for page in sorted(site.rglob("*.html")) if page not in sources[1:]]
+
+
+def part_of(page: str) -> str:
+    """Return the part that a page is in, by its path from the site's top."""
+    return max((part for part in PARTS if page.startswith(part)), key=len)
 
 
 def show(driver: Chrome, page: Path, mode: str = "light", width: int = WIDE) -> None:
@@ -64,16 +74,20 @@ def violations(driver: Chrome, rules: list[str]) -> Any:
     [("light", WIDE, STANDARDS), ("light", NARROW, STANDARDS), ("dark", WIDE, ["color-contrast"])],
     ids=["light", "narrow", "dark"],
 )
+@pytest.mark.parametrize("part", PARTS, ids=lambda part: part or "top")
 def test_no_page_violates_wcag(
-    mode: str, width: int, rules: list[str], chromium: Chrome, site: Path
+    mode: str, width: int, rules: list[str], part: str, chromium: Chrome, site: Path
 ) -> None:
     """In the dark only the colours are others."""
     found = {}
     chromium.set_script_timeout(60)
-    for page in pages_of(site):
+    pages = {page.relative_to(site).as_posix(): page for page in pages_of(site)}
+    asked = {name: page for name, page in pages.items() if part_of(name) == part}
+    assert asked
+    for name, page in asked.items():
         show(chromium, page, mode, width)
         if problems := violations(chromium, rules):
-            found[page.relative_to(site).as_posix()] = problems
+            found[name] = problems
     assert found == {}, json.dumps(found, indent=1)
 
 
@@ -106,7 +120,7 @@ def test_no_line_of_code_is_clipped_on_a_wide_screen(chromium: Chrome, site: Pat
     for page in pages_of(site):
         if "_modules" not in page.parts:
             show(chromium, page)
-            clipped[page.name] = chromium.execute_script(IS_CLIPPED)
+            clipped[page.relative_to(site)] = chromium.execute_script(IS_CLIPPED)
     assert [(name, lines) for name, lines in clipped.items() if lines] == []
 
 
@@ -115,7 +129,7 @@ def test_no_page_is_wider_than_the_screen(chromium: Chrome, site: Path, width: i
     for page in pages_of(site):
         show(chromium, page, width=width)
         whole = chromium.execute_script("return document.documentElement.scrollWidth")
-        assert whole <= width, page.name
+        assert whole <= width, page.relative_to(site)
 
 
 def test_the_search_works_where_the_pages_are_files(chromium: Chrome, site: Path) -> None:

@@ -10,18 +10,20 @@ from docs.extensions.outside import PAGES, rewrite
 from docs.extensions.sources import mend_ways_back
 from tests.helpers.pages import ROOT
 
+FLASH = "docs/how-to/flash.md"
+
 
 @pytest.mark.parametrize(
     ("written", "shown", "link", "expected"),
     [
-        ("docs/flash.md", "docs/flash.md", "csrf.md#options", "csrf.md#options"),
-        ("docs/flash.md", "docs/flash.md", "#options", "#options"),
-        ("docs/flash.md", "docs/flash.md", "https://example.com/a.md", "https://example.com/a.md"),
-        ("docs/flash.md", "docs/flash.md", "../SECURITY.md", "project/security.md"),
-        ("docs/flash.md", "docs/flash.md", "../README.md#try-it", "index.md#try-it"),
-        ("docs/flash.md", "docs/flash.md", "../examples/flask_app.py", "../examples/flask_app.py"),
-        ("SECURITY.md", "docs/project/security.md", "docs/csrf.md", "../csrf.md"),
-        ("README.md", "docs/index.md", "docs/csrf.md", "csrf.md"),
+        (FLASH, FLASH, "csrf.md#options", "csrf.md#options"),
+        (FLASH, FLASH, "#options", "#options"),
+        (FLASH, FLASH, "https://example.com/a.md", "https://example.com/a.md"),
+        (FLASH, FLASH, "../../SECURITY.md", "../project/security.md"),
+        (FLASH, FLASH, "../../README.md#try-it", "../index.md#try-it"),
+        (FLASH, FLASH, "../../examples/flask_app.py", "../../examples/flask_app.py"),
+        ("SECURITY.md", "docs/project/security.md", "docs/how-to/csrf.md", "../how-to/csrf.md"),
+        ("README.md", "docs/index.md", "docs/how-to/csrf.md", "how-to/csrf.md"),
         ("examples/README.md", "docs/project/examples.md", "a.py", "../../examples/a.py"),
     ],
 )
@@ -40,7 +42,7 @@ def test_of_a_link_to_a_folder_its_name_is_left() -> None:
 
 def test_code_is_left_alone() -> None:
     text = "```python\na = b[0](../SECURITY.md)\n```\n"
-    assert rewrite(text, Path("docs/flash.md"), Path("docs/flash.md"), ROOT) == text
+    assert rewrite(text, Path(FLASH), Path(FLASH), ROOT) == text
 
 
 @pytest.mark.parametrize(("file", "page"), PAGES.items())

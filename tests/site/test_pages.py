@@ -106,7 +106,7 @@ def test_every_markdown_page_is_on_the_site(site: Path) -> None:
 
 
 def test_code_can_be_copied_and_pages_searched(site: Path) -> None:
-    page = (site / "flash.html").read_text(encoding="utf-8")
+    page = (site / "how-to" / "flash.html").read_text(encoding="utf-8")
     assert "copybutton.js" in page
     # A script and no request: the search works where the pages are files.
     assert (site / "searchindex.js").read_text(encoding="utf-8").startswith("Search.setIndex(")

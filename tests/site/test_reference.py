@@ -1,5 +1,6 @@
 """Every public name is on the site, and each error has its anchor."""
 
+import ast
 import importlib
 import inspect
 import re
@@ -14,18 +15,26 @@ import iron_session
 import tests.integrations.django_site.project  # noqa: F401 - settings, for Django's integration
 from iron_session import errors
 from iron_session.errors import CsrfReason, UnsealReason
-from tests.helpers.pages import ROOT
+from tests.helpers.pages import ROOT, blocks
 
 SOURCE = Path(iron_session.__file__).parent
 PUBLIC = [
     "iron_session",
-    *(f"iron_session.{name}" for name in ("csrf", "links", "revocation", "seals", "testing")),
+    *(
+        f"iron_session.{name}"
+        for name in ("csrf", "http", "links", "revocation", "seals", "testing")
+    ),
     *(
         f"iron_session.integrations.{file.stem}"
         for file in sorted((SOURCE / "integrations").glob("[!_]*"))
     ),
     *(f"iron_session.integrations.{name}.csrf" for name in ("aiohttp", "asgi", "sanic")),
 ]
+PAGES = sorted(
+    page
+    for page in (ROOT / "docs").rglob("*.md")
+    if "iron_session" in page.read_text(encoding="utf-8")
+)
 ERRORS = [
     *(name for name in errors.__all__ if name.endswith("Error")),
     "SessionEndedError",
@@ -67,6 +76,19 @@ def test_every_public_name_and_method_is_in_the_inventory(module: str, names: se
     if module != "iron_session":
         lacking = [name for name in lacking if name.split(".")[-2] not in described]
     assert lacking == []
+
+
+def imported_names(page: Path) -> Iterator[str]:
+    """Yield each name of the package that the code of a page imports."""
+    for block in blocks("python", page.read_text(encoding="utf-8")):
+        for node in ast.walk(ast.parse(block)):
+            if isinstance(node, ast.ImportFrom) and f"{node.module}.".startswith("iron_session."):
+                yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda it: it.stem)
+def test_what_a_page_imports_is_in_the_inventory(page: Path, names: set[str]) -> None:
+    assert [name for name in imported_names(page) if name not in names] == []
 
 
 def test_names_that_are_not_there_would_be_noticed(names: set[str]) -> None:

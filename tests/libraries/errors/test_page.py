@@ -27,7 +27,7 @@ from tests.helpers.pages import read_page, run_page
 from tests.libraries.errors.actions import CrashError
 from tests.libraries.errors.tracker import Tracker
 
-WATCHING = read_page("docs/watching.md").partition("## Error trackers")[2]
+WATCHING = read_page("docs/how-to/watching.md").partition("## Error trackers")[2]
 FIRST: SessionOptions = SessionOptions(
     password=PASSWORD, cookie_name="myapp", chunk=True, cookie_options={"secure": False}
 )

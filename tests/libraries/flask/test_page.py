@@ -10,7 +10,7 @@ from tests.libraries.flask.forms import fill_in
 from tests.libraries.flask.site import cookie_in, databases, session_in
 from tests.libraries.flask.test_flask_security import OLD, Site
 
-PAGE = read_page("docs/libraries.md")
+PAGE = read_page("docs/frameworks/libraries.md")
 (TOP,) = blocks("python", PAGE.partition("\n## ")[0])
 SECTION = PAGE.partition("## Flask and Quart\n")[2].partition("\n## ")[0]
 

@@ -15,7 +15,7 @@ from starlette_admin.auth import AuthProvider
 from iron_session.integrations.starlette import IronSessionMiddleware
 from tests.helpers.pages import blocks, read_page
 
-PAGE = read_page("docs/libraries.md")
+PAGE = read_page("docs/frameworks/libraries.md")
 (TOP,) = blocks("python", PAGE.partition("\n## ")[0])
 SECTION = PAGE.partition("## Starlette and FastAPI\n")[2].partition("\n## ")[0]
 FIRST, *PARTS = re.split(r"^### ", SECTION, flags=re.MULTILINE)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from iron_session.revocation.ledger import Store
 from tests.revocation.faults.processes import DAY, Process
 from tests.revocation.faults.servers import (
     KEEPS,
@@ -57,15 +58,15 @@ class Start:
     def __init__(self) -> None:
         self._made: list[Process] = []
 
-    def __call__(self, open_store: Callable[[], object], name: str) -> Process:
+    def __call__(self, open_store: Callable[[], Store], name: str) -> Process:
         """Start one that has read its store."""
         return self.unready(open_store, name).wait_until_ready()
 
     def unready(
-        self, open_store: Callable[[], object], name: str, max_lifetime: int = 30 * DAY
+        self, open_store: Callable[[], Store], name: str, max_lifetime: int = 30 * DAY
     ) -> Process:
         """Start one that may not reach its store."""
-        process = Process(open_store(), name=name, max_lifetime=max_lifetime)  # type: ignore[arg-type]
+        process = Process(open_store(), name=name, max_lifetime=max_lifetime)
         self._made.append(process)
         return process
 

@@ -90,7 +90,7 @@ def test_a_replica_that_lacks_the_last_writes_is_told_of_them(
             pair.service.lead_to(pair.replica.port)
             failed_over = _time.elapsed_ms()
             for process in (here, there):
-                assert wait_for(lambda: process.fresh_from > failed_over)  # noqa: B023
+                assert wait_for(lambda: process.fresh_from > failed_over)  # noqa: B023 - called in this turn of the loop
             assert here.revocations._replica.counter >= lost
             new = start_alone(pair.store, "new")
             assert wait_for(

@@ -6,7 +6,7 @@ import pytest
 import redis
 
 from iron_session import ConfigurationError, SessionUnavailableError, _time
-from iron_session.revocation import RedisStore
+from iron_session.revocation import RedisStore, Revocations
 from tests.helpers.waiting import wait_for
 from tests.revocation.faults.conftest import Start
 from tests.revocation.faults.processes import AWAY_AND_BACK, Watch, follower_log, kinds
@@ -97,9 +97,9 @@ def test_a_policy_that_forgets_endings_is_refused_at_the_start(
         assert f"Redis' maxmemory-policy is {policy}: it forgets endings when it is full" in text
 
 
-def is_refused(revocations: object, policy: str) -> bool:
+def is_refused(revocations: Revocations, policy: str) -> bool:
     try:
-        revocations.wait_until_ready(0.1)  # type: ignore[attr-defined]
+        revocations.wait_until_ready(0.1)
     except ConfigurationError as error:
         return policy in str(error)
     return False

@@ -31,7 +31,7 @@ def test_of_logins_between_endings_within_a_moment_none_lives_and_the_last_one_d
         assert sights == ["ended", "ended", "good"]
         assert wait_for(
             lambda: (
-                [there.visit(each) for each in (first, second, last)]  # noqa: B023
+                [there.visit(each) for each in (first, second, last)]  # noqa: B023 - called in this turn of the loop
                 == ["ended", "ended", "good"]
             )
         )
@@ -50,7 +50,7 @@ def test_endings_by_two_processes_at_once_end_what_began_before_either(
         for browser in browsers[:4]:
             watch.wait(browser, "ended")
     for browser in browsers:
-        assert wait_for(lambda: here.visit(browser) == there.visit(browser) == "ended")  # noqa: B023
+        assert wait_for(lambda: here.visit(browser) == there.visit(browser) == "ended")  # noqa: B023 - called in this turn of the loop
 
 
 def end(process: Process, browser: Browser, barrier: Barrier) -> None:
@@ -74,7 +74,7 @@ def test_of_two_devices_that_end_each_other_at_once_one_lives(place: Place, star
             expected = ["good" if each else "ended" for each in has_ended]
             for process in (here, there):
                 assert wait_for(
-                    lambda: [process.visit(one), process.visit(other)] == expected  # noqa: B023
+                    lambda: [process.visit(one), process.visit(other)] == expected  # noqa: B023 - called in this turn of the loop
                 )
 
 
@@ -144,6 +144,6 @@ def test_a_longer_lifetime_keeps_endings_as_long(place: Place, start: Start, shi
     passed = _time.elapsed_ms()
     new = start.unready(place.open, "new", max_lifetime=90 * DAY).wait_until_ready()
     for process in (here, longer, new):
-        assert wait_for(lambda: process.fresh_from > passed)  # noqa: B023
+        assert wait_for(lambda: process.fresh_from > passed)  # noqa: B023 - called in this turn of the loop
         assert process.revocations._replica.users
         assert process.revocations.judge(ended.id, [ended.user], began) == "ended"

@@ -35,7 +35,7 @@ def run_sentinel(folder: Path, primary: RedisServer) -> Iterator[Sentinel]:
     command = [program] if program else [primary._program]
     arguments = [str(file)] if program else [str(file), "--sentinel"]
     process = subprocess.Popen([*command, *arguments], stdout=subprocess.DEVNULL)
-    sentinel = Sentinel([("127.0.0.1", port)], socket_timeout=1)  # type: ignore[no-untyped-call]
+    sentinel = Sentinel([("127.0.0.1", port)], socket_timeout=1)  # type: ignore[no-untyped-call]  # redis-py has no types there
     try:
         assert wait_for(lambda: listens(port)), "Sentinel did not start"
         yield sentinel
@@ -49,14 +49,14 @@ def run_sentinel(folder: Path, primary: RedisServer) -> Iterator[Sentinel]:
 def primary_of(sentinel: Sentinel) -> int | None:
     """Return the port of the server that Sentinel takes for the primary."""
     try:
-        return int(sentinel.discover_master(NAME)[1])  # type: ignore[no-untyped-call]
+        return int(sentinel.discover_master(NAME)[1])  # type: ignore[no-untyped-call]  # redis-py has no types there
     except redis.RedisError:
         return None
 
 
 def knows_a_replica(sentinel: Sentinel) -> bool:
     """Return whether Sentinel has somebody to make the primary."""
-    return bool(sentinel.discover_slaves(NAME))  # type: ignore[no-untyped-call]
+    return bool(sentinel.discover_slaves(NAME))  # type: ignore[no-untyped-call]  # redis-py has no types there
 
 
 def test_processes_go_on_with_the_primary_that_sentinel_names(
@@ -71,7 +71,7 @@ def test_processes_go_on_with_the_primary_that_sentinel_names(
         assert wait_for(lambda: knows_a_replica(sentinel))
 
         def store() -> RedisStore:
-            return RedisStore(sentinel.master_for(NAME, socket_timeout=1))  # type: ignore[no-untyped-call]
+            return RedisStore(sentinel.master_for(NAME, socket_timeout=1))  # type: ignore[no-untyped-call]  # redis-py has no types there
 
         here, there = start_alone(store, "here"), start_alone(store, "there")
         visitor, early, late = (here.log_in() for _ in range(3))
@@ -81,7 +81,7 @@ def test_processes_go_on_with_the_primary_that_sentinel_names(
         assert wait_for(lambda: primary_of(sentinel) == replica.port)
         failed_over = _time.elapsed_ms()
         for process in (here, there):
-            assert wait_for(lambda: process.fresh_from > failed_over)  # noqa: B023
+            assert wait_for(lambda: process.fresh_from > failed_over)  # noqa: B023 - called in this turn of the loop
         there.end(late)
         assert wait_for(lambda: here.visit(late) == "ended")
         for process in (here, there):

@@ -61,7 +61,7 @@ def test_a_short_absence_is_seen_by_nobody(place: Place, start: Start) -> None:
         place.start()
         for process in (here, there):
             back = _time.elapsed_ms()
-            assert wait_for(lambda: process.fresh_from > back)  # noqa: B023
+            assert wait_for(lambda: process.fresh_from > back)  # noqa: B023 - called in this turn of the loop
         assert watch.seen(here, visitor) == watch.seen(there, visitor) == ["good"]
     late = start(place.open, "late")
     assert late.visit(visitor) == "good"
@@ -112,8 +112,8 @@ def test_a_store_that_was_emptied_is_told_what_processes_know(
         emptied = _time.elapsed_ms()
         for process in (here, there):
             replica = process.revocations._replica
-            assert wait_for(lambda: replica.generation != generation)  # noqa: B023
-            assert wait_for(lambda: process.fresh_from > emptied)  # noqa: B023
+            assert wait_for(lambda: replica.generation != generation)  # noqa: B023 - called in this turn of the loop
+            assert wait_for(lambda: process.fresh_from > emptied)  # noqa: B023 - called in this turn of the loop
         late = start(place.open, "late")
         assert wait_for(lambda: late.visit(ended) == late.visit(single) == "ended")
         assert late.visit(visitor) == "good"

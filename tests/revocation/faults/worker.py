@@ -19,7 +19,7 @@ _shift = 0
 
 def set_clock(hours: float) -> None:
     """Set this machine's clock; spans of time are measured as ever."""
-    global _shift  # noqa: PLW0603
+    global _shift  # noqa: PLW0603 - the clock that is patched reads it
     _shift = round(hours * HOUR_MS)
 
 

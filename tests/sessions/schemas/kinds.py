@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import enum
 from collections.abc import Callable
-from dataclasses import field, make_dataclass
+from dataclasses import dataclass, field, make_dataclass
+from datetime import datetime, timedelta, timezone
 from typing import Any, Final, TypedDict
 
 import attrs
@@ -14,6 +16,18 @@ import pydantic.dataclasses
 
 Fields = dict[str, tuple[Any, Any]]
 """Names, and for each its type and its default."""
+
+BERLIN: Final = timezone(timedelta(hours=1))
+
+
+class Colour(enum.Enum):
+    RED = "red"
+
+
+@dataclass(frozen=True)
+class Item:
+    id: int
+    at: datetime | None = None
 
 
 def _maker(default: Any) -> Callable[[], Any]:

@@ -1,6 +1,6 @@
 """The page "My session is empty": each symptom on it is produced here, and its mend is shown.
 
-What only a browser decides is in tests/test_docs_empty_session_in_chromium.py.
+What only a browser decides is in tests/test_docs_troubleshooting_in_chromium.py.
 """
 
 import asyncio
@@ -8,8 +8,10 @@ import json
 import logging
 import re
 import subprocess
+import sys
+import types
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, get_args
 
@@ -43,24 +45,27 @@ from starlette.websockets import WebSocket
 from iron_session import (
     ConfigurationError,
     CookieTooLargeError,
+    HeaderJar,
     Passwords,
     SessionOptions,
     UnsealReason,
     generate_password,
+    get_iron_session,
     seal_data,
 )
 from iron_session.integrations.aiohttp import get_session as aiohttp_session
 from iron_session.integrations.aiohttp import setup
 from iron_session.integrations.channels import AuthMiddlewareStack
-from iron_session.integrations.fastapi import get_iron_session
+from iron_session.integrations.fastapi import get_iron_session as get_fastapi_session
 from iron_session.integrations.flask import IronSessionInterface
 from iron_session.integrations.sanic import setup as setup_sanic
 from iron_session.integrations.starlette import IronSessionMiddleware, get_session
+from iron_session.testing import frozen_clock
 from tests.contract.asgi_driver import Connection
 from tests.contract.server import serve_asgi, serve_wsgi
-from tests.examples.servers import Server, free_ports
+from tests.examples.servers import Server, clean_environment, free_ports
 from tests.helpers.clock import Clock
-from tests.helpers.pages import ROOT, one_line, read_page, run_page
+from tests.helpers.pages import ROOT, one_line, read_page, run_page, tables
 from tests.helpers.revoker import Ledger
 from tests.helpers.waiting import WAIT, wait_for
 from tests.integrations.django_site.project import (
@@ -82,7 +87,7 @@ from tests.sessions.browser import (
     seal_text,
 )
 
-PAGE = read_page("docs/empty-session.md")
+PAGE = read_page("docs/troubleshooting.md")
 HTTPS = "https://shop.example"
 HOUR = 3600
 LOST = "the change to session 'myapp' is lost"
@@ -533,6 +538,139 @@ def test_a_cookie_with_another_name_is_not_seen_and_the_log_is_silent(
     assert ours(caplog) == []
 
 
+# --- logged out after a fixed time, or with the browser ------------------------------------------
+
+
+def test_a_session_that_is_only_read_ends_and_is_renewed_where_that_was_asked(
+    clock: Clock, page: dict[str, Any]
+) -> None:
+    renewed = page["renewed"]
+    for options, user in ((make_options(ttl=renewed.ttl), None), (renewed, "ada")):
+        browser = Browser(make_site(options))
+        browser.ask(0, "/login")
+        for _ in range(3):
+            clock.advance(6 * HOUR)
+            browser.ask(0)
+        clock.advance(6 * HOUR)
+        assert browser.ask(0) == user
+
+
+def inspect(cookie: str, *arguments: str, folder: Path | None = None) -> dict[str, str]:
+    """Return the lines of `iron-session inspect` by their names."""
+    output = subprocess.run(
+        [sys.executable, "-m", "iron_session", "inspect", *arguments],
+        input=f"Cookie: {cookie}",
+        env={**clean_environment(), "SESSION_PASSWORD": PASSWORD},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,  # it exits with 1 for a cookie that does not open
+    ).stdout
+    output = re.sub(r"\n +", " ", output.strip())
+    return dict(re.split("  +", line, maxsplit=1) for line in output.splitlines() if "  " in line)
+
+
+def cookie_of_noon(logout: datetime, *, saved: bool, **changes: Any) -> str:
+    """Log in twelve hours before the logout, save again or not, and copy the cookie at noon."""
+    options = make_options(ttl=12 * HOUR, **changes)
+    with frozen_clock(logout - timedelta(hours=12)) as clock:
+        session = get_iron_session(jar := HeaderJar(), options)
+        session.login("ada")
+        session.save()
+        clock.tick(2 * HOUR)
+        if saved:
+            cookie = jar.set_cookie_headers[0].partition(";")[0]
+            session = get_iron_session(jar := HeaderJar(cookie), options)
+            session["seen"] = True
+            session.save()
+    return jar.set_cookie_headers[0].partition(";")[0]
+
+
+OPTIONS = """
+from iron_session import Passwords, SessionOptions
+password = Passwords.from_env("SESSION_PASSWORD")
+options = SessionOptions(password=password, cookie_name=NAME, ttl=43200, MORE)
+"""
+ENDED = [row[0] for each in tables(PAGE) if each[0][0] == "ended` says" for row in each[1:]]
+"""What the page says that the line may say."""
+
+
+@pytest.mark.parametrize(
+    ("said", "saved", "changes"),
+    [
+        ("with renew_after, use renews it", False, {}),
+        ("no request has renewed it", False, {"renew_after": HOUR}),
+        ("by max_lifetime", True, {"max_lifetime": 12 * HOUR}),
+    ],
+    ids=["only read", "not renewed", "max_lifetime"],
+)
+def test_inspect_names_what_ended_a_session_once_it_has_ended(
+    said: str, saved: bool, changes: dict[str, int], tmp_path: Path
+) -> None:
+    """By the application's options; before the end, the cookie only opens."""
+    more = ", ".join(f"{name}={value}" for name, value in changes.items())
+    text = OPTIONS.replace("NAME", repr(make_options().cookie_name)).replace("MORE", more)
+    (tmp_path / "app.py").write_text(text)
+    (parts,) = (each.split("…") for each in ENDED if said in each)
+    now = datetime.now(UTC)
+    cookie = cookie_of_noon(now - timedelta(minutes=5), saved=saved, **changes)
+    shown = inspect(cookie, "--options", "app:options", folder=tmp_path)
+    assert all(part in shown["ended"] for part in parts), shown["ended"]
+    cookie = cookie_of_noon(now + timedelta(hours=9), saved=saved, **changes)
+    shown = inspect(cookie, "--options", "app:options", folder=tmp_path)
+    assert shown["verdict"].startswith("it opens")
+    assert "ended" not in shown
+
+
+def test_inspect_names_both_lifetimes_without_the_options() -> None:
+    logout = datetime.now(UTC) - timedelta(minutes=5)
+    cookie = cookie_of_noon(logout, saved=False, max_lifetime=12 * HOUR)
+    ended = inspect(cookie, "--ttl", "43200")["ended"]
+    assert "by its ttl of 12 hours" in ended
+    assert "or by max_lifetime" in ended
+
+
+def test_a_cookie_without_max_age_ends_with_the_browser_and_its_seal_does_not() -> None:
+    for cookie_options, has_max_age in (({"max_age": None}, False), ({}, True)):
+        client = TestClient(make_site(cookie_options=cookie_options), base_url=HTTPS)
+        answer = client.get("/login", follow_redirects=False)
+        header = answer.headers["set-cookie"]
+        assert ("; Max-Age=" in header) is has_max_age
+        assert inspect(header.partition(";")[0], "--ttl", str(14 * 24 * HOUR))[
+            "verdict"
+        ].startswith("it opens")
+
+
+def test_a_ttl_that_is_set_before_the_login_is_lost() -> None:
+    options = make_options(cookie_options={"max_age": None})
+    for order, has_max_age in (("ttl login", False), ("login ttl", True)):
+        session = get_iron_session(jar := HeaderJar(), options)
+        for step in order.split():
+            if step == "ttl":
+                session.ttl = 30 * 24 * HOUR
+            else:
+                session.login("1")
+        session.save()
+        assert ("; Max-Age=" in jar.set_cookie_headers[0]) is has_max_age
+
+
+@pytest.mark.parametrize(("permanent", "kept"), [(False, False), (True, True), (None, True)])
+def test_flask_s_permanent_decides_whether_the_cookie_ends_with_the_browser(
+    permanent: bool | None, kept: bool
+) -> None:
+    app = flask.Flask(__name__)
+    app.session_interface = IronSessionInterface(make_options())
+
+    @app.get("/")
+    def home() -> str:
+        flask.session["user"] = "ada"
+        if permanent is not None:
+            flask.session.permanent = permanent
+        return ""
+
+    assert ("; Max-Age=" in app.test_client().get("/").headers["Set-Cookie"]) is kept
+
+
 # --- logged out at random ------------------------------------------------------------------------
 
 
@@ -564,19 +702,6 @@ def test_clocks_that_are_apart_by_more_than_the_ttl_end_a_session_at_once(
     if user is None:
         (failure,) = failures
         assert (failure.reason, failure.age) == ("expired", timedelta(hours=1))
-
-
-def test_a_session_that_is_only_read_ends_and_is_renewed_where_that_was_asked(
-    clock: Clock,
-) -> None:
-    for changes, user in (({}, None), ({"renew_after": HOUR // 4}, "ada")):
-        browser, _ = servers(PASSWORD, ttl=HOUR, **changes)
-        browser.ask(0, "/login")
-        seen: Any = None
-        for _ in range(4):
-            clock.advance(HOUR // 2)
-            seen = browser.ask(0)
-        assert seen == user
 
 
 def test_a_request_that_ends_after_the_login_brings_the_old_session_back() -> None:
@@ -692,7 +817,7 @@ def test_the_explicit_form_writes_when_it_is_saved_into_what_is_returned(
 
     @app.get("/{how}")
     def act(request: Request, response: Response, how: str) -> Any:
-        session = get_iron_session(request, response, options)
+        session = get_fastapi_session(request, response, options)
         session["user"] = "ada"
         if how != "unsaved":
             session.save()
@@ -868,6 +993,33 @@ def _on_this_site() -> Iterator[None]:
 
 
 on_this_site = pytest.mark.usefixtures("_on_this_site")
+
+
+@on_this_site
+@pytest.mark.parametrize(
+    ("settings", "expiry", "kept"),
+    [
+        ({}, None, True),
+        ({"SESSION_EXPIRE_AT_BROWSER_CLOSE": True}, None, False),
+        ({}, 0, False),
+        ({"SESSION_EXPIRE_AT_BROWSER_CLOSE": True}, 3600, True),
+    ],
+)
+def test_django_s_setting_and_expiry_decide_whether_the_cookie_ends_with_the_browser(
+    settings: dict[str, Any], expiry: int | None, kept: bool
+) -> None:
+    def home(request: Any) -> HttpResponse:
+        request.session["user"] = "ada"
+        if expiry is not None:
+            request.session.set_expiry(expiry)
+        return HttpResponse()
+
+    site: Any = types.ModuleType("site")
+    site.urlpatterns = [path("", home)]
+    with override_settings(ROOT_URLCONF=site, **settings):
+        response: Any = django.test.Client().get("/")
+    (cookie,) = response.cookies.values()
+    assert bool(cookie["max-age"]) is kept
 
 
 @on_this_site

@@ -24,7 +24,7 @@ from tests.helpers.chromium import OpenChromium, click_through
 from tests.helpers.pages import one_line, read_page, run_page
 from tests.sessions.browser import PASSWORD, make_options
 
-PAGE = read_page("docs/empty-session.md")
+PAGE = read_page("docs/troubleshooting.md")
 PLAIN: dict[str, Any] = {"secure": False}
 
 FETCH = """
