@@ -38,7 +38,7 @@ extensions = [
     "docs.extensions.sources",
 ]
 # README.md is the index for those who read the pages on GitHub; index.md includes it.
-exclude_patterns = ["_build", "README.md", "benchmarks", "extensions", "inventories"]
+exclude_patterns = ["_build", "README.md", "reference/benchmarks", "extensions", "inventories"]
 
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 4  # named as GitHub names them
@@ -62,12 +62,13 @@ nitpick_ignore_regex = [
     ("py:class", "Engine|MetaData|Request|ResponseTypes|Scopes|WSGIApplication|WSGIEnvironment"),
     ("py:class", "Websocket|datetime"),
     # Variables of types, and names that signatures show and nobody imports.
-    ("py:class", r"(iron_session\..+\.)?([AFHT]|Handler|Accept|Key|KeySource|Migrate|UserOf)"),
+    ("py:class", r"(iron_session\..+\.)?([AFHT]|Tx|Handler|Accept|Key|KeySource|Migrate|UserOf)"),
     ("py:class", r"(iron_session\..+\.)?(Connection|Ledger|RequestHead|Revoker|Seconds|SetCookie)"),
     ("py:class", r"(iron_session\..+\.)?(Identified|KeptSeals|PendingEnding|Schema|Store|Watch)"),
     ("py:class", r"(iron_session\..+\.)?(EndingInProgress|NativeKey|UnsealErrorHook|UnsealHook)"),
-    ("py:class", r"iron_session\..+\.(_Connection|DjangoLedger|_\w+Ledger)"),
+    ("py:class", r"iron_session\..+\.(_Connection|DjangoLedger|SqliteLedger|_\w+Ledger)"),
     ("py:class", r"_time\.Seconds"),
+    ("py:class", r"iron_session\.http\..+\.(CookieHead|ResponseHeaders)"),
 ]
 
 html_theme = "furo"

@@ -12,7 +12,7 @@ from iron_session import Passwords, SessionOptions
 from iron_session.integrations.asgi import IronSessionMiddleware, Receive, Scope, Send
 
 # The cookie is Secure, which Safari refuses on plain http, even from localhost. To try this in
-# Safari, add cookie_options={"secure": False}, and remove that before you deploy.
+# Safari, add cookie_options={"secure": "auto"}, and remove that before you deploy.
 options = SessionOptions(password=Passwords.from_env("SESSION_PASSWORD"), cookie_name="myapp")
 
 
@@ -21,16 +21,18 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         return
     session = scope["session"]
     status, header, answer = 303, (b"location", b"/"), b""
+    # Not protected from forged requests yet: add CsrfMiddleware, see docs/how-to/csrf.md.
     match scope["method"], scope["path"]:
         case "GET", "/":
             stats = session.setdefault("stats", {"visits": 0})
             stats["visits"] += 1  # a change inside a nested value is noticed
             status, header = 200, (b"content-type", b"application/json")
-            answer = json.dumps({"visits": stats["visits"], "user": session.get("user")}).encode()
+            answer = json.dumps({"visits": stats["visits"], "user": session.user_id}).encode()
         case "POST", "/login":
             form = parse_qs((await read_body(receive)).decode(errors="replace"))
-            session.clear()  # keep nothing of an earlier visitor
-            session["user"] = form.get("name", [""])[0]
+            name = form.get("name", [""])[0]
+            if 0 < len(name) <= 100 and name.isprintable():
+                session.login(name)  # begins anew; a real site checks a password first
         case "POST", "/logout":
             session.destroy()
         case _:

@@ -27,7 +27,7 @@ settings.configure(
     SESSION_ENGINE="iron_session.integrations.django",
     SESSION_COOKIE_NAME="myapp",
     # Both cookies are Secure, which Safari refuses on plain http, even from localhost. To try this
-    # in Safari, add "cookie_options": {"secure": False} and remove CSRF_COOKIE_SECURE; undo both
+    # in Safari, add "cookie_options": {"secure": "auto"} and remove CSRF_COOKIE_SECURE; undo both
     # before you deploy.
     IRON_SESSION={"password": Passwords.from_env("SESSION_PASSWORD")},
     CSRF_COOKIE_SECURE=True,
@@ -37,12 +37,13 @@ settings.configure(
 def home(request: HttpRequest) -> HttpResponse:
     stats = request.session.setdefault("stats", {"visits": 0})
     stats["visits"] += 1  # a change inside a nested value is noticed
-    return JsonResponse({"visits": stats["visits"], "user": request.session.get("user")})
+    return JsonResponse({"visits": stats["visits"], "user": request.session.user_id})
 
 
 def login(request: HttpRequest) -> HttpResponse:
-    request.session.clear()  # keep nothing of an earlier visitor
-    request.session["user"] = request.POST.get("name", "")
+    name = request.POST.get("name", "")
+    if 0 < len(name) <= 100 and name.isprintable():
+        request.session.core.login(name)  # django.contrib.auth's login() does it for its users
     return HttpResponseRedirect("/", status=303)
 
 

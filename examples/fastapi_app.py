@@ -14,7 +14,7 @@ from iron_session import Passwords, Session, SessionOptions
 from iron_session.integrations.fastapi import IronSessionMiddleware, SessionDependency
 
 # The cookie is Secure, which Safari refuses on plain http, even from localhost. To try this in
-# Safari, add cookie_options={"secure": False}, and remove that before you deploy.
+# Safari, add cookie_options={"secure": "auto"}, and remove that before you deploy.
 options = SessionOptions(password=Passwords.from_env("SESSION_PASSWORD"), cookie_name="myapp")
 
 app = FastAPI()
@@ -26,13 +26,14 @@ CurrentSession = Annotated[Session, Depends(SessionDependency(options))]
 def home(session: CurrentSession) -> dict[str, Any]:
     stats = session.setdefault("stats", {"visits": 0})
     stats["visits"] += 1  # a change inside a nested value is noticed
-    return {"visits": stats["visits"], "user": session.get("user")}
+    return {"visits": stats["visits"], "user": session.user_id}
 
 
+# Not protected from forged requests yet: add CsrfMiddleware, see docs/how-to/csrf.md.
 @app.post("/login")
 def login(session: CurrentSession, name: Annotated[str, Form()]) -> RedirectResponse:
-    session.clear()  # keep nothing of an earlier visitor
-    session["user"] = name
+    if 0 < len(name) <= 100 and name.isprintable():
+        session.login(name)  # begins anew; a real site checks a password first
     return RedirectResponse("/", status_code=303)
 
 

@@ -14,7 +14,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from iron_session import Passwords, SessionOptions, UnsealError
 from iron_session.integrations.asgi.csrf import CsrfMiddleware
-from iron_session.integrations.fastapi import IronSessionMiddleware
+from iron_session.integrations.fastapi import IronSessionMiddleware, get_session
 from iron_session.links import Links
 
 # Where links lead. Never take it from a request: a visitor can write any Host header.
@@ -28,9 +28,9 @@ HELP = {
 }
 
 # The cookie is Secure, which Safari refuses on plain http, even from localhost. To try this in
-# Safari, add cookie_options={"secure": False}, and remove that before you deploy.
+# Safari, add cookie_options={"secure": "auto"}, and remove that before you deploy.
 options = SessionOptions(password=Passwords.from_env("SESSION_PASSWORD"), cookie_name="myapp")
-# To make a link work only once, and only in the browser that asked: see docs/magic-links.md.
+# To make a link work only once, and only in the browser that asked: see docs/how-to/magic-links.md.
 login_links = Links(password=options.passwords, purpose="login", ttl=900)
 
 app = FastAPI()
@@ -45,7 +45,7 @@ def page(content: str, status: int = 200) -> Response:
 
 @app.get("/")
 def home(request: Request) -> Response:
-    if user := request.session.get("user"):
+    if user := get_session(request).user_id:
         return page(f"Hello, {escape(user)}!")
     return page('<form action="/ask" method="post"><input name="email"><button>Ask</button></form>')
 
@@ -67,6 +67,5 @@ def login(request: Request) -> Response:
         return page(HELP[error.reason], 400)
     if request.method == "GET":  # mail scanners follow links too, but press no buttons
         return page('<form method="post"><button>Log in</button></form>')
-    request.session.clear()  # keep nothing of an earlier visitor
-    request.session["user"] = data["email"]
+    get_session(request).login(data["email"])  # keeps nothing of an earlier visitor
     return RedirectResponse("/", status_code=303)

@@ -29,7 +29,7 @@ def count_unreadable(failure: UnsealFailure) -> None:
 
 
 # The cookie is Secure, which Safari refuses on plain http, even from localhost. To try this in
-# Safari, add cookie_options={"secure": False}, and remove that before you deploy.
+# Safari, add cookie_options={"secure": "auto"}, and remove that before you deploy.
 options = SessionOptions(
     password=Passwords.from_env("SESSION_PASSWORD"),
     cookie_name="myapp",
