@@ -1,6 +1,6 @@
 # All that a developer runs. Needs git, GNU make and Python 3.11 or newer. Everything else is
-# installed into .venv, .nox and node_modules, which `make clean` removes; except Chromium, Redis and
-# PostgreSQL, see tools/install_chromium.sh and tools/install_servers.sh.
+# installed into .venv, .nox and two node_modules, which `make clean` removes; except Chromium, Redis,
+# PostgreSQL and proxies, see tools/install_chromium.sh and tools/install_servers.sh.
 
 # The first Python that runs and is new enough: one on PATH may be a stub that only prints an error.
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
@@ -21,6 +21,7 @@ DEMO := $(BIN)/python -m uvicorn --app-dir examples demo.app:app --host 127.0.0.
 # Stamp files: what each stands for is installed again only when its prerequisites change.
 DEV := .venv/.installed-dev
 NODE_MODULES := node_modules/.installed
+NEXTJS := tests/nextjs/node_modules/.installed
 CHROMIUM := .venv/.looked-for-chromium
 VALGRIND := .venv/.looked-for-valgrind
 SERVERS := .venv/.looked-for-servers
@@ -42,7 +43,7 @@ export NODE_USE_SYSTEM_CA := 1
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .PHONY: help demo quick test test-all test-source test-newest test-rest test-wheel test-libraries \
-	test-servers test-faults test-docs docs speedups instructions fuzz check format bench build lock clean
+	test-servers test-faults test-nextjs test-docs docs speedups instructions fuzz check format bench build lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -67,19 +68,24 @@ endif
 # every line; the others are run without coverage, which would double their time.
 COVERING := $(addprefix tests/,cli ground seals sessions http integrations revocation \
 	$(addprefix test_,$(addsuffix .py,cli cli_check cli_rotate csrf errors frames links testing)) \
-	$(addprefix contract/test_,$(addsuffix .py,endings plain_http renewals)))
+	$(addprefix contract/test_,$(addsuffix .py,endings misuse plain_http renewals)))
 # What is reached only over Redis and PostgreSQL: test-servers asks for its coverage.
 OVER_SERVERS := */revocation/stores/redis.py,*/revocation/stores/sql.py,*/django/revocations.py
 MEASURED := --cov --cov-report= --cov-fail-under=0
+# These install the wheel, or start servers and programs as a user would: test-wheel runs them.
+WITH_THE_WHEEL := $(addprefix tests/,tutorial \
+	$(addprefix test_,$(addsuffix .py,benchmarks docs_deploy docs_django_project docs_troubleshooting pytest_plugin)))
 test-source: $(DEV) $(NODE_MODULES)
 	IRON_SESSION_SPEEDUPS=0 $(PYTEST) -m "not browser and not server" $(MEASURED) $(COVERING)
 	$(BIN)/coverage report --omit="$(OVER_SERVERS)"
-	IRON_SESSION_SPEEDUPS=0 $(PYTEST) -m "not browser and not server" $(addprefix --ignore=,$(COVERING))
+	IRON_SESSION_SPEEDUPS=0 $(PYTEST) -m "not browser and not server" \
+		$(addprefix --ignore=,$(COVERING) $(WITH_THE_WHEEL))
 
 test-servers: $(DEV) $(SERVERS)
 	$(PYTEST) $(MEASURED) tests/integrations/test_django_revocations.py tests/property/test_revocation_stores.py \
 		tests/revocation tests/test_cli.py
 	$(BIN)/coverage report --include="$(OVER_SERVERS)"
+	$(PYTEST) -m server tests/test_docs_deploy.py
 
 # With the native core, if it was built.
 test-newest: build speedups $(NODE_MODULES)
@@ -87,10 +93,11 @@ test-newest: build speedups $(NODE_MODULES)
 
 test-all: test test-rest ## All of it: every Python that this machine has, oldest and newest libraries, browsers
 
-test-rest: test-servers test-wheel test-libraries test-faults test-docs instructions
+test-rest: test-servers test-wheel test-libraries test-faults test-nextjs test-docs instructions
 
-# On each supported Python that this machine has; see noxfile.py.
+# What each supported Python that this machine has decides; see noxfile.py.
 test-wheel: build $(NODE_MODULES) $(SERVERS) $(CHROMIUM)
+	$(BIN)/python -m nox --tags newest -- rest
 	$(BIN)/python -m nox --tags rest
 
 # Each folder of tests/libraries is an environment. ONLY selects one: make test-libraries ONLY=starlette
@@ -102,14 +109,19 @@ test-faults: $(DEV) $(SERVERS) ## Test the ending of sessions with several worke
 	$(BIN)/python -m pytest --numprocesses 4 --dist worksteal \
 		tests/revocation/live tests/revocation/faults $(ARGS)
 
+# Two builds by Next.js, of the code on the page; then its servers beside Python's, and a browser. On a
+# busy machine a build takes longer than a test may.
+test-nextjs: $(DEV) $(NEXTJS) $(CHROMIUM) ## Test the tutorial on Next.js, in a real one
+	$(BIN)/python -m pytest -o faulthandler_timeout=600 tests/nextjs $(ARGS)
+
 # Offline, and any warning is an error: a link without a target, a page in no list, a wrong reference.
 docs: $(DEV) ## Build the site: open docs/_build/html/index.html
 	$(BIN)/python -m sphinx -E -n -W --keep-going -q -b html \
 		-d docs/_build/doctrees docs docs/_build/html
 
-# The site is built once more, into a folder of its own.
+# Each process builds the site once more, into a folder of its own, and has its own browser.
 test-docs: $(DEV) $(NODE_MODULES) $(CHROMIUM) ## Test the site: its links, its names, and every page in a browser
-	$(BIN)/python -m pytest tests/site $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -o faulthandler_timeout=600 tests/site $(ARGS)
 
 # Without valgrind this says so; with CI in the environment that is an error.
 instructions: $(DEV) $(VALGRIND) speedups ## Count the instructions of a seal, beside Fernet's
@@ -127,13 +139,17 @@ fuzz: $(DEV) speedups ## Look for texts that break a seal; FUZZ_SECONDS=600 for 
 	$(UNPACK_CORE)
 	test ! -d $(CORE) || PYTHONPATH="$(CORE)" IRON_SESSION_SPEEDUPS=1 $(FUZZ_TESTS)
 
-check: $(DEV) $(NODE_MODULES) ## Lint, check the formatting, the types and the workflows
+SPELLED := docs src tests typing_tests examples benchmarks tools $(wildcard *.md)
+check: $(DEV) $(NODE_MODULES) ## Lint, check the formatting, the types, the spelling and the workflows
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/zizmor --offline --no-progress --quiet --strict-collection --pedantic .github
 	$(BIN)/python tools/check_crates.py
 	$(BIN)/python tools/check_page.py
+	$(BIN)/interrogate --quiet src/iron_session
+	$(BIN)/codespell $(SPELLED)
+	$(BIN)/typos $(SPELLED)
 	$(NODE) node_modules/pyright/index.js --warnings
 	@# Every public name has a type that all checkers agree on. Pyright finds the package through PATH.
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(NODE) node_modules/pyright/index.js \
@@ -144,7 +160,7 @@ format: $(DEV) ## Format the code, and fix what the linter can fix
 	$(BIN)/ruff format
 
 # wrk sends the load to the live servers: apt-get install wrk. Without it, the page lacks their tables.
-bench: $(DEV) $(NODE_MODULES) speedups ## Run the benchmarks, and write docs/benchmarks.md; ARGS="seals --quick"
+bench: $(DEV) $(NODE_MODULES) speedups ## Run the benchmarks, and write docs/reference/benchmarks.md; ARGS="seals --quick"
 	$(UNPACK_CORE)
 	PYTHONPATH="$(CORE)" $(BIN)/python -m benchmarks $(ARGS)
 
@@ -165,11 +181,11 @@ $(SPEEDUPS): $(wildcard speedups/*.toml speedups/src/* speedups/tests/* speedups
 	tools/build_speedups.py | $(DEV)
 	@$(BIN)/python tools/build_speedups.py $@
 
-lock: $(DEV) ## Renew the pins in constraints.txt and package-lock.json
+lock: $(DEV) ## Renew the pins in constraints.txt and both package-lock.json
 	$(BIN)/python tools/lock.py
 
 clean: ## Remove all that the other targets made
-	rm -rf .venv .nox node_modules dist docs/_build speedups/dist speedups/target speedups/fuzz/target speedups/fuzz/corpus .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .nox node_modules tests/nextjs/node_modules dist docs/_build speedups/dist speedups/target speedups/fuzz/target speedups/fuzz/corpus .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
@@ -196,4 +212,8 @@ $(VALGRIND): tools/install_valgrind.sh | $(DEV)
 
 $(NODE_MODULES): package.json package-lock.json .npmrc | $(DEV)
 	$(NPM) ci
+	@touch $@
+
+$(NEXTJS): $(addprefix tests/nextjs/,package.json package-lock.json .npmrc) | $(DEV)
+	$(NPM) ci --prefix tests/nextjs
 	@touch $@

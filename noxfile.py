@@ -1,10 +1,13 @@
 """Run the suite against the wheel in dist/, on each supported Python that this machine has.
 
-`nox --tags newest` runs the tests of what lies below the integrations on the newest of them, over
-the native core if `make speedups` has built it; `nox --tags rest` runs the others there, all of
-them on the other Pythons, and what the oldest and the newest frameworks decide. The libraries that
-people use with it have their own tests and environments: `nox --tags libraries` runs them all,
-`nox --sessions libraries-starlette -- -k slowapi` some tests of one.
+`nox --tags newest` runs, on the newest of them, the tests of what lies below the integrations, over
+the native core if `make speedups` has built it; `nox --tags newest -- rest` runs the others there,
+`nox --tags rest` what the older ones decide, and the oldest frameworks. Each Python has one
+environment, since to install one takes longer than many of the tests.
+
+The libraries that people use with the wheel have their own tests and environments:
+`nox --tags libraries` runs them all, `nox --sessions libraries-starlette -- -k slowapi` some tests
+of one.
 """
 
 import os
@@ -59,11 +62,17 @@ def runs(python: Path, version: str) -> bool:
 
 LOWEST = "cryptography==42.0.0"  # the bound in pyproject.toml
 CORE = ("tests/seals", "tests/sessions", "tests/property")
+SCHEMAS = ("tests/sessions/schemas", "tests/property/test_sessions_typed.py")
 # What the newest Python and the native core decide, below the integrations.
 INSIDE = [
     f"tests/{name}" for name in ("ground", "http", "interop", "property", "seals", "sessions")
 ]
 BUT_INSIDE = [f"--ignore={path}" for path in INSIDE]
+OUTSIDE = ["tests/integrations", "tests/revocation"]
+# What starts a Python of its own: the command, pytest with the fixtures, a newcomer's first site.
+ON_ITS_OWN = ["tests/cli", "tests/tutorial", "tests/test_cli.py", "tests/test_pytest_plugin.py"]
+# Of the contract: one for ASGI, one for WSGI, one for both, and one with an event loop of its own.
+SOME_INTEGRATIONS = "starlette or flask or django or aiohttp"
 # The oldest frameworks and schema libraries that the README and the page on typed data support.
 OLDEST = "constraints-oldest.txt"
 # The newest of those that have no newest version for Python 3.11, on which constraints.txt is made.
@@ -102,50 +111,49 @@ def run_tests(session: nox.Session, *arguments: str, speedups: str = "0") -> Non
     session.run("python", "-m", "pytest", *PARALLEL, *arguments, env=environment)
 
 
-def test_wheel(session: nox.Session) -> None:
-    install(session)
-    run_tests(session, *session.posargs)
-
-
-def test_inside(session: nox.Session) -> None:
-    """Run the tests of what lies below the integrations, over the native core."""
+def test_newest(session: nox.Session) -> None:
+    """Run what lies below the integrations, over the native core; after `-- rest`, all else."""
     install(session)
     core = install_core(session)
-    run_tests(session, "-m", "not server", *INSIDE, *session.posargs, speedups=core)
+    if session.posargs == ["rest"]:
+        test_the_rest(session, core)
+    else:
+        run_tests(session, "-m", "not server", *INSIDE, speedups=core)
 
 
-def test_the_rest(session: nox.Session) -> None:
-    """Run what `test_inside` leaves out: the contract over the native core, the others over Python.
+def test_the_rest(session: nox.Session, core: str) -> None:
+    """Run the contract over the native core, the others over Python; then the newest frameworks.
 
     A browser's tests come last: they are the only ones that wait for anything but the processor.
     """
-    install(session)
-    core = install_core(session)
     run_tests(session, "tests/contract", speedups=core)
     run_tests(session, "-m", "not browser", "--ignore=tests/contract", *BUT_INSIDE)
     run_tests(session, "-m", "server", *INSIDE)
     run_tests(session, "-m", "browser")
+    if session.python != "3.11":
+        session.install("--quiet", *NEWEST)
+        run_tests(session, "tests/contract", "tests/integrations", "-k", "django")
 
 
-def test_lowest(session: nox.Session) -> None:
+def test_between(session: nox.Session) -> None:
+    """Run what a Python decides that is neither the newest nor the oldest."""
     install(session)
-    session.install("--quiet", LOWEST)
-    run_tests(session, *CORE)
+    run_tests(session, "-m", "not server", *INSIDE, *OUTSIDE, *ON_ITS_OWN)
+    run_tests(session, "tests/contract", "-k", SOME_INTEGRATIONS)
 
 
 def test_oldest(session: nox.Session) -> None:
+    """Run what an installation decides; then what older versions of other packages do.
+
+    The tests of the source run all on this Python: .venv has it.
+    """
     install(session)
+    run_tests(session, "-m", "not server", *ON_ITS_OWN)
+    session.install("--quiet", LOWEST)
+    run_tests(session, *CORE)
     session.install("--quiet", "--requirement", OLDEST)
     # The newest Python and libraries warn about what those old frameworks do with them.
-    run_tests(
-        session, "-W", "ignore::DeprecationWarning", "tests/contract", "tests/sessions/schemas"
-    )
-
-
-def test_newest(session: nox.Session) -> None:
-    install(session)
-    session.install("--quiet", *NEWEST)
-    run_tests(session, "tests/contract", "tests/integrations", "-k", "django")
+    run_tests(session, "-W", "ignore::DeprecationWarning", "tests/contract", *SCHEMAS)
 
 
 def libraries(requirements: Path) -> Callable[[nox.Session], None]:
@@ -194,33 +202,24 @@ def missing(session: nox.Session) -> None:
 
 
 found = {version: find(version) for version in PYTHONS}
-newest = next((version for version in reversed(PYTHONS) if found[version]), None)
+here = [version for version in PYTHONS if found[version]]
+if not here:
+    sys.exit(f"Found none of Python {', '.join(PYTHONS)} to test the wheel on.")
+oldest, *between, newest = here if len(here) > 1 else here * 2
 for version, python in found.items():
     print(f"Python {version}: {python or 'missing, the wheel is not tested on it'}")
     if not python:
-        nox.session(python=False, name=f"wheel-{version}", tags=["rest"])(missing)
-        continue
-    if version == newest:
-        nox.session(python=str(python), name=f"newest-{version}", tags=["newest"])(test_inside)
-        rest = nox.session(python=str(python), name=f"newest-{version}-rest", tags=["rest"])
-        rest(test_the_rest)
-    else:
-        nox.session(python=str(python), name=f"wheel-{version}", tags=["rest"])(test_wheel)
-if lowest := next(filter(None, found.values()), None):
-    nox.session(python=str(lowest), name="lowest-cryptography", tags=["rest"])(test_lowest)
-    nox.session(python=str(lowest), name="oldest-frameworks", tags=["rest"])(test_oldest)
-    for requirements in sorted(Path(LIBRARIES).glob("*/requirements*.txt")):
-        name = requirements.parent.name + requirements.stem.removeprefix("requirements")
-        without_pip = nox.session(
-            python=str(lowest),
-            name=f"libraries-{name}",
-            venv_params=["--without-pip"],
-            tags=["libraries"],
-        )
-        without_pip(libraries(requirements))
-else:
-    sys.exit(f"Found none of Python {', '.join(PYTHONS)} to test the wheel on.")
-if newer := next((found[version] for version in reversed(PYTHONS) if version != "3.11"), None):
-    nox.session(python=str(newer), name="newest-frameworks", tags=["rest"])(test_newest)
-else:
-    nox.session(python=False, name="newest-frameworks", tags=["rest"])(missing)
+        nox.session(python=False, name=f"python-{version}", tags=["rest"])(missing)
+nox.session(python=str(found[newest]), name=f"newest-{newest}", tags=["newest"])(test_newest)
+nox.session(python=str(found[oldest]), name=f"oldest-{oldest}", tags=["rest"])(test_oldest)
+for version in between:
+    nox.session(python=str(found[version]), name=f"python-{version}", tags=["rest"])(test_between)
+for requirements in sorted(Path(LIBRARIES).glob("*/requirements*.txt")):
+    name = requirements.parent.name + requirements.stem.removeprefix("requirements")
+    without_pip = nox.session(
+        python=str(found[oldest]),
+        name=f"libraries-{name}",
+        venv_params=["--without-pip"],
+        tags=["libraries"],
+    )
+    without_pip(libraries(requirements))

@@ -38,7 +38,7 @@ QUICK = Effort(
     seals_for_memory=20_000,
 )
 PAGE = "page"
-DOCS = Path(__file__).parent.parent / "docs"
+DOCS = Path(__file__).parent.parent / "docs" / "reference"
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -1,4 +1,4 @@
-"""The page docs/benchmarks.md and its plots, made of the results."""
+"""The page docs/reference/benchmarks.md and its plots, made of the results."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path

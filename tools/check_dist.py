@@ -48,7 +48,8 @@ def sdist_files(sdist: Path) -> set[str]:
 
 
 def test_files() -> set[str]:
-    return {path.as_posix() for path in Path("tests").rglob("*.py")}
+    files = Path("tests").rglob("*.py")
+    return {path.as_posix() for path in files if "node_modules" not in path.parts}
 
 
 def main() -> str | None:

