@@ -155,14 +155,20 @@ class Server:
         self.terminate()
         if self._has_ended(min(patience, HASTE)):
             return
-        # Sanic's manager hears the second time only, if it had not yet noticed its worker's start.
-        self._process.terminate()
+        # As service managers do, which ask all that a server has started: Sanic's manager hears the
+        # second time only, if it had not yet noticed its worker's start; granian's waits for a
+        # worker that was asked before it could hear.
+        self._signal_all(signal.SIGTERM)
         if self._has_ended(patience):
             return
-        os.killpg(self._process.pid, signal.SIGKILL)
+        self._signal_all(signal.SIGKILL)
         self._process.wait()
         self._reader.join()
         raise RuntimeError(f"{self._process.args!r} had to be killed:\n{self.output}")
+
+    def _signal_all(self, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, number)
 
     def _has_ended(self, patience: float) -> bool:
         """Wait for the process, and for what it has started."""
