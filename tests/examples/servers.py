@@ -155,12 +155,14 @@ class Server:
         self.terminate()
         if self._has_ended(min(patience, HASTE)):
             return
-        # As service managers do, which ask all that a server has started: Sanic's manager hears the
+        # A worker that is left behind is a fault; a server that is still there may need to be asked
+        # again, with all that it has started, as service managers ask. Sanic's manager hears the
         # second time only, if it had not yet noticed its worker's start; granian's waits for a
         # worker that was asked before it could hear.
-        self._signal_all(signal.SIGTERM)
-        if self._has_ended(patience):
-            return
+        if self._process.poll() is None:
+            self._signal_all(signal.SIGTERM)
+            if self._has_ended(patience):
+                return
         self._signal_all(signal.SIGKILL)
         self._process.wait()
         self._reader.join()

@@ -262,3 +262,10 @@ def test_a_worker_that_is_left_behind_is_killed_and_told() -> None:
         server.wait_for_start()
     with pytest.raises(RuntimeError, match="had to be killed"):
         server.stop(patience=0.1)
+
+
+def test_a_worker_that_did_not_hear_is_asked_again() -> None:
+    """The process that was started waits for the one that it has started, as granian does."""
+    server = Server("sh -c 'trap : TERM; echo started; sleep 600 & wait $!; wait $!'", 1, {})
+    server.wait_for_output(re.compile("started"))
+    server.stop(patience=2)
