@@ -246,14 +246,18 @@ def test_a_namespace_that_nobody_follows_is_told(
         )
 
 
+@pytest.mark.parametrize(
+    ("scheme", "shown"),
+    [("sqlite", "<SqliteStore: {}>"), ("sqlite+pysqlite", "<SqlStore: sqlite+pysqlite:///{}>")],
+)
 def test_a_file_that_is_not_there_is_not_made(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    scheme: str, shown: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "misspelled.sqlite3"
-    assert main(["revoke", "--store", f"sqlite:///{path}", "--namespace", "shop", "--all"]) == 1
+    assert main(["revoke", "--store", f"{scheme}:///{path}", "--namespace", "shop", "--all"]) == 1
     printed = capsys.readouterr()
     assert printed.out == ""
-    assert printed.err == f"iron-session: <SqliteStore: {path}> is not there: check the path\n"
+    assert printed.err == f"iron-session: {shown.format(path)} is not there: check the path\n"
     assert not path.exists()
 
 
@@ -311,7 +315,7 @@ def test_a_disk_that_is_full_or_a_file_that_is_damaged_is_not_laid_to_missing_ri
     )
 
 
-def fail_with(failure: Exception, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def fail_with(failure: BaseException, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a method of stores in tables raise."""
 
     def fail(*_: object) -> None:
@@ -376,6 +380,16 @@ def test_a_store_that_is_set_up_wrong_is_told(
     call = ["revoke", "--store", server.url, "--namespace", "shop", "--user", "42"]
     assert main(call) == 1
     assert "allkeys-lru" in capsys.readouterr().err
+
+
+def test_who_interrupts_it_is_told_what_is_not_known(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fail_with(KeyboardInterrupt(), "TableLedger.end_all", monkeypatch)
+    assert main(["revoke", "--namespace", "shop", "--all"]) == 130
+    assert capsys.readouterr().err == (
+        "iron-session: interrupted: it is not known whether anything was ended, so try again\n"
+    )
 
 
 def test_a_library_that_is_missing_is_told(

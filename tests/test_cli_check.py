@@ -11,21 +11,28 @@ import re
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy  # noqa: F401 - before a test has modules of its own, by which it can't be imported
+from django.apps import apps
+from django.db import connections
 
 import tests.integrations.django_site.project  # noqa: F401 - Django's settings
 from iron_session import ConfigurationError, SessionOptions, _speedups
 from iron_session.cli import main
 from iron_session.cli.check import findings, options
 from iron_session.cli.output import complain, put, shows_colour
-from iron_session.revocation import MemoryStore, Revocations, SqliteStore
+from iron_session.integrations.django import DjangoStore
+from iron_session.revocation import MemoryStore, Revocations, SqliteStore, SqlStore
+from iron_session.revocation.ledger import Store
 from iron_session.seals.passwords import TESTING_PASSWORD
 from tests.helpers.clock import Clock
 from tests.helpers.revoker import Ledger
 from tests.helpers.rights import close_folder
+from tests.revocation import django_databases as databases
 
 GOOD = "Xq3-a password that no one else has-7Zk"
 NEW = "Bv8-the password that follows it soon-2Rw"
@@ -616,11 +623,29 @@ def test_a_store_in_memory_forgets_what_was_ended() -> None:
     assert list(options.reach_store(made)) == []
 
 
+@pytest.fixture
+def djangos() -> Iterator[str]:
+    """A database of Django's, in a file that is not there; its path is relative."""
+    using = databases.name({"ENGINE": "django.db.backends.sqlite3", "NAME": "endings.sqlite3"})
+    yield using
+    connections[using].close()
+    databases.forget(using)
+
+
+@pytest.fixture(params=["SqliteStore", "SqlStore", "DjangoStore"])
+def store(request: pytest.FixtureRequest, folder: Path, djangos: str) -> Store:
+    """A store in a file that is not there; its path is relative."""
+    if request.param == "SqliteStore":
+        return SqliteStore("endings.sqlite3")
+    if request.param == "SqlStore":
+        return SqlStore("sqlite:///endings.sqlite3")
+    return DjangoStore(djangos)
+
+
 def test_a_relative_path_is_another_file_for_a_process_in_another_folder(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    store: Store, folder: Path
 ) -> None:
-    monkeypatch.chdir(folder)
-    made = make(Revocations(SqliteStore("endings.sqlite3"), namespace="shop"))
+    made = make(Revocations(store, namespace="shop"))
     (found,) = options.check_options(made)
     assert (found.level, found.code) == ("warning", "store-relative")
     assert str(folder / "endings.sqlite3") in found.problem
@@ -648,15 +673,32 @@ def test_a_store_is_reached_only_if_the_options_have_one(
 
 
 def test_root_makes_no_file_that_the_service_could_not_write(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0, raising=False)
-    made = make(Revocations(SqliteStore(folder / "endings.sqlite3"), namespace="shop"))
+    made = make(Revocations(store, namespace="shop"))
     (found,) = options.reach_store(made)
     assert (found.level, found.code) == ("note", "store-of-root")
     assert f"{folder / 'endings.sqlite3'} is not there yet, and was not made" in found.problem
     assert "sudo -u shop iron-session check" in found.mend
     assert not list(folder.iterdir())
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///file:endings.sqlite3?uri=true"])
+def test_a_database_that_is_in_no_file_is_not_looked_for(url: str) -> None:
+    made = make(Revocations(SqlStore(url), namespace="shop"))
+    assert list(options.check_options(made)) == []
+
+
+@pytest.mark.usefixtures("shop")
+def test_django_s_own_words_on_applications_that_are_not_set_up_are_left_out(
+    djangos: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It finds the tables missing all the same, and says how they are made."""
+    monkeypatch.setattr(apps, "ready", False)
+    (found,) = options.reach_store(make(Revocations(DjangoStore(djangos), namespace="shop")))
+    assert (found.level, found.code) == ("error", "store-unusable")
+    assert "manage.py migrate" in found.problem
 
 
 def test_root_reaches_a_file_that_is_there(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -854,6 +896,55 @@ def test_djangos_setting_is_checked_as_django_reads_it(
     assert status == ("error options-refused" in expected)
     assert all(each["where"] == "main:IRON_SESSION" for each in report)
     assert os.environ["DJANGO_SETTINGS_MODULE"] == "main"
+
+
+SETTINGS = """
+SECRET_KEY = "of no use"
+INSTALLED_APPS = []
+SESSION_COOKIE_SECURE = {secure}
+IRON_SESSION = {setting}
+"""
+
+
+def check_projects(*names: str) -> tuple[int, Report]:
+    """Run the check of Django's settings in a process of its own: there is one project in each."""
+    targets = [f"{name}:IRON_SESSION" for name in names]
+    command = [sys.executable, "-m", "iron_session", "check", "--json", *targets]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    report: Report = json.loads(done.stdout)
+    return done.returncode, report
+
+
+def test_django_s_setting_that_contradicts_the_others_is_refused(good: None) -> None:
+    """Whether it is options or a dict: Django could not start with it."""
+    write(HOST, more=SETTINGS.format(secure=False, setting="options"))
+    status, report = check_projects("main")
+    assert (status, codes(report)) == (1, ["error options-refused"])
+    assert "SESSION_COOKIE_SECURE" in report[0]["problem"]
+
+
+def test_options_that_have_the_name_of_django_s_setting_need_no_django(
+    good: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "django", None)
+    write(HOST, more="IRON_SESSION = options")
+    assert run(capsys, "main:IRON_SESSION") == (0, [])
+
+
+def test_a_second_project_of_django_is_not_read_with_the_settings_of_the_first(good: None) -> None:
+    """It would be called good, whatever is wrong with it."""
+    for name, secure in (("staging", True), ("production", False)):
+        write(HOST, more=SETTINGS.format(secure=secure, setting=FROM_ENVIRONMENT))
+        Path("main.py").rename(f"{name}.py")
+    status, report = check_projects("staging", "production")
+    assert status == 2
+    assert codes(report) == ["error options-not-imported", "note no-prefix"]
+    assert report[0]["problem"] == (
+        "production:IRON_SESSION can't be read beside staging: Django has one module of settings "
+        "in a process."
+    )
+    assert report[0]["mend"] == "Check each in a call of its own."
+    assert "error secure-off" in codes(check_projects("production")[1])
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,17 @@ def test_an_attribute_that_is_set_is_explained() -> None:
     assert notes_on(error) == ["If this is the session: write session['user']"]
 
 
+class MuteError(TypeError):
+    def __str__(self) -> str:
+        raise RuntimeError("it has no words")
+
+
+def test_an_error_that_has_no_words_is_left_as_it_is(caplog: pytest.LogCaptureFixture) -> None:
+    assert notes_on(MuteError()) == []
+    report(MuteError(), "shop")
+    assert caplog.records == []
+
+
 class Store:
     def save(self) -> None: ...
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from threading import Thread
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -654,6 +654,27 @@ def test_a_fork_closes_what_is_open_and_warns_of_what_is_in_use(
     assert made.end_user(USER, None, 0)
 
 
+def test_a_fork_leaves_what_is_written_without_autocommit(
+    sqlite: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Django calls such a transaction no block, and its rows would be lost without a word."""
+    made, own = ledger(sqlite), connections[sqlite]
+    own.set_autocommit(False)
+    with own.cursor() as cursor:
+        cursor.execute("CREATE TABLE notes (text)")
+        cursor.execute("INSERT INTO notes VALUES ('kept')")
+    forks._before()
+    forks._after()
+    own.commit()
+    with own.cursor() as cursor:
+        cursor.execute("SELECT text FROM notes")
+        assert cursor.fetchall() == [("kept",)]
+    own.commit()
+    own.close()
+    assert "was in use while the process forked" in caplog.text
+    del made
+
+
 def test_a_fork_in_the_thread_of_an_event_loop_closes_what_is_open(sqlite: str) -> None:
     with closing(ledger(sqlite).feed()) as feed:
         feed.snapshot()
@@ -983,22 +1004,68 @@ def test_the_first_request_finds_stores_that_only_the_views_name(
     sys.modules.pop("late_views").revocations.close(30)
 
 
-def test_views_are_not_imported_early_where_no_database_is_of_sqlite(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    imported: list[object] = []
-    monkeypatch.setattr(stores, "connections", {"default": SimpleNamespace(vendor="postgresql")})
-    monkeypatch.setattr(stores, "get_resolver", lambda: imported.append("the views"))
+@pytest.fixture
+def imported(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is imported before the first request, instead of the views."""
+    found: list[str] = []
+    monkeypatch.setattr(stores, "get_resolver", lambda: found.append("the views"))
     stores._load_views.cache_clear()
-    stores._load_views()
+    return found
+
+
+@pytest.mark.usefixtures("site")
+def test_views_are_not_imported_early_where_requests_lock_no_file(imported: list[str]) -> None:
+    """Django imports them in another place, which may matter to them."""
+    stores.look_before_views()
     assert imported == []
 
 
-def test_views_that_can_t_be_imported_are_left_to_django(site: Revocations) -> None:
+@pytest.mark.parametrize(
+    "engine", ["django.db.backends.postgresql", "django.db.backends.no_such_engine"]
+)
+def test_views_are_not_imported_early_where_transactions_are_not_of_sqlite(
+    engine: str, imported: list[str]
+) -> None:
+    using = databases.name({"ENGINE": engine, "NAME": "shop", "ATOMIC_REQUESTS": True})
+    try:
+        stores.look_before_views()
+    finally:
+        databases.forget(using)
+    assert imported == []
+
+
+@pytest.mark.usefixtures("atomic_requests")
+def test_views_are_imported_early_by_wsgi_only(imported: list[str]) -> None:
+    """In ASGI they may need the event loop's thread."""
+    stores.look_before_views(sender=None, scope={"type": "http"})
+    assert imported == []
+    stores.look_before_views(sender=None, environ={})
+    assert imported == ["the views"]
+
+
+def test_views_that_can_t_be_imported_are_left_to_django(
+    atomic_requests: Revocations, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The log has the cause: when Django tries again, it may meet another one."""
     stores._load_views.cache_clear()
     with override_settings(ROOT_URLCONF="no_such_views"):
         stores.look_before_views()
-    assert site._follower.is_ready
+    assert atomic_requests._follower.is_ready
+    assert caplog.messages == ["the project's views could not be imported"]
+    assert "No module named 'no_such_views'" in caplog.text
+
+
+def test_a_database_that_can_t_be_used_is_left_to_whoever_needs_it(imported: list[str]) -> None:
+    """Pages that need no session are answered, as without the store."""
+    using = databases.name({"ENGINE": "django.db.backends.no_such_engine", "NAME": "shop"})
+    made = Revocations(DjangoStore(using), namespace="shop")
+    try:
+        stores.look_before_views()
+    finally:
+        databases.forget(using)
+        made.close()
+    assert not made._follower.is_ready
+    assert imported == []
 
 
 def test_a_store_is_read_before_the_first_request_of_each_process_only(

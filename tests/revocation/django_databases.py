@@ -34,12 +34,18 @@ def add_postgresql(url: str, **settings: Any) -> str:
 
 
 def add(settings: dict[str, Any], *, migrates: bool = True) -> str:
-    """Name a database; return the name."""
+    """Name a database, and make the tables there; return the name."""
+    using = name(settings)
+    if migrates:
+        migrate(using)
+    return using
+
+
+def name(settings: dict[str, Any]) -> str:
+    """Name a database, which may not be usable; return the name."""
     using = f"endings_{next(_numbers)}"
     filled = _handler.configure_settings({"default": {}, using: settings})
     _handler.settings[using] = filled[using]
-    if migrates:
-        migrate(using)
     return using
 
 
@@ -51,7 +57,12 @@ def migrate(using: str) -> None:
 
 
 def remove(using: str) -> None:
-    """Forget it."""
+    """Forget it, and close what is open."""
     _handler[using].close()
     del _handler[using]
+    forget(using)
+
+
+def forget(using: str) -> None:
+    """Forget one that was never opened."""
     del _handler.settings[using]

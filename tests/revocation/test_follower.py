@@ -8,9 +8,9 @@ import sys
 import threading
 import time
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import pytest
 
@@ -859,6 +859,42 @@ def test_many_endings_are_written_in_batches(
     assert len(store.memory.ledger(SPACE)._entries) == 10
 
 
+@pytest.mark.parametrize("what", ["endings", "rows"])
+def test_a_store_that_is_written_to_all_the_time_is_still_followed(
+    what: str, workers: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Visitors queue more, as fast as it takes what they have queued."""
+    monkeypatch.setattr(followers, "_WRITING_MS", 20)
+    store = MemoryStore()
+    busy, other = workers(store, directory=True), workers(store)
+    since, hours = busy.now("7"), 10**14
+    assert busy._notes is not None
+    ledger, lasts = cast("Any", busy.ledger), threading.Event()
+    end_sessions, note_signed_in = ledger.end_sessions, ledger.note_signed_in
+
+    def end_and_queue(lives: Mapping[bytes, int]) -> int:
+        if not lasts.is_set():
+            busy._outbox.add(secrets.token_bytes(16), DAY_MS)
+        return int(end_sessions(lives))
+
+    def note_and_queue(rows: Any, seen: Any) -> None:
+        if not lasts.is_set():
+            busy.note_seen(new_id(), "7", hours)
+        note_signed_in(rows, seen)
+
+    monkeypatch.setattr(ledger, "end_sessions", end_and_queue, raising=False)
+    monkeypatch.setattr(ledger, "note_signed_in", note_and_queue, raising=False)
+    if what == "endings":
+        busy.end_soon(new_id())
+    else:
+        busy.note_seen(new_id(), "7", hours)
+    fresh_from = busy._replica.fresh_from
+    other.end_user("7")
+    assert wait_for(lambda: busy.judge(None, ["7"], since) == "ended")
+    assert wait_for(lambda: busy._replica.fresh_from > fresh_from)
+    lasts.set()
+
+
 def test_a_store_that_hangs_gets_few_threads(store: FaultyStore) -> None:
     release, calls = threading.Event(), []
 
@@ -942,6 +978,58 @@ def test_who_is_signed_in_and_can_not_be_written_when_the_process_ends_is_logged
     assert caplog.messages == [
         "the rows of 1 sessions were lost: the process has ended before <MemoryStore> took them"
     ]
+
+
+CLOSED_EARLY = """
+import sys
+from iron_session.revocation import Revocations, SqliteStore
+
+revocations = Revocations(SqliteStore(sys.argv[1]), namespace="shop", directory=True)
+revocations.register(86_400_000, 86_400_000)
+since = revocations.now("7")
+revocations.close(30)
+revocations.note_login(sys.argv[2], "7", "Firefox", since, since, 10**14)
+revocations.end_soon(sys.argv[3])
+"""
+
+
+def test_what_is_queued_after_a_close_is_written_when_the_process_ends(
+    tmp_path: Path, workers: Workers
+) -> None:
+    """As by a server that closes what it has, and then answers its last requests."""
+    signed_in, ended = new_id(), new_id()
+    path = str(tmp_path / "endings.sqlite3")
+    command = [sys.executable, "-c", CLOSED_EARLY, path, signed_in, ended]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert run.stderr == ""
+    revocations = workers(SqliteStore(path), directory=True)
+    assert revocations.judge(ended, [], revocations.now()) == "ended"
+    assert [each.session_id for each in revocations.sessions_of("7")] == [signed_in]
+
+
+def test_a_logout_after_a_close_is_written_without_waiting_for_the_end_of_the_process(
+    store: FaultyStore, workers: Workers
+) -> None:
+    revocations, other = workers(store), workers(store)
+    session_id, since = new_id(), revocations.now()
+    revocations.close(30)
+    revocations.end_soon(session_id)
+    assert wait_for(lambda: other.judge(session_id, [], since) == "ended")
+
+
+def test_what_a_thread_that_has_died_has_left_is_written_when_the_process_ends(
+    store: FaultyStore, workers: Workers
+) -> None:
+    revocations, other = workers.make(store), workers(store)
+    session_id, since = new_id(), revocations.now()
+    thread = revocations._follower._thread
+    assert thread is not None
+    store.fail(SystemExit(), "end_sessions", "changes")
+    revocations._outbox.add(session_key(session_id) or b"", DAY_MS)
+    assert wait_for(lambda: not thread.is_alive())
+    store.fail(None)
+    _at_exit()
+    assert wait_for(lambda: other.judge(session_id, [], since) == "ended")
 
 
 # --- forks -------------------------------------------------------------------------------------

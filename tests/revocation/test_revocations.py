@@ -888,6 +888,25 @@ def test_who_is_signed_in_and_can_not_be_written_before_a_process_ends_is_told(
     assert "secret" not in caplog.text
 
 
+@pytest.mark.parametrize("refused", [(0,), (19,), (7, 8), (0, 1)])
+def test_a_row_that_is_refused_before_a_process_ends_does_not_lose_the_others(
+    refused: tuple[int, ...],
+) -> None:
+    directory = Picky(*refused)
+    notes = queued(directory, 20)
+    notes.flush_last()
+    assert len(directory.written) == 20 - len(refused)
+
+
+def test_a_directory_that_is_away_when_a_process_ends_is_not_asked_for_long() -> None:
+    directory = Picky()
+    directory.is_away = True
+    notes = queued(directory, 200)
+    notes.flush_last()
+    assert directory.calls == 10
+    assert len(notes) == 200
+
+
 def test_a_session_that_has_ended_gets_no_row() -> None:
     """Its ending has deleted the rows that were there, and does not come again."""
     directory = Picky()

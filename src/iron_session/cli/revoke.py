@@ -12,9 +12,9 @@ from typing import Any, Final
 from iron_session.cli import terminal
 from iron_session.cli.output import complain, put
 from iron_session.errors import ConfigurationError, SessionUnavailableError
-from iron_session.revocation import Ending, Revocations, SqliteStore, open_store
-from iron_session.revocation.ledger import Ledger, Store, find_obstacle
-from iron_session.revocation.stores.rights import is_there
+from iron_session.revocation import Ending, Revocations, open_store
+from iron_session.revocation.files import is_there
+from iron_session.revocation.ledger import Ledger, Store, file_of, find_obstacle
 
 __all__ = ["add_revoke"]
 
@@ -65,11 +65,15 @@ def _run(parser: argparse.ArgumentParser, given: argparse.Namespace) -> int:
         return _end(url, given)
     except (ConfigurationError, SessionUnavailableError, ImportError) as error:
         return complain(str(error), 1)
+    except KeyboardInterrupt:
+        text = "interrupted: it is not known whether anything was ended, so try again"
+        return complain(text, terminal.INTERRUPTED)
 
 
 def _end(url: str, given: argparse.Namespace) -> int:
-    store = _existing(open_store(url))
+    store = open_store(url)
     revocations = Revocations(store, namespace=given.namespace, max_stale=given.max_stale)
+    _check_file(store, revocations.ledger)
     reaching = partial(_reaching, store, revocations.ledger)
     with reaching("nothing was ended"), closing(revocations.ledger.feed()) as feed:
         longest = feed.beat(0, 0).meta.longest  # 0 if no application has ever said it
@@ -96,11 +100,11 @@ def _reaching(store: Store, ledger: Ledger, effect: str) -> Iterator[None]:
         ) from None
 
 
-def _existing(store: Store) -> Store:
+def _check_file(store: Store, ledger: Ledger) -> None:
     """Refuse a file that is not there: making it would end nothing, and belong to who did it."""
-    if isinstance(store, SqliteStore) and not is_there(store.path):
+    file = file_of(ledger)
+    if file is not None and not is_there(file.path):
         raise ConfigurationError(f"{store!r} is not there: check the path")
-    return store
 
 
 def _ask(revocations: Revocations, given: argparse.Namespace) -> Ending:

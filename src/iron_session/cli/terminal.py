@@ -22,6 +22,7 @@ from iron_session.seals.passwords import are_in_environment, read_environment
 
 __all__ = [
     "GOOD",
+    "INTERRUPTED",
     "MOST_BYTES",
     "PASSWORD_VARIABLE",
     "REFUSED",
@@ -47,6 +48,7 @@ Run: TypeAlias = "Callable[[argparse.Namespace], int]"
 GOOD: Final = 0
 REFUSED: Final = 1
 UNUSABLE: Final = 2  # argparse's own, for a wrong call
+INTERRUPTED: Final = 130  # as shells count: 128 and the signal's number
 
 PASSWORD_VARIABLE: Final = "SESSION_PASSWORD"  # noqa: S105 - the name of a variable
 _VARIABLE_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -96,7 +98,7 @@ def as_command(parser: argparse.ArgumentParser, run: Run) -> None:
         except (_UnusableError, ConfigurationError) as error:
             return complain(str(error), UNUSABLE)
         except KeyboardInterrupt:
-            return complain("interrupted", 130)  # as shells count: 128 and the signal's number
+            return complain("interrupted", INTERRUPTED)
 
     parser.set_defaults(run=guarded)
 

@@ -55,7 +55,10 @@ def report(error: object, cookie_name: str) -> None:
 
 
 def _mend_of(error: Exception) -> str | None:
-    message = str(error)[:_LONGEST]
+    try:
+        message = str(error)[:_LONGEST]
+    except Exception:  # an error of the application may fail at that, too
+        return None
     if found := _BY_ATTRIBUTE.search(message):
         return f"write session[{found[1]!r}]"
     if _AS_DICT.search(message):

@@ -6,6 +6,7 @@ goes when its session expires or ends.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,7 @@ from itertools import islice
 from threading import Lock
 from typing import Final, NamedTuple, Protocol, runtime_checkable
 
+from iron_session import _time
 from iron_session._log import log_some
 from iron_session.revocation.names import session_text
 
@@ -21,7 +23,7 @@ __all__ = ["MOST_ROWS", "Directory", "Notes", "Row", "Seen", "SignedIn", "signed
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_QUEUED: Final = 20_000
 _AT_ONCE: Final = 500
-
+_LAST_FAILURES: Final = 10  # on end: the first rows may be refused, or the store is away
 
 MOST_ROWS: Final = 100
 """How many sessions of a user have a row: those that were seen last."""
@@ -165,10 +167,22 @@ class Notes:
                 rows.pop(key, None)
         return sorted(rows.values(), key=lambda row: row.seen, reverse=True)[:MOST_ROWS]
 
-    def flush(self) -> None:
-        """Write what is queued; what can't be written is tried again with the next."""
+    def flush_last(self) -> None:
+        """Write what is queued at the end of the process, for as long as some of it is taken."""
+        failures = 0
+        while self and failures < _LAST_FAILURES:
+            before = len(self)
+            self.flush()
+            failures = 0 if len(self) < before else failures + 1
+
+    def flush(self, until: float = math.inf) -> None:
+        """Write what is queued; what can't be written is tried again with the next.
+
+        Args:
+            until: when no more is begun, by `_time.elapsed_ms`: others may queue more meanwhile.
+        """
         try:
-            while batch := self._batch():
+            while _time.elapsed_ms() < until and (batch := self._batch()):
                 self._write(batch)
         except Exception as error:
             kind = type(error).__name__

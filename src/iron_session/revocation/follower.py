@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing, suppress
 from itertools import islice
 from threading import Event, Lock, Thread
 from typing import Final, NamedTuple
@@ -26,6 +26,9 @@ __all__ = ["Follower", "beat_every_ms"]
 _LOOK_S: Final = 0.25
 """How long the store is waited for at a time, and the longest that what is queued here waits."""
 
+_WRITING_MS: Final = 250
+"""How long the store is written to at a time: what comes from it must not wait for long."""
+
 _FIRST_PAUSE_S: Final = 0.1
 _LONGEST_PAUSE_S: Final = 5.0
 _MANY_LOSSES: Final = 5
@@ -35,6 +38,17 @@ _RESTORED_AT_ONCE: Final = 500  # SQLite before 3.32 takes 999 parameters
 def beat_every_ms(max_stale_ms: int) -> int:
     """Return the time between two heartbeats: an eighth of `max_stale`, 1 to 15 seconds."""
     return min(max(max_stale_ms // 8, 1000), 15_000)
+
+
+def _started(work: Callable[[], None]) -> Thread:
+    """Return a new thread that does this.
+
+    Raises:
+        RuntimeError: the process can't have more threads, or ends.
+    """
+    thread = Thread(target=work, name="iron-session-follower", daemon=True)
+    thread.start()
+    return thread
 
 
 class _Awaited(NamedTuple):
@@ -125,9 +139,8 @@ class Follower:
             return self._is_running()
 
     def _start(self) -> None:
-        thread = Thread(target=self._run, name="iron-session-follower", daemon=True)
         try:
-            thread.start()
+            self._thread = _started(self._run)
         except RuntimeError as error:  # the process can't have more threads, or ends
             if not self._lacks_thread:
                 text = (
@@ -136,7 +149,7 @@ class Follower:
                 log("ERROR", text, self._name, error)
             self._lacks_thread = True
         else:
-            self._thread, self._lacks_thread = thread, False
+            self._lacks_thread = False
 
     def _is_running(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
@@ -172,6 +185,15 @@ class Follower:
         """Wait for the thread to end."""
         if self._thread is not None:
             self._thread.join(seconds)
+
+    def begin_to_finish(self) -> None:
+        """See at the end of the process that what is queued is written, by some thread."""
+        with self._lock:
+            self._stop.set()
+            if not self._is_running():  # it was stopped earlier, has died, or was never started
+                self._thread = None
+                with suppress(RuntimeError):  # no more threads: `finish` logs what is lost
+                    self._thread = _started(self._write_the_rest)
 
     def finish(self, seconds: float) -> None:
         """Wait at the end of the process until what is queued is written; log what is lost."""
@@ -222,7 +244,7 @@ class Follower:
             text = "%d endings were lost: %s can't be reached (%s)"
             log("ERROR", text, len(self._outbox), self._name, type(error).__name__)
         if self._notes:
-            self._notes.flush()  # it logs why it can't be
+            self._notes.flush_last()  # it logs why it can't be
             if self._notes:
                 text = "the rows of %d sessions were lost: they could not be written to %s"
                 log("ERROR", text, len(self._notes), self._name)
@@ -249,10 +271,10 @@ class Follower:
         with closing(self._ledger.feed()) as feed:
             self._synchronise(feed)
             while not self._stop.is_set():
-                self._outbox.flush()
+                self._outbox.flush(_time.elapsed_ms() + _WRITING_MS)
                 self._watches.tell()
                 if self._notes is not None:
-                    self._notes.flush()
+                    self._notes.flush(_time.elapsed_ms() + _WRITING_MS)
                 self._take(feed, _LOOK_S)
                 if _time.elapsed_ms() >= self._next_beat:
                     self._beat(feed)

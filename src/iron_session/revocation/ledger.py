@@ -10,9 +10,19 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from iron_session.errors import IronSessionError
+from iron_session.revocation import files
+from iron_session.revocation.files import DatabaseFile
 from iron_session.revocation.records import Beat, Changes, Entry, KeptSession, Meta, Snapshot
 
-__all__ = ["ChangesLost", "Feed", "Ledger", "SessionEndedError", "Store", "find_obstacle"]
+__all__ = [
+    "ChangesLost",
+    "Feed",
+    "Ledger",
+    "SessionEndedError",
+    "Store",
+    "file_of",
+    "find_obstacle",
+]
 
 
 class SessionEndedError(IronSessionError):
@@ -111,10 +121,19 @@ class Store(Protocol):
         ...
 
 
-def find_obstacle(ledger: Ledger) -> str:
-    """Return what keeps this process from the store, without any secret; empty if not known.
+def file_of(ledger: Ledger) -> DatabaseFile | None:
+    """Return SQLite's file, which such a ledger has as `file`; None if it is elsewhere."""
+    try:
+        found = getattr(ledger, "file", None)
+    except Exception:  # this is asked when something has failed already
+        return None
+    return found if isinstance(found, DatabaseFile) else None
 
-    Only a ledger in a file has something to say of it.
+
+def find_obstacle(ledger: Ledger) -> str:
+    """Return what keeps this process from the store's file, if its place or rights say; else "".
+
+    Holds no secret.
     """
-    find = getattr(type(ledger), "obstacle", None)
-    return str(find(ledger)) if find else ""
+    file = file_of(ledger)
+    return "" if file is None else files.find_obstacle(file.path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from contextlib import suppress
 from itertools import islice
 from threading import BoundedSemaphore, Condition, Lock, Thread
@@ -111,14 +112,16 @@ class Outbox:
         finally:
             self._writers.release()
 
-    def flush(self) -> None:
+    def flush(self, until: float = math.inf) -> None:
         """Write what is queued, in this thread; what expires meanwhile is left out.
+
+        Args:
+            until: when no more is begun, by `_time.elapsed_ms`: others may queue more meanwhile.
 
         Raises:
             Exception: the store can't be reached; what was not written stays queued.
         """
-        while batch := self._batch():
-            now = _time.elapsed_ms()
+        while (now := _time.elapsed_ms()) < until and (batch := self._batch()):
             lives = {each.key: life for each, life, ends in batch if ends + LIFE_GRACE_MS > now}
             if lives:
                 self._ledger.end_sessions(lives)

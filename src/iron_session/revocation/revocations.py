@@ -115,7 +115,7 @@ class Revocations:
         self._begin_process()
         _live[id(self)] = self
         _register_exit()
-        weakref.finalize(self, self._follower.stop)
+        weakref.finalize(self, self._follower.stop).atexit = False  # `_at_exit` stops it
 
     @shown
     def __repr__(self) -> str:
@@ -384,7 +384,10 @@ class Revocations:
         clock, life_ms = self._clock.estimate() or _time.now_ms(), self._follower.longest
         self._apply(rule.session_ended(self._replica.known(clock), key, life_ms))
         self._look(_time.elapsed_ms(), waits=False)
-        return self._outbox.add(key, life_ms or rule.UNKNOWN_LIFE_MS)
+        pending = self._outbox.add(key, life_ms or rule.UNKNOWN_LIFE_MS)
+        if self._follower.is_stopped:  # nobody else writes it before the process ends
+            self._outbox.hurry()
+        return pending
 
     def note_login(
         self,
@@ -617,6 +620,6 @@ def _at_exit() -> None:
     busy = [each._follower for each in living() if each._follower.has_more_to_write]
     end = _time.elapsed_ms() + _AT_EXIT_MS
     for each in busy:
-        each.stop()  # all at once
+        each.begin_to_finish()  # all at once
     for each in busy:
         each.finish(max(0, end - _time.elapsed_ms()) / 1000)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Mapping
 from contextlib import redirect_stdout
 from functools import reduce
 from importlib import import_module
@@ -57,8 +58,9 @@ def _load(target: str) -> SessionOptions[Any] | Finding:
         told = "an argument" if _may_be_secret(target) else repr(target)
         raise _LoadError(f"{told} must be MODULE:OPTIONS, as main:options", _hint(target))
     try:
-        found = _look_up(_import(module_name), attribute)
-        if isinstance(found, dict) and attribute == _DJANGOS:
+        module = _import(module_name)
+        found = _look_up(module, attribute)
+        if attribute == _DJANGOS and _is_of_django(module, found):
             return _of_django(target, module_name, found)
     except _LoadError:
         raise
@@ -75,15 +77,29 @@ def _load(target: str) -> SessionOptions[Any] | Finding:
     return found
 
 
-def _of_django(
-    target: str, module_name: str, given: dict[str, Any]
-) -> SessionOptions[Any] | Finding:
+def _is_of_django(module: ModuleType, found: object) -> bool:
+    """Return whether this is Django's setting; any module may have given options this name."""
+    if isinstance(found, SessionOptions):
+        return hasattr(module, "INSTALLED_APPS") or hasattr(module, "ROOT_URLCONF")
+    return isinstance(found, Mapping)
+
+
+def _of_django(target: str, module_name: str, given: object) -> SessionOptions[Any] | Finding:
     """Return what Django's setting means beside the others of its module."""
     os.environ["DJANGO_SETTINGS_MODULE"] = module_name
+    from django.conf import settings  # noqa: PLC0415 - only here is Django needed
+
     from iron_session.integrations.django.settings import (  # noqa: PLC0415 - needs Django
         options_of,
     )
 
+    other = settings.SETTINGS_MODULE if settings.configured else None
+    if other not in (None, module_name):
+        raise _LoadError(
+            f"{target} can't be read beside {other}: Django has one module of settings in a "
+            "process",
+            "Check each in a call of its own.",
+        )
     try:
         return options_of(given)
     except ConfigurationError as problem:

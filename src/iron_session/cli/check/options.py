@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from pathlib import Path
 from typing import Any, Final
+from warnings import catch_warnings, simplefilter
 
 from iron_session import _time
 from iron_session._time import in_words
@@ -14,9 +16,8 @@ from iron_session.cli.check.passwords import sentence
 from iron_session.cli.words import see
 from iron_session.errors import ConfigurationError
 from iron_session.revocation import MemoryStore, Revocations
-from iron_session.revocation.ledger import find_obstacle
-from iron_session.revocation.stores.rights import is_there
-from iron_session.revocation.stores.sqlite import SqliteLedger
+from iron_session.revocation.files import is_there
+from iron_session.revocation.ledger import file_of, find_obstacle
 from iron_session.seals.sealing import DEFAULT_TTL
 from iron_session.sessions import CookieOptions, SessionOptions
 from iron_session.sessions.lifetime import cookie_max_age
@@ -288,11 +289,12 @@ def _check_revocations(options: SessionOptions[Any]) -> Iterator[Finding]:
     if not isinstance(revocations, Revocations):
         return
     ledger = revocations.ledger
-    if isinstance(ledger, SqliteLedger) and ledger.is_relative:
+    file = file_of(ledger)
+    if file is not None and file.is_relative:
         yield warning(
             "store-relative",
-            f"The path of the SqliteStore is relative: it is {ledger.path} here, and another file "
-            "for a process that starts in another folder, where its endings do not hold.",
+            f"The path of the store's file is relative: it is {file.path} here, and another "
+            "file for a process that starts in another folder, where its endings do not hold.",
             "Give it an absolute path.",
         )
     if type(ledger) is _MEMORY:
@@ -312,16 +314,19 @@ def reach_store(options: SessionOptions[Any]) -> Iterator[Finding]:
     if not isinstance(revocations, Revocations):
         return
     ledger = revocations.ledger
-    if isinstance(ledger, SqliteLedger) and _would_be_of_root(ledger):
+    file = file_of(ledger)
+    if file is not None and _would_be_of_root(file.path):
         yield note(
             "store-of-root",
-            f"{ledger.path} is not there yet, and was not made: it would belong to root, and the "
+            f"{file.path} is not there yet, and was not made: it would belong to root, and the "
             "service could not write it.",
             "Run the check as the service's user, as with sudo -u shop iron-session check …",
         )
         return
     try:
-        with closing(ledger.feed()) as feed:
+        with closing(ledger.feed()) as feed, catch_warnings():
+            # Django's: it would rather have its applications set up, which this does not need.
+            simplefilter("ignore", RuntimeWarning)
             feed.beat(0, 0)
     except ConfigurationError as problem:  # of this package: it has the mend, and no secret
         yield error("store-unusable", sentence(problem), "Mend that, and run the check again.")
@@ -335,9 +340,9 @@ def reach_store(options: SessionOptions[Any]) -> Iterator[Finding]:
         )
 
 
-def _would_be_of_root(ledger: SqliteLedger) -> bool:
+def _would_be_of_root(path: Path) -> bool:
     """Return whether SQLite's file is not there, and would be made for root alone."""
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         with suppress(ConfigurationError):  # then the attempt to reach it tells why
-            return not is_there(ledger.path)
+            return not is_there(path)
     return False

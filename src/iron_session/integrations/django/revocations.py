@@ -23,10 +23,12 @@ from django.db import Error, OperationalError, ProgrammingError, connections
 from django.urls import get_resolver
 
 from iron_session import _time
+from iron_session._log import log
 from iron_session.errors import ConfigurationError
 from iron_session.integrations.django.settings import ENGINE, settings_options
 from iron_session.revocation import Revocations
 from iron_session.revocation.directory import Row, Seen
+from iron_session.revocation.files import DatabaseFile, database_file
 from iron_session.revocation.ledger import ChangesLost
 from iron_session.revocation.records import Entry, Kind, Meta
 from iron_session.revocation.revocations import living
@@ -185,28 +187,46 @@ def followed_ledger(found: object) -> DjangoLedger | None:
 # --- the first request -------------------------------------------------------------------------
 
 
-def look_before_views(**_: object) -> None:
+def look_before_views(*, scope: object = None, **_: object) -> None:
     """Read each store on SQLite before the first request of a process comes to its view.
 
     A transaction of the request, which `ATOMIC_REQUESTS` begins before the view, locks the file:
     the view would wait for the first look at the store, and that look for the end of the view.
+
+    Args:
+        scope: the request's, if it came by ASGI. This runs in a thread then, and the views may need
+            to be imported where the event loop runs, as Django does.
     """
-    _load_views()
+    if scope is None:
+        _load_views()
     for each in living():
-        ledger = followed_ledger(each)
-        if ledger is not None and ledger.is_sqlite():
-            each.look_first()
+        with suppress(Exception):  # of a database that can't be used, which whoever needs it tells
+            ledger = followed_ledger(each)
+            if ledger is not None and ledger.is_sqlite():
+                each.look_first()
 
 
 @cache
 def _load_views() -> None:
-    """Import the project's views if they may use SQLite: their options may have a store.
+    """Import the project's views if they will hold SQLite's lock: their options may have a store.
 
     Django does so a moment later, when it looks for the view.
     """
-    with suppress(Exception):  # Django raises it again, and answers
-        if any(connections[using].vendor == "sqlite" for using in connections):
+    if any(map(_is_locked_by_requests, connections)):
+        try:
             _ = get_resolver().url_patterns
+        except Exception:  # Django tries again and answers, but may meet another error then
+            log("ERROR", "the project's views could not be imported", with_traceback=True)
+
+
+def _is_locked_by_requests(using: str) -> bool:
+    """Return whether each view has a transaction of SQLite around it."""
+    databases: Any = connections.settings
+    if not databases[using]["ATOMIC_REQUESTS"]:
+        return False
+    with suppress(Exception):  # its driver may not be there
+        return bool(connections[using].vendor == "sqlite")
+    return False
 
 
 # For any session of the process, by whatever way it is begun: the view itself may do so.
@@ -308,6 +328,13 @@ class DjangoLedger(TableLedger[Any]):
         """Return whether the database is SQLite."""
         return self.using in set(connections) and connections[self.using].vendor == "sqlite"
 
+    @property
+    def file(self) -> DatabaseFile | None:
+        """SQLite's file; None for another database, or one in memory."""
+        if not self.is_sqlite():
+            return None
+        return database_file(str(connections[self.using].settings_dict["NAME"]))
+
     def before_fork(self) -> None:
         """Close all connections to a SQLite file, also that of this thread of the application.
 
@@ -319,7 +346,7 @@ class DjangoLedger(TableLedger[Any]):
             for feed in self._feeds:
                 feed.close()
         own = connections[self.using]
-        if not own.in_atomic_block:
+        if not _is_in_transaction(own):
             with suppress(SynchronousOnlyOperation):  # an event loop's thread has none
                 own.close()  # one in memory stays open
         elif not own.is_in_memory_db():
@@ -499,6 +526,12 @@ def _is_test_run() -> bool:
     # site needs this module, so it is not imported.
     utils = sys.modules.get("django.test.utils")
     return hasattr(getattr(utils, "_TestState", None), "saved_data")
+
+
+def _is_in_transaction(connection: Any) -> bool:
+    """Return whether a connection to SQLite is in a transaction, of `atomic` or without it."""
+    opened = connection.connection
+    return bool(connection.in_atomic_block or (opened is not None and opened.in_transaction))
 
 
 def _places(values: Sequence[object]) -> str:

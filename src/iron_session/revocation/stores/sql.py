@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from iron_session import _time
 from iron_session.errors import ConfigurationError
 from iron_session.revocation.directory import Row, Seen
+from iron_session.revocation.files import DatabaseFile, database_file
 from iron_session.revocation.ledger import ChangesLost
 from iron_session.revocation.records import Entry, Kind, Meta
 from iron_session.revocation.stores import forks, postgresql
@@ -269,6 +270,12 @@ class _SqlLedger(TableLedger["Connection"]):
         self._signed_in = tables.signed_in
         self._space = space
         self.is_postgresql: bool = database.engine.dialect.name == "postgresql"
+
+    @property
+    def file(self) -> DatabaseFile | None:
+        """SQLite's file; None for another database, or one in memory."""
+        engine = self._database.engine
+        return database_file(engine.url.database) if engine.dialect.name == "sqlite" else None
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:

@@ -14,10 +14,10 @@ from weakref import WeakValueDictionary
 from iron_session import _time
 from iron_session.errors import ConfigurationError
 from iron_session.revocation.directory import Row, Seen
+from iron_session.revocation.files import DatabaseFile, is_there
 from iron_session.revocation.ledger import ChangesLost
 from iron_session.revocation.records import Entry, Kind, Meta
 from iron_session.revocation.stores import forks
-from iron_session.revocation.stores.rights import find_obstacle, is_there
 from iron_session.revocation.stores.tables import TableFeed, TableLedger
 
 __all__ = ["SqliteLedger", "SqliteStore"]
@@ -108,7 +108,7 @@ class SqliteStore:
 
     def ledger(self, space: str) -> SqliteLedger:
         """Return the ledger of a namespace."""
-        return SqliteLedger(self._path, space, is_relative=self._is_relative)
+        return SqliteLedger(DatabaseFile(self._path, self._is_relative), space)
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
@@ -266,18 +266,13 @@ def _begun(connection: sqlite3.Connection, kind: str) -> Iterator[sqlite3.Connec
 class SqliteLedger(TableLedger[sqlite3.Connection]):
     """The endings of one namespace in the file; its threads share one connection."""
 
-    def __init__(self, path: Path, space: str, *, is_relative: bool) -> None:
-        self.path = path
-        self.is_relative = is_relative
+    def __init__(self, file: DatabaseFile, space: str) -> None:
+        self.file = file
         self._space = space
-        self._file = _File(path)
+        self._file = _File(file.path)
 
     def __del__(self) -> None:
         self._file.close()
-
-    def obstacle(self) -> str:
-        """Return why this process can't use the file, if its place or rights say; else nothing."""
-        return find_obstacle(self.path)
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -408,7 +403,7 @@ class _SqliteFeed(TableFeed[sqlite3.Connection]):
 
     def __init__(self, ledger: SqliteLedger) -> None:
         super().__init__(ledger)
-        self._file = _File(ledger.path)
+        self._file = _File(ledger.file.path)
         with self._file.lock:
             self._file.connection()
         self._version = -1

@@ -1,13 +1,37 @@
-"""What keeps this process from a file: a folder that is not there, its rights, a read-only disk."""
+"""A store's file, and what keeps this process from it: its folder, its rights, a read-only disk."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 from iron_session.errors import ConfigurationError
 
-__all__ = ["find_obstacle", "is_there"]
+__all__ = ["DatabaseFile", "database_file", "find_obstacle", "is_there"]
+
+
+class DatabaseFile(NamedTuple):
+    """A file of SQLite.
+
+    Attributes:
+        path: its path, absolute.
+        is_relative: whether it was given otherwise, and depends on where a process starts.
+    """
+
+    path: Path
+    is_relative: bool
+
+
+def database_file(database: str | None) -> DatabaseFile | None:
+    """Return the file of a SQLite database, by what its driver is given; None for one in memory.
+
+    Also None for a `file:` URI, which says more than a path.
+    """
+    if not database or database.startswith((":memory:", "file:")):
+        return None
+    path = Path(database)
+    return DatabaseFile(path.absolute(), not path.is_absolute())
 
 
 def is_there(path: Path) -> bool:
