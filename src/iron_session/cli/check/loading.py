@@ -87,13 +87,12 @@ def _is_of_django(module: ModuleType, found: object) -> bool:
 def _of_django(target: str, module_name: str, given: object) -> SessionOptions[Any] | Finding:
     """Return what Django's setting means beside the others of its module."""
     os.environ["DJANGO_SETTINGS_MODULE"] = module_name
-    from django.conf import settings  # noqa: PLC0415 - only here is Django needed
-
     from iron_session.integrations.django.settings import (  # noqa: PLC0415 - needs Django
+        module_in_use,
         options_of,
     )
 
-    other = settings.SETTINGS_MODULE if settings.configured else None
+    other = module_in_use()
     if other not in (None, module_name):
         raise _LoadError(
             f"{target} can't be read beside {other}: Django has one module of settings in a "

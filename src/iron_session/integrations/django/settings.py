@@ -19,6 +19,7 @@ from iron_session.sessions.options import SessionOptions
 __all__ = [
     "ENGINE",
     "INSTALL",
+    "module_in_use",
     "options_of",
     "read_options",
     "refuse_djangos_middleware",
@@ -92,6 +93,12 @@ def options_of(given: object) -> SessionOptions:
     options = given if isinstance(given, SessionOptions) else _build_options(given, ours)
     _check_agreement(options, ours)
     return options
+
+
+def module_in_use() -> str | None:
+    """Return the module of this process's settings; None before they are read, or if it is none."""
+    found: str | None = settings.SETTINGS_MODULE if settings.configured else None
+    return found
 
 
 def _forget_options(**_: object) -> None:
