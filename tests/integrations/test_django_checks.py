@@ -500,6 +500,8 @@ def test_the_iron_session_command_takes_the_setting_of_a_real_project(tmp_path: 
     status, report = told(*check)
     assert status == 0
     assert "(project_settings:IRON_SESSION)" in report
+    assert "warning store-relative" in report
+    (tmp_path / "db.sqlite3").touch()  # which root would not make
     status, report = told(*check, "--reach-stores")
     assert status == 1
     assert "the tables of DjangoStore are missing" in report
