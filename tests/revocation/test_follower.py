@@ -409,15 +409,19 @@ def test_tables_that_are_empty_for_a_moment_are_read_again(
     since, generation = revocations.now("7"), revocations._replica.generation
     revocations.end_user("7")
     empty = {"snapshot": Snapshot(BEFORE_ALL, ()), "changes": Changes(BEFORE_ALL, ())}[place]
-    answers, read = iter([empty]), getattr(TableFeed, place)
-    monkeypatch.setattr(
-        TableFeed, place, lambda self, *given: next(answers, None) or read(self, *given)
-    )
-    feeds = store.feeds
+    read, was_empty, feeds = getattr(TableFeed, place), threading.Event(), store.feeds
+
+    def look(feed: Any, *given: Any) -> Any:
+        if was_empty.is_set():
+            return read(feed, *given)
+        was_empty.set()
+        return empty
+
+    monkeypatch.setattr(TableFeed, place, look)
     store.fail(ChangesLost(), "changes" if place == "snapshot" else "nothing")
     assert wait_for(lambda: store.feeds > feeds)
     store.fail(None)
-    assert wait_for(lambda: next(answers, "none left") == "none left")
+    assert was_empty.wait(30)
     store.memory.ledger(revocations._namer.space).end_user(b"x" * 16, None, 0)
     assert wait_for(lambda: b"x" * 16 in revocations._replica.users)
     assert revocations._replica.generation == generation
