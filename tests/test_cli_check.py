@@ -19,6 +19,7 @@ import pytest
 import sqlalchemy  # noqa: F401 - before a test has modules of its own, by which it can't be imported
 from django.apps import apps
 from django.db import connections
+from django.test import override_settings
 
 import tests.integrations.django_site.project  # noqa: F401 - Django's settings
 from iron_session import ConfigurationError, SessionOptions, _speedups
@@ -945,6 +946,16 @@ def test_a_second_project_of_django_is_not_read_with_the_settings_of_the_first(g
     )
     assert report[0]["mend"] == "Check each in a call of its own."
     assert "error secure-off" in codes(check_projects("production")[1])
+
+
+def test_a_project_of_django_is_not_read_beside_another_one(
+    good: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(HOST, more=f"IRON_SESSION = {FROM_ENVIRONMENT}")
+    with override_settings(SETTINGS_MODULE="staging"):
+        status, report = run(capsys, "main:IRON_SESSION")
+    assert (status, codes(report)) == (2, ["error options-not-imported"])
+    assert "beside staging" in report[0]["problem"]
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ from iron_session.revocation import (
 )
 from iron_session.revocation import directory as directories
 from iron_session.revocation.directory import MOST_ROWS, Notes, Row, Seen
+from iron_session.revocation.records import Entry
 from iron_session.revocation.rule import AHEAD_MS, GRACE_MS, HOUR_MS
 from iron_session.sessions.endings import EndingInProgress, Revoker
 from tests.helpers.clock import Clock
@@ -374,6 +375,29 @@ def test_a_session_that_was_ended_where_sessions_live_shorter_stays_ended_elsewh
     for each in (longer, workers(store)):
         each._replica.forget(since + 29 * DAY_MS)
         assert each.judge(session_id, [], since) == "ended"
+    shorter.close()
+
+
+def test_a_session_that_was_ended_before_the_store_was_read_is_kept_for_the_longest_life_at_once(
+    store: MemoryStore, workers: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the process writes first must do: it may end then."""
+    since = workers(store).now()
+    shorter = Revocations(store, namespace="shop")
+    shorter.register(HOUR_MS, HOUR_MS)
+    written: list[int] = []
+    ledger: Any = shorter.ledger
+    write = ledger.write_entries
+
+    def noted(tx: Any, entries: Sequence[tuple[Entry, int]]) -> None:
+        written.extend(entry.until for entry, _ in entries)
+        write(tx, entries)
+
+    monkeypatch.setattr(ledger, "write_entries", noted)
+    pending = shorter.end_soon(new_id())
+    assert pending is not None
+    assert wait_for(lambda: pending.is_written)
+    assert [until > since + 30 * DAY_MS for until in written] == [True]
     shorter.close()
 
 

@@ -300,12 +300,16 @@ class Follower:
         self._settle()
 
     def _restore(self, entries: Iterable[Entry], there: Meta) -> None:
-        """Write endings to a store that may have lost them, and what else it should know."""
+        """Write endings to a store that may have lost them, and what else it should know.
+
+        Those of the outbox follow by themselves, and the store then keeps them for as long as
+        sessions live anywhere; this process may not have known that when it noted them.
+        """
         known = self._replica.known(self.estimate())
         known = known._replace(longest=max(known.longest, self.longest))
         if any(mine > theirs for mine, theirs in zip(known[1:4], there[1:4], strict=True)):
             self._ledger.restore(known, ())
-        rest = iter(entries)
+        rest = (each for each in entries if each.kind != "session" or each.key not in self._outbox)
         while batch := list(islice(rest, _RESTORED_AT_ONCE)):
             self._ledger.restore(known, batch)
 

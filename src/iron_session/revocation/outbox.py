@@ -80,6 +80,10 @@ class Outbox:
     def __len__(self) -> int:
         return len(self._pending)
 
+    def __contains__(self, key: object) -> bool:
+        """Return whether the ending of a session is not written yet."""
+        return key in self._pending
+
     def add(self, key: bytes, life_ms: int) -> PendingEnding:
         """Queue the ending of a session, whose seals open for so long, in ms."""
         pending = PendingEnding(self, key, life_ms)

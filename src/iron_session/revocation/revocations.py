@@ -382,9 +382,10 @@ class Revocations:
         if key is None or not self._ends_on_destroy:
             return None
         clock, life_ms = self._clock.estimate() or _time.now_ms(), self._follower.longest
+        # First: else the follower could take what is noted here for something the store has lost.
+        pending = self._outbox.add(key, life_ms or rule.UNKNOWN_LIFE_MS)
         self._apply(rule.session_ended(self._replica.known(clock), key, life_ms))
         self._look(_time.elapsed_ms(), waits=False)
-        pending = self._outbox.add(key, life_ms or rule.UNKNOWN_LIFE_MS)
         if self._follower.is_stopped:  # nobody else writes it before the process ends
             self._outbox.hurry()
         return pending
