@@ -1011,6 +1011,31 @@ def test_what_is_queued_after_a_close_is_written_when_the_process_ends(
     assert [each.session_id for each in revocations.sessions_of("7")] == [signed_in]
 
 
+def test_after_a_close_one_thread_writes_at_a_time_and_whoever_asks_is_heard(
+    store: FaultyStore, workers: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    revocations = workers(store)
+    revocations.close(30)
+    release, begun, calls = threading.Event(), threading.Event(), list[int]()
+    flush = revocations._outbox.flush
+
+    def slow() -> None:
+        calls.append(threading.get_ident())
+        flush()
+        begun.set()
+        release.wait(30)
+
+    monkeypatch.setattr(Outbox, "flush", lambda _: slow())
+    revocations.end_soon(new_id())
+    assert begun.wait(30)
+    late = [revocations.end_soon(new_id()) for _ in range(3)]
+    release.set()
+    assert wait_for(lambda: all(each is not None and each.is_written for each in late))
+    assert wait_for(lambda: not revocations._follower._is_late)
+    assert len(calls) == 2
+    assert len(set(calls)) == 1
+
+
 def test_a_logout_after_a_close_is_written_without_waiting_for_the_end_of_the_process(
     store: FaultyStore, workers: Workers
 ) -> None:

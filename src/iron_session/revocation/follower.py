@@ -121,6 +121,7 @@ class Follower:
         self._has_tried = Event()  # set once the store was read, or refuses as it is set up
         self._thread: Thread | None = None
         self._lacks_thread = False
+        self._is_late = self._is_late_asked = False  # see `write_soon`
         self.trouble: Exception | None = None
         self._failures = self._losses = 0
         self._has_told_of_queue = False
@@ -186,6 +187,18 @@ class Follower:
         if self._thread is not None:
             self._thread.join(seconds)
 
+    def write_soon(self) -> None:
+        """Write what was queued after `stop`, in a thread that ends once nobody asks any more.
+
+        Not when the process ends: newer Pythons start no thread then.
+        """
+        with self._lock:
+            self._is_late_asked = True
+            if not self._is_late:
+                with suppress(RuntimeError):  # the process can't have more threads, or ends
+                    self._thread = _started(self._write_late)
+                    self._is_late = True
+
     def begin_to_finish(self) -> None:
         """See at the end of the process that what is queued is written, by some thread."""
         with self._lock:
@@ -235,6 +248,15 @@ class Follower:
             self._write_the_rest()
         except BaseException:  # a look at any session starts it again
             log("ERROR", "the thread that follows %s has died", self._name, with_traceback=True)
+
+    def _write_late(self) -> None:
+        while True:
+            with self._lock:
+                if not self._is_late_asked:
+                    self._is_late = False
+                    return
+                self._is_late_asked = False
+            self._write_the_rest()
 
     def _write_the_rest(self) -> None:
         """Write the last endings, and who is signed in: nobody tries again."""

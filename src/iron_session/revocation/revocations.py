@@ -386,8 +386,7 @@ class Revocations:
         pending = self._outbox.add(key, life_ms or rule.UNKNOWN_LIFE_MS)
         self._apply(rule.session_ended(self._replica.known(clock), key, life_ms))
         self._look(_time.elapsed_ms(), waits=False)
-        if self._follower.is_stopped:  # nobody else writes it before the process ends
-            self._outbox.hurry()
+        self._see_written()
         return pending
 
     def note_login(
@@ -405,12 +404,19 @@ class Revocations:
             return
         user, since = self._namer.user_key(user_id), since_ms or 0
         self._notes.add(Row(key, user, user_id, label, login_ms, login_ms, expires_ms, since))
+        self._see_written()
 
     def note_seen(self, session_id: str, user_id: str, expires_ms: int) -> None:
         """Note that a session was written again, if there is a directory; see `Revoker`."""
         key = session_key(session_id)
         if self._notes is not None and key is not None:
             self._notes.add_seen(key, Seen(_time.now_ms(), expires_ms))
+            self._see_written()
+
+    def _see_written(self) -> None:
+        """See that what is queued is written after `close` too; before it, the follower does it."""
+        if self._follower.is_stopped:
+            self._follower.write_soon()
 
     @guarded
     def sessions_of(self, user_id: str) -> list[SignedIn]:
