@@ -87,7 +87,8 @@ def test_a_stopped_store_makes_processes_stale_and_they_go_on_with_it(
             place.go_on()
         watch.wait(visitor, "good")
         for process in (here, there):
-            assert watch.seen(process, visitor) == ["good", "unavailable", "good"]
+            # A machine that is short of time may let it become stale once more.
+            assert watch.seen(process, visitor)[:3] == ["good", "unavailable", "good"]
             assert watch.seen(process, ended) == ["good", "ended"]
         there.end(visitor)
         watch.wait(visitor, "ended")
