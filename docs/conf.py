@@ -67,6 +67,7 @@ nitpick_ignore_regex = [
     ("py:class", r"(iron_session\..+\.)?(Identified|KeptSeals|PendingEnding|Schema|Store|Watch)"),
     ("py:class", r"(iron_session\..+\.)?(EndingInProgress|NativeKey|UnsealErrorHook|UnsealHook)"),
     ("py:class", r"iron_session\..+\.(_Connection|DjangoLedger|SqliteLedger|_\w+Ledger)"),
+    ("py:class", r"iron_session\.revocation\.files\.DatabaseFile"),
     ("py:class", r"_time\.Seconds"),
     ("py:class", r"iron_session\.http\..+\.(CookieHead|ResponseHeaders)"),
 ]
