@@ -1011,6 +1011,18 @@ def test_what_is_queued_after_a_close_is_written_when_the_process_ends(
     assert [each.session_id for each in revocations.sessions_of("7")] == [signed_in]
 
 
+def test_who_is_signed_in_after_a_close_is_written_at_once(workers: Workers) -> None:
+    store = MemoryStore()
+    closed, other = workers(store, directory=True), workers(store, directory=True)
+    session_id, since = new_id(), closed.now("7")
+    closed.close(30)
+    closed.note_login(session_id, "7", "Firefox", since, since, 10**14)
+    assert wait_for(lambda: [each.session_id for each in other.sessions_of("7")] == [session_id])
+    (before,) = other.sessions_of("7")
+    closed.note_seen(session_id, "7", 10**14 + 1000)
+    assert wait_for(lambda: other.sessions_of("7")[0].expires_at > before.expires_at)
+
+
 def test_after_a_close_one_thread_writes_at_a_time_and_whoever_asks_is_heard(
     store: FaultyStore, workers: Workers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
